@@ -1,0 +1,1 @@
+"""Outlast: applications that outlast a Region."""

@@ -1,0 +1,1 @@
+"""The `outlast` command; the only place that knows both wings."""

@@ -1,0 +1,1 @@
+"""The local multi-Region cloud that speaks the AWS wire protocols."""

@@ -1,0 +1,34 @@
+"""The door between Regions: messages over links that can be delayed, cut and healed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+Handler = Callable[[str, bytes], Awaitable[bytes]]
+
+
+class LinkDown(Exception):
+    """The link is cut, the peer is gone, or no answer came in time; the message may or may not have arrived."""
+
+
+class Network(Protocol):
+    """One Region's links to its peers. Regions share nothing else."""
+
+    @property
+    def region(self) -> str:
+        """The Region this end belongs to."""
+        ...
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """Every other Region of the world, reachable or not."""
+        ...
+
+    async def ask(self, peer: str, channel: str, message: bytes, timeout_s: float = 5.0) -> bytes:
+        """Send `message` and return the peer's answer; raises LinkDown. Messages of one channel leave in order."""
+        ...
+
+    def serve(self, channel: str, handler: Handler) -> None:
+        """Answer messages of `channel` with `handler(peer, message)`."""
+        ...

@@ -1,0 +1,1 @@
+"""One folder an AWS service, all of one shape."""
