@@ -1,0 +1,95 @@
+"""What an operation receives: the call, who makes it and how it may call others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from outlast.cloud.contract.region import Region
+
+State = TypeVar("State")
+Reply = Mapping[str, Any]
+PrincipalKind = Literal["root", "user", "assumed-role", "service", "service-linked", "anonymous"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who makes a call.
+
+    `arn` is what policies and GetCallerIdentity show: `arn:aws:iam::ACCOUNT:root`, a user's, an assumed role's
+    session; for a service it is the service principal's name, `apigateway.amazonaws.com`. `role_arn` is the role
+    behind a session. `session_policies` are JSON texts passed at AssumeRole. `tags` are principal tags.
+    """
+
+    kind: PrincipalKind
+    arn: str
+    account_id: str
+    user_id: str = ""
+    access_key_id: str = ""
+    role_arn: str = ""
+    session_policies: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def service(cls, name: str, account_id: str) -> Principal:
+        """A service principal such as `apigateway.amazonaws.com`: allowed what resource and trust policies say."""
+        return cls(kind="service", arn=name, account_id=account_id)
+
+    @classmethod
+    def linked(cls, name: str, account_id: str) -> Principal:
+        """The service-linked role of `name` (`route53`): allowed what its Service declares in `linked`."""
+        arn = f"arn:aws:iam::{account_id}:role/aws-service-role/{name}.amazonaws.com/AWSServiceRoleFor{name}"
+        return cls(kind="service-linked", arn=arn, account_id=account_id, user_id=name)
+
+    @classmethod
+    def anonymous(cls) -> Principal:
+        return cls(kind="anonymous", arn="*", account_id="")
+
+
+class Caller(Protocol):
+    """Calls another service as a client would: through the pipeline, authorised, metered and cut like real traffic."""
+
+    async def __call__(
+        self,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        principal: Principal,
+        region: str | None = None,
+        source_arn: str = "",
+    ) -> dict[str, Any]:
+        """Return the reply by AWS member names; raises Fault (LinkDown becomes ServiceUnavailable).
+
+        `source_arn` is what resource policies see as aws:SourceArn when a service calls for a resource of its own.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[State]):
+    """One request that has been authenticated, decoded, constrained and authorised."""
+
+    state: State
+    region: Region
+    principal: Principal
+    request_id: str
+    now_ms: int
+    service: str
+    operation: str
+    source_ip: str = "127.0.0.1"
+    source_arn: str = ""
+    user_agent: str = ""
+
+    @property
+    def now_s(self) -> float:
+        """The time of the call in seconds since the epoch."""
+        return self.now_ms / 1000
+
+    async def aws(
+        self, service: str, operation: str, params: Mapping[str, Any], *, region: str | None = None
+    ) -> dict[str, Any]:
+        """Call another service as this call's principal; raises Fault."""
+        return await self.region.aws(service, operation, params, principal=self.principal, region=region)
