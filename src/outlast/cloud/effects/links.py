@@ -1,0 +1,272 @@
+"""The real network between Regions: framed messages over mutually authenticated TLS, shaped at the sender's end.
+
+A frame is: length of the rest (4 bytes), kind (1), number of the ask (8), length of the channel's name (1), the
+channel, the payload. Asks and answers travel the same way, each shaped by the end that sends it, so a link can be
+slow or cut in one direction only. A frame that a cut or lossy link drops is gone; its ask fails when its time is out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from outlast.cloud.effects.clock import Clock
+from outlast.cloud.effects.entropy import Entropy
+from outlast.cloud.effects.network import Handler, LinkDown
+
+MAX_FRAME_BYTES = 32 * 1024 * 1024
+MAX_WAITING = 10_000
+MAX_SERVING = 1_000
+ASK, ANSWER, FAILED = 0, 1, 2
+HEADER = struct.Struct(">IBQB")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How one direction of a link behaves. `channel_delay_ms` adds to `delay_ms` for the channels it names."""
+
+    delay_ms: tuple[float, float] = (0.0, 0.0)
+    channel_delay_ms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    loss: float = 0.0
+    cut: bool = False
+    bytes_per_s: float = 0.0
+    paused: frozenset[str] = frozenset()
+
+    def with_cut(self, cut: bool) -> Shape:
+        """The same shape, cut or healed."""
+        return replace(self, cut=cut)
+
+
+class _Peer:
+    """One outgoing connection and the frames that wait for it."""
+
+    __slots__ = ("due", "queue", "task", "writer")
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(MAX_WAITING)
+        self.due: dict[str, float] = {}
+        self.task: asyncio.Task[None] | None = None
+        self.writer: asyncio.StreamWriter | None = None
+
+
+class RealNetwork:
+    """Links of one Region over TCP and TLS; `outgoing` shapes what leaves towards each peer."""
+
+    def __init__(
+        self,
+        region: str,
+        addresses: Mapping[str, tuple[str, int]],
+        server_context: ssl.SSLContext,
+        client_context: ssl.SSLContext,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self._region = region
+        self._addresses = dict(addresses)
+        self._server_context = server_context
+        self._client_context = client_context
+        self._clock = clock
+        self._entropy = entropy
+        self._handlers: dict[str, Handler] = {}
+        self._asks: dict[int, tuple[str, asyncio.Future[bytes]]] = {}
+        self._next = 1
+        self._to: dict[str, dict[str, _Peer]] = {peer: {} for peer in addresses if peer != region}
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.outgoing: dict[str, Shape] = {peer: Shape() for peer in self._to}
+
+    @property
+    def region(self) -> str:
+        return self._region
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        return tuple(self._to)
+
+    def serve(self, channel: str, handler: Handler) -> None:
+        self._handlers[channel] = handler
+
+    async def start(self) -> None:
+        """Listen for peers on this Region's own address."""
+        host, port = self._addresses[self._region]
+        self._server = await asyncio.start_server(
+            self._accept, host, port, ssl=self._server_context, limit=1 << 20, reuse_address=True
+        )
+
+    async def close(self) -> None:
+        """Stop listening and drop every link."""
+        if self._server is not None:
+            self._server.close()
+        for lanes in self._to.values():
+            for peer in lanes.values():
+                if peer.task is not None:
+                    peer.task.cancel()
+                if peer.writer is not None:
+                    peer.writer.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+        for _name, future in self._asks.values():
+            if not future.done():
+                future.set_exception(LinkDown("the Region stops"))
+
+    async def ask(self, peer: str, channel: str, message: bytes, timeout_s: float = 5.0) -> bytes:
+        if peer not in self._to:
+            raise LinkDown(f"{peer} is not a peer of {self._region}")
+        if len(message) > MAX_FRAME_BYTES - 1024:
+            raise ValueError(f"a message of {len(message)} bytes is over the link's limit")
+        number = self._next
+        self._next += 1
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._asks[number] = (peer, future)
+        try:
+            self._post(peer, channel, ASK, number, message)
+            return await asyncio.wait_for(future, timeout_s)
+        except TimeoutError:
+            raise LinkDown(f"no answer from {peer} within {timeout_s} s") from None
+        finally:
+            self._asks.pop(number, None)
+
+    def _post(self, name: str, channel: str, kind: int, number: int, message: bytes) -> None:
+        shape = self.outgoing[name]
+        if shape.cut or (shape.loss and self._entropy.uniform() < shape.loss):
+            return
+        if kind == ASK and channel in shape.paused:
+            return
+        peer = self._to[name].setdefault(channel, _Peer())
+        encoded = channel.encode()
+        frame = HEADER.pack(len(message) + len(encoded) + 10, kind, number, len(encoded)) + encoded + message
+        due = self._due(peer, shape, channel if kind == ASK else "", len(frame))
+        try:
+            peer.queue.put_nowait((due, frame))
+        except asyncio.QueueFull:
+            raise LinkDown(f"{MAX_WAITING} messages wait for {name} already") from None
+        if peer.task is None or peer.task.done():
+            peer.task = asyncio.get_running_loop().create_task(self._send(name, peer))
+
+    def _due(self, peer: _Peer, shape: Shape, channel: str, size: int) -> float:
+        low, high = shape.delay_ms
+        extra = shape.channel_delay_ms.get(channel)
+        if extra is not None:
+            low, high = low + extra[0], high + extra[1]
+        if high <= 0 and not shape.bytes_per_s:
+            return 0.0
+        now = self._clock.monotonic_s()
+        due = now + (low + (high - low) * self._entropy.uniform()) / 1000
+        if shape.bytes_per_s:
+            due += size / shape.bytes_per_s
+        due = max(due, peer.due.get("last", 0.0))
+        peer.due["last"] = due
+        return due
+
+    async def _send(self, name: str, peer: _Peer) -> None:
+        """Write the waiting frames in order, each when it is due; connects when it must."""
+        while not peer.queue.empty():
+            due, frame = peer.queue.get_nowait()
+            wait = due - self._clock.monotonic_s() if due else 0.0
+            if wait > 0:
+                await self._clock.sleep(wait)
+            if self.outgoing[name].cut:
+                continue
+            try:
+                if peer.writer is None or peer.writer.is_closing():
+                    peer.writer = await self._connect(name)
+                peer.writer.write(frame)
+                await peer.writer.drain()
+            except (OSError, ssl.SSLError, TimeoutError):
+                if peer.writer is not None:
+                    peer.writer.close()
+                peer.writer = None
+                self._fail(name)
+
+    def _fail(self, name: str) -> None:
+        """The connection to `name` broke: what waits for its answers fails at once."""
+        for peer, future in tuple(self._asks.values()):
+            if peer == name and not future.done():
+                future.set_exception(LinkDown(f"{name} does not answer"))
+
+    async def _connect(self, name: str) -> asyncio.StreamWriter:
+        host, port = self._addresses[name]
+        reader, writer = await asyncio.wait_for(
+            asyncio.open_connection(
+                host, port, ssl=self._client_context, server_hostname=name, limit=1 << 20, local_addr=None
+            ),
+            5.0,
+        )
+        self._spawn(self._watch(name, reader))
+        return writer
+
+    async def _watch(self, name: str, reader: asyncio.StreamReader) -> None:
+        """An outgoing connection carries nothing back; its end means that the peer went."""
+        with contextlib.suppress(OSError, ssl.SSLError):
+            await reader.read(1)
+        self._fail(name)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        name = peer_name(writer)
+        try:
+            if name not in self._to:
+                return
+            while True:
+                length, kind, number, channel_length = HEADER.unpack(await reader.readexactly(HEADER.size))
+                if length > MAX_FRAME_BYTES:
+                    return
+                rest = await reader.readexactly(length - 10)
+                channel, payload = rest[:channel_length].decode(), rest[channel_length:]
+                self._take(name, channel, kind, number, payload)
+        except (asyncio.IncompleteReadError, OSError, ssl.SSLError):
+            return
+        finally:
+            writer.close()
+
+    def _take(self, name: str, channel: str, kind: int, number: int, payload: bytes) -> None:
+        if kind == ASK:
+            if len(self._tasks) < MAX_SERVING:
+                self._spawn(self._answer(name, channel, number, payload))
+            return
+        waiting = self._asks.get(number)
+        if waiting is None or waiting[0] != name or waiting[1].done():
+            return
+        if kind == ANSWER:
+            waiting[1].set_result(payload)
+        else:
+            waiting[1].set_exception(LinkDown(payload.decode("utf-8", "replace")))
+
+    async def _answer(self, name: str, channel: str, number: int, payload: bytes) -> None:
+        handler = self._handlers.get(channel)
+        try:
+            if handler is None:
+                self._post(name, channel, FAILED, number, f"{self._region} serves no {channel}".encode())
+            else:
+                self._post(name, channel, ANSWER, number, await handler(name, payload))
+        except LinkDown:
+            return
+        except Exception as error:
+            with contextlib.suppress(LinkDown):
+                self._post(name, channel, FAILED, number, f"{type(error).__name__} in {self._region}".encode())
+            raise
+
+    def _spawn(self, work: object) -> None:
+        task = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a message's handler failed", "exception": task.exception(), "task": task}
+            )
+
+
+def peer_name(writer: asyncio.StreamWriter) -> str:
+    """The Region that the peer's certificate names; empty when it shows none."""
+    certificate = writer.get_extra_info("peercert") or {}
+    for part in certificate.get("subject", ()):
+        for key, value in part:
+            if key == "commonName":
+                return str(value)
+    return ""

@@ -1,0 +1,1 @@
+"""Sockets, TLS, HTTP, DNS packets and the request pipeline."""
