@@ -1,0 +1,1 @@
+"""The order service: the reference application of Outlast."""
