@@ -1,13 +1,199 @@
-"""The door to files."""
+"""The door to files: whole small files, append-only files, folders and locks."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
+import os
+from pathlib import Path
 from typing import Protocol
 
 
+class Lock(Protocol):
+    """A folder held by one process; released by `release` or by the death of the process."""
+
+    def release(self) -> None:
+        """Let another process have the folder."""
+        ...
+
+
+class AppendFile(Protocol):
+    """A file that only grows."""
+
+    def append(self, data: bytes) -> None:
+        """Write all of `data` at the end; raises OSError and may then have written a part of it."""
+        ...
+
+    def sync(self) -> None:
+        """Return when everything appended so far would survive a loss of power; raises OSError."""
+        ...
+
+    def close(self) -> None:
+        """Close without syncing."""
+        ...
+
+
 class Disk(Protocol):
-    """Files of one Region."""
+    """Files of one Region. Every method may raise OSError. Files are readable by their owner only."""
+
+    def make_folder(self, folder: Path) -> None:
+        """Make `folder` and its parents if they are missing, and check that files can be made in it."""
+        ...
+
+    def lock(self, path: Path) -> Lock | None:
+        """Take the lock file at `path` without waiting; None when another holder has it."""
+        ...
+
+    def exists(self, path: Path) -> bool:
+        """Whether a file or folder is there."""
+        ...
+
+    def names(self, folder: Path) -> tuple[str, ...]:
+        """The names in `folder`, sorted; empty when it does not exist."""
+        ...
+
+    def read(self, path: Path, offset: int = 0, n_bytes: int = -1) -> bytes:
+        """Up to `n_bytes` from `offset` (all that follows when negative)."""
+        ...
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Replace the file at `path` by `data`, all or nothing, synced with its folder."""
+        ...
+
+    def append_to(self, path: Path) -> AppendFile:
+        """Open `path` for appending, making it (synced into its folder) when it is missing."""
+        ...
+
+    def truncate(self, path: Path, n_bytes: int) -> None:
+        """Cut the file to its first `n_bytes`, synced."""
+        ...
+
+    def remove(self, path: Path) -> None:
+        """Remove a file; nothing happens when it is missing."""
+        ...
+
+    def size(self, path: Path) -> int:
+        """The file's length in bytes."""
+        ...
+
+    def free_bytes(self, folder: Path) -> int:
+        """Bytes that can still be written below `folder`."""
+        ...
+
+
+class RealLock:
+    """A lock held through an open descriptor."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class RealAppendFile:
+    """An append-only file of the machine's file system."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def append(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            written = os.write(self._descriptor, view)
+            view = view[written:]
+
+    def sync(self) -> None:
+        os.fdatasync(self._descriptor)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class RealDisk:
     """The machine's file system."""
+
+    __slots__ = ()
+
+    def make_folder(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+    def lock(self, path: Path) -> Lock | None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return RealLock(descriptor)
+
+    def exists(self, path: Path) -> bool:
+        return path.exists()
+
+    def names(self, folder: Path) -> tuple[str, ...]:
+        try:
+            return tuple(sorted(os.listdir(folder)))
+        except FileNotFoundError:
+            return ()
+
+    def read(self, path: Path, offset: int = 0, n_bytes: int = -1) -> bytes:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(n_bytes)
+
+    def write(self, path: Path, data: bytes) -> None:
+        fresh = path.with_name(path.name + ".new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        file = RealAppendFile(descriptor)
+        try:
+            file.append(data)
+            os.fsync(descriptor)
+        finally:
+            file.close()
+        fresh.replace(path)
+        _sync_folder(path.parent)
+
+    def append_to(self, path: Path) -> AppendFile:
+        made = not path.exists()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        if made:
+            _sync_folder(path.parent)
+        return RealAppendFile(descriptor)
+
+    def truncate(self, path: Path, n_bytes: int) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.ftruncate(descriptor, n_bytes)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def remove(self, path: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+
+    def size(self, path: Path) -> int:
+        return path.stat().st_size
+
+    def free_bytes(self, folder: Path) -> int:
+        facts = os.statvfs(folder)
+        return facts.f_bavail * facts.f_frsize

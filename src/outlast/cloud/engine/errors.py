@@ -1,0 +1,27 @@
+"""What the engine raises."""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """The family; its text is one clear line."""
+
+
+class EngineBusy(EngineError):
+    """Another engine has the folder open."""
+
+
+class Unwritable(EngineError):
+    """The folder cannot be made or written."""
+
+
+class WrongKey(EngineError):
+    """The folder was encrypted with another master key."""
+
+
+class Damaged(EngineError):
+    """A checksum does not hold; the damaged part is named and not served."""
+
+
+class StorageUnavailable(EngineError):
+    """A write could not be made durable: a failed sync or a full disk. Reads go on."""
