@@ -1,0 +1,218 @@
+"""The DNS listeners of one Region: UDP and TCP on the same port.
+
+UDP answers from the kept wire form in the datagram's own callback. TCP (RFC 7766) answers pipelined queries in order;
+connections are bounded in number, in time and in unread answers, so that slow clients cost little.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from outlast.cloud.contract.names import Names
+from outlast.cloud.effects import Clock, Entropy
+from outlast.cloud.gateway.dns_answers import Responder
+from outlast.cloud.gateway.dns_limits import RateLimit, RateLimiter
+
+RECEIVE_BUFFER_BYTES: Final = 4 << 20
+FOLD_EVERY_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class DnsLimits:
+    """Bounds of the listeners."""
+
+    rate: RateLimit = field(default_factory=RateLimit)
+    connections: int = 256
+    connections_per_client: int = 64
+    idle_s: float = 10.0
+    lifetime_s: float = 300.0
+
+
+class DnsServer:
+    """Serves `names` on one address. Use `start`, then `port`, then `close`."""
+
+    def __init__(
+        self,
+        names: Names,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        server_id: str = "",
+        limits: DnsLimits | None = None,
+    ) -> None:
+        self._limits = limits or DnsLimits()
+        limiter = RateLimiter(self._limits.rate)
+        self.responder = Responder(names, clock=clock, entropy=entropy, limiter=limiter, server_id=server_id.encode())
+        self._clock = clock
+        self._datagrams: _Datagrams | None = None
+        self._server: asyncio.Server | None = None
+        self._folder: asyncio.Task[None] | None = None
+        self.connections: dict[_Connection, str] = {}
+        self.port = 0
+
+    async def start(self, host: str, port: int, *, reuse: tuple[socket.socket, socket.socket] | None = None) -> None:
+        """Listen; port 0 takes a free one. Raises OSError when the address is in use.
+
+        `reuse` gives bound sockets (UDP, TCP) instead, for a world that binds before it forks.
+        """
+        loop = asyncio.get_running_loop()
+        udp, tcp = reuse or bind(host, port)
+        try:
+            _, self._datagrams = await loop.create_datagram_endpoint(lambda: _Datagrams(self.responder), sock=udp)
+            self._server = await loop.create_server(lambda: _Connection(self), sock=tcp)
+        except BaseException:
+            await self.close()
+            udp.close()
+            tcp.close()
+            raise
+        self.port = int(udp.getsockname()[1])
+        self._folder = loop.create_task(self._fold())
+
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
+        if self._folder is not None:
+            self._folder.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._folder
+        self.responder.fold()
+        if self._datagrams is not None:
+            await self._datagrams.close()
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self.connections):
+            connection.end()
+        if self._server is not None:
+            await self._server.wait_closed()
+
+    def admits(self, address: str) -> bool:
+        """Whether one more connection from `address` may stay."""
+        if len(self.connections) >= self._limits.connections:
+            return False
+        return list(self.connections.values()).count(address) < self._limits.connections_per_client
+
+    @property
+    def limits(self) -> DnsLimits:
+        return self._limits
+
+    async def _fold(self) -> None:
+        while True:
+            await self._clock.sleep(FOLD_EVERY_S)
+            self.responder.fold()
+
+
+def bind(host: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """A UDP and a listening TCP socket on the same port; port 0 finds one that both have free. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    attempts = 1 if port else 16
+    while True:
+        udp = socket.socket(family, socket.SOCK_DGRAM)
+        tcp = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            udp.bind((host, port))
+            tcp.bind((host, udp.getsockname()[1]))
+            tcp.listen(128)
+        except OSError:
+            udp.close()
+            tcp.close()
+            attempts -= 1
+            if not attempts:
+                raise
+            continue
+        udp.setblocking(False)
+        tcp.setblocking(False)
+        return udp, tcp
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    """UDP: one packet, at most one answer."""
+
+    def __init__(self, responder: Responder) -> None:
+        self._respond = responder.respond
+        self._send: asyncio.DatagramTransport
+        self._gone = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._send = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        answer = self._respond(data, addr[0])
+        if answer is not None:
+            self._send.sendto(answer, addr)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._gone.set()
+
+    async def close(self) -> None:
+        """Return once the socket is closed."""
+        self._send.close()
+        await self._gone.wait()
+
+
+class _Connection(asyncio.Protocol):
+    """TCP: messages behind two bytes of length, answered in order."""
+
+    def __init__(self, server: DnsServer) -> None:
+        self._server = server
+        self._buffer = bytearray()
+        self._address = ""
+        self._transport: asyncio.Transport
+        self._idle: asyncio.TimerHandle | None = None
+        self._life: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self._address = str(peer[0]) if peer else ""
+        if not self._server.admits(self._address):
+            self._transport.abort()
+            return
+        self._server.connections[self] = self._address
+        loop = asyncio.get_running_loop()
+        self._life = loop.call_later(self._server.limits.lifetime_s, self.end)
+        self._rest()
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._server.connections.pop(self, None)
+        for timer in (self._idle, self._life):
+            if timer is not None:
+                timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer
+        buffer += data
+        at = 0
+        while len(buffer) - at >= 2:
+            end = at + 2 + int.from_bytes(buffer[at : at + 2], "big")
+            if end > len(buffer):
+                break
+            answer = self._server.responder.respond(bytes(buffer[at + 2 : end]), self._address, tcp=True)
+            if answer is None:
+                self.end()
+                return
+            self._transport.write(len(answer).to_bytes(2, "big") + answer)
+            at = end
+        if at:
+            del buffer[:at]
+            self._rest()
+
+    def pause_writing(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
+
+    def end(self) -> None:
+        """Close at once; unsent answers are dropped."""
+        self._transport.abort()
+
+    def _rest(self) -> None:
+        """Count the idle time from now; only whole messages count as activity."""
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(self._server.limits.idle_s, self.end)
