@@ -97,9 +97,15 @@ class Late(Exception):
 class Region:
     """One Region of the world, as given to every service in it.
 
-    `secret` is the world's shared sealing key (session tokens). `settings` are the world's own settings
-    (replication profile, shortest canary rate, health checker intervals). The capabilities at the end are set by
+    `secret` is the world's shared sealing key (session tokens). `folder` is where this Region may keep unzipped code
+    and sockets of its worker processes (never data that must be encrypted). The capabilities at the end are set by
     the world once, while it opens the Region's services, and never change afterwards.
+
+    `settings` are the world's own, see `outlast.cloud.world.config.Settings`:
+    `root_access_key_id` and `root_secret_access_key` of the account's root; `control_home` (service -> Region of its
+    control plane, for worlds that lack AWS's); `health_interval_s` (0: what the health check says);
+    `shortest_rate_s` for canaries; `health_event_delay_s` of AWS Health events; `cluster_regions` (the five of ARC);
+    `networks` (client prefix -> place, for latency answers).
     """
 
     name: str
@@ -110,6 +116,7 @@ class Region:
     meter: Meter
     addresses: Addresses
     secret: bytes
+    folder: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     faults: ActiveFaults = field(default_factory=ActiveFaults)
     resource_types: Mapping[str, ResourceType] = field(default_factory=dict)

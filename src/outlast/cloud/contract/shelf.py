@@ -39,20 +39,23 @@ class Shelf:
         self._listeners: list[Listener] = []
         others = tuple(other for other in region.names if other != region.name)
         self._documents: dict[str, bytes] = {}
-        self._space = region.engine.space(f"shelf/{name}", replicas=others if spread else (), derive=self._follow)
-        for key, value in self._space.range(b"", b"\xff" * 8):
+        self._space = region.engine.space(f"shelf/{name}", replicas=others if spread else ())
+        for key, value in self._space.range():
             self._documents[key.decode()] = value
+        self._space.subscribe(self._follow)
 
-    def _follow(self, change: Change, _tx: object) -> None:
-        key = change.key.decode()
-        if change.new is None:
+    def _follow(self, change: Change) -> None:
+        """A change that arrived from another Region; those made here are applied where they are made."""
+        if change.replicated:
+            self._apply(change.key.decode(), change.new)
+
+    def _apply(self, key: str, value: bytes | None) -> None:
+        if value is None:
             self._documents.pop(key, None)
         else:
-            self._documents[key] = change.new
-        if self._listeners:
-            document = None if change.new is None else orjson.loads(change.new)
-            for listener in self._listeners:
-                listener(key, document)
+            self._documents[key] = value
+        for listener in self._listeners:
+            listener(key, None if value is None else orjson.loads(value))
 
     def on_change(self, listener: Listener) -> None:
         """Call `listener(key, document or None)` for every change, made here or arrived from another Region."""
@@ -65,8 +68,10 @@ class Shelf:
 
     def put(self, key: str, document: Mapping[str, Any]) -> None:
         """Store the document under `key`."""
+        value = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
         with self._engine.begin() as tx:
-            tx.put(self._space, key.encode(), orjson.dumps(document, option=orjson.OPT_SORT_KEYS))
+            tx.put(self._space, key.encode(), value)
+        self._apply(key, value)
 
     def delete(self, key: str) -> bool:
         """Remove the document; False when there was none."""
@@ -74,6 +79,7 @@ class Shelf:
             return False
         with self._engine.begin() as tx:
             tx.delete(self._space, key.encode())
+        self._apply(key, None)
         return True
 
     def keys(self, prefix: str = "") -> list[str]:

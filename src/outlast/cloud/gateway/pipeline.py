@@ -1,0 +1,354 @@
+"""The request pipeline, top to bottom:
+
+receive -> address -> authenticate -> decode -> constrain -> authorize -> operate -> encode
+
+Each stage returns a new value; one place turns a fault into a wire error. No reply, not even a fault, leaves before
+the engine has synced everything it may rest on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from outlast.cloud.contract import (
+    AccessDeniedException,
+    Call,
+    Declared,
+    Door,
+    DoorCall,
+    Fault,
+    InternalServerError,
+    Principal,
+    Region,
+    Reply,
+    ServiceUnavailable,
+)
+from outlast.cloud.effects import LinkDown
+from outlast.cloud.engine import StorageUnavailable
+from outlast.cloud.gateway import forward, injected
+from outlast.cloud.gateway.gate import Gate, Hosted
+from outlast.cloud.identity.faults import SignatureFault, faults_for
+from outlast.cloud.identity.presented import Presented, parse
+from outlast.cloud.identity.sigv4 import verify
+from outlast.cloud.wire import Operation, Request, Response, WireError
+
+log = logging.getLogger("outlast.gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request is addressed to."""
+
+    hosted: Hosted
+    operation: Operation
+    protocol: str
+    captures: Any
+    presented: Presented | None
+    refusal: SignatureFault | None
+
+
+class Unsupported(Fault, code="UnknownOperationException"):
+    """The API has the operation; this cloud does not."""
+
+
+async def respond(gate: Gate, request: Request, source_ip: str) -> Response:
+    """Answer one request of a client. Never raises: whatever goes wrong becomes a wire error."""
+    request_id = gate.request_id()
+    target: Target | None = None
+    try:
+        presented, refusal = present(request)
+        door = door_of(gate, request, presented)
+        if door is not None:
+            return await through_door(gate, door, request, presented, refusal, request_id, source_ip)
+        target = address(gate, request, presented, refusal)
+        home = gate.home(target.hosted.service)
+        if home is not None and home != gate.region.name:
+            return await forward.request(gate.region, home, request, source_ip)
+        declared = declaration(target)
+        principal = authenticate(gate, target, declared, request)
+        params = target.operation.decode(request, target.protocol, target.captures)
+        target.operation.constrain(params)
+        call = called(gate, target.hosted, declared, principal, request_id, source_ip, request)
+        authorize(gate, target.hosted, declared, call, params)
+        result = await operate(gate, declared, call, params)
+        return target.operation.encode(target.protocol, result, request_id)
+    except Exception as error:
+        return encode_fault(target, await settled_fault(gate, error), request_id)
+
+
+async def invoke(gate: Gate, service: str, operation: str, params: Mapping[str, Any], who: Caller) -> Reply:
+    """The same stages for a call from inside the world, where the caller is known and nothing is encoded."""
+    hosted = gate.hosted.get(service)
+    if hosted is None:
+        raise Unsupported(f"This cloud has no service {service}.")
+    declared = hosted.service.operations.get(operation)
+    if declared is None:
+        raise Unsupported(f"This cloud does not support {service}:{operation}.")
+    try:
+        declared.operation.constrain(params)
+    except WireError as error:
+        raise as_fault(error) from error
+    call = replace(
+        called(gate, hosted, declared, who.principal, gate.request_id(), who.source_ip, None), source_arn=who.source_arn
+    )
+    authorize(gate, hosted, declared, call, params)
+    return await operate(gate, declared, call, params)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls from inside the world, and for which resource."""
+
+    principal: Principal
+    source_arn: str = ""
+    source_ip: str = "127.0.0.1"
+
+
+def present(request: Request) -> tuple[Presented | None, SignatureFault | None]:
+    """The credentials that the request shows, or why they cannot be read."""
+    try:
+        return parse(request), None
+    except SignatureFault as fault:
+        return None, fault
+
+
+def door_of(gate: Gate, request: Request, presented: Presented | None) -> tuple[Hosted, Door[Any]] | None:
+    """The door that claims the request, if it is no AWS API call."""
+    if "x-amz-target" in request.headers:
+        return None
+    for hosted in gate.hosted.values():
+        for door in hosted.service.doors:
+            if presented is not None and presented.service not in ("", door.signing_name):
+                continue
+            if door.claims(hosted.state, request):
+                return hosted, door
+    return None
+
+
+def address(
+    gate: Gate, request: Request, presented: Presented | None, refusal: SignatureFault | None
+) -> Target:
+    """Find the service and the operation; raises WireError or SignatureFault."""
+    signing_name = presented.service if presented is not None else ""
+    candidates = gate.candidates(request, signing_name)
+    if not candidates and presented is None:
+        candidates = unsigned_candidates(gate, request)
+    problem: WireError | None = None
+    for hosted in candidates:
+        try:
+            operation, protocol, captures = hosted.service.model.match(request)
+        except WireError as error:
+            problem = error
+            continue
+        return Target(hosted, operation, protocol, captures, presented, refusal)
+    if problem is not None:
+        raise problem
+    if refusal is not None:
+        raise refusal
+    raise Unsupported(f"This cloud has no service that signs as {signing_name}.")
+
+
+def unsigned_candidates(gate: Gate, request: Request) -> list[Hosted]:
+    """For requests without a signature: the services that offer public operations, or that the host names."""
+    host = request.headers.get("host", "").partition(":")[0].partition(".")[0]
+    return [
+        hosted
+        for hosted in gate.hosted.values()
+        if hosted.service.model.endpoint_prefix == host
+        or any(declared.public for declared in hosted.service.operations.values())
+    ]
+
+
+def declaration(target: Target) -> Declared:
+    """How the operation is declared; raises Unsupported for one that this cloud lacks."""
+    declared = target.hosted.service.operations.get(target.operation.name)
+    if declared is None:
+        raise Unsupported(f"This cloud does not support {target.hosted.service.name}:{target.operation.name}.")
+    return declared
+
+
+def authenticate(gate: Gate, target: Target, declared: Declared, request: Request) -> Principal:
+    """Who signed the request; raises SignatureFault or Fault."""
+    presented = target.presented
+    if presented is None:
+        if declared.public:
+            return Principal.anonymous()
+        assert target.refusal is not None
+        raise target.refusal
+    return verified(gate, presented, request, gate.home(target.hosted.service))
+
+
+def verified(gate: Gate, presented: Presented, request: Request, home: str | None = None) -> Principal:
+    """The principal whose key made the signature; raises SignatureFault or Fault."""
+    now_s = gate.region.clock.now_s()
+    owner = gate.region.identities.owner(presented.access_key_id, presented.token, now_s)
+    region = gate.region.name
+    if home is not None and presented.region in gate.region.names:
+        region = presented.region
+    verify(presented, request, owner.secret, now_s, gate.keys, region=region)
+    return owner.principal
+
+
+def called(
+    gate: Gate,
+    hosted: Hosted,
+    declared: Declared,
+    principal: Principal,
+    request_id: str,
+    source_ip: str,
+    request: Request | None,
+) -> Call[Any]:
+    """The call value that the operation receives."""
+    return Call(
+        state=hosted.state,
+        region=gate.region,
+        principal=principal,
+        request_id=request_id,
+        now_ms=gate.region.clock.now_ms(),
+        service=hosted.service.name,
+        operation=declared.operation.name,
+        source_ip=source_ip,
+        user_agent="" if request is None else request.headers.get("user-agent", ""),
+    )
+
+
+def authorize(gate: Gate, hosted: Hosted, declared: Declared, call: Call[Any], params: Mapping[str, Any]) -> None:
+    """Raise AccessDeniedException unless the policies allow every (action, resource) that the call touches."""
+    principal = call.principal
+    if declared.public:
+        return
+    if principal.kind == "service-linked":
+        authorize_linked(gate, principal, declared)
+        return
+    context = conditions(gate.region, call)
+    for action, arn in declared.targets(params, gate.region):
+        decision = gate.region.identities.judge(principal, action, arn, context, gate.policy_of(hosted, arn))
+        if not decision.allowed:
+            raise AccessDeniedException(decision.message)
+
+
+def authorize_linked(gate: Gate, principal: Principal, declared: Declared) -> None:
+    """A service's own role may do what the service declares, nothing else."""
+    owner = gate.hosted.get(principal.user_id)
+    if owner is not None:
+        for pattern in owner.service.linked:
+            if pattern == declared.action or (pattern.endswith("*") and declared.action.startswith(pattern[:-1])):
+                return
+    raise AccessDeniedException(
+        f"User: {principal.arn} is not authorized to perform: {declared.action} because its service-linked role "
+        "does not allow it"
+    )
+
+
+def conditions(region: Region, call: Call[Any]) -> dict[str, tuple[str, ...]]:
+    """The condition keys that come with the request itself."""
+    found: dict[str, tuple[str, ...]] = {
+        "aws:SourceIp": (call.source_ip,),
+        "aws:RequestedRegion": (region.name,),
+        "aws:UserAgent": (call.user_agent,),
+        "aws:EpochTime": (str(call.now_ms // 1000),),
+    }
+    if call.source_arn:
+        found["aws:SourceArn"] = (call.source_arn,)
+        found["aws:SourceAccount"] = (region.account_id,)
+    return found
+
+
+async def operate(gate: Gate, declared: Declared, call: Call[Any], params: Mapping[str, Any]) -> Reply:
+    """Run the operation and wait until everything that its reply rests on is durable."""
+    if gate.region.faults.active:
+        await injected.apply(gate.region, call.service, declared)
+    arguments = declared.arguments(params)
+    try:
+        outcome: Any = declared.function(call, **arguments)
+        if declared.is_async:
+            outcome = await outcome
+    except LinkDown as error:
+        raise ServiceUnavailable(f"Another Region could not be reached: {error}") from error
+    finally:
+        await gate.settle()
+    reply: Reply = outcome
+    return reply
+
+
+async def through_door(
+    gate: Gate,
+    found: tuple[Hosted, Door[Any]],
+    request: Request,
+    presented: Presented | None,
+    refusal: SignatureFault | None,
+    request_id: str,
+    source_ip: str,
+) -> Response:
+    """Hand the request to a door, with whoever signed it."""
+    hosted, door = found
+    principal, bad = Principal.anonymous(), None
+    if presented is not None:
+        try:
+            principal = verified(gate, presented, request)
+        except (SignatureFault, Fault) as error:
+            bad = as_fault(error)
+    elif refusal is not None and refusal.code != "MissingAuthenticationTokenException":
+        bad = as_fault(refusal)
+    call = DoorCall(
+        state=hosted.state,
+        region=gate.region,
+        request=request,
+        principal=principal,
+        refusal=bad,
+        request_id=request_id,
+        now_ms=gate.region.clock.now_ms(),
+        source_ip=source_ip,
+    )
+    if gate.region.faults.active:
+        await injected.apply_to_door(gate.region, door.signing_name)
+    response = await door.serve(call)
+    await gate.settle()
+    return response
+
+
+async def settled_fault(gate: Gate, error: Exception) -> Fault:
+    """The fault to answer, once what it rests on is durable; a storage failure takes its place."""
+    try:
+        await gate.settle()
+    except StorageUnavailable as failure:
+        error = failure
+    return as_fault(error)
+
+
+def as_fault(error: Exception) -> Fault:
+    """Any error as a fault with a code, a message and perhaps a status."""
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, (SignatureFault, WireError)):
+        return forward.remote_fault(error.code, error.message, error.status)
+    if isinstance(error, StorageUnavailable):
+        return ServiceUnavailable(str(error))
+    if isinstance(error, LinkDown):
+        return ServiceUnavailable(f"Another Region could not be reached: {error}")
+    log.error("an operation failed unexpectedly", exc_info=error)
+    return InternalServerError("An internal error occurred.")
+
+
+ACCESS_DENIED_BARE = frozenset({"query", "rest-xml"})
+
+
+def encode_fault(target: Target | None, fault: Fault, request_id: str) -> Response:
+    """The wire error, in the form that the client's protocol has."""
+    if target is None:
+        return forward.plain_fault(fault, request_id)
+    code, status, message = fault.code, fault.status, fault.message
+    if isinstance(fault, forward.AuthFault):
+        named = faults_for(target.protocol, target.hosted.service.name)(SignatureFault(code, message, status or 400))
+        code, status, message = named.code, named.status, named.message
+    if target.protocol in ACCESS_DENIED_BARE:
+        code = {"AccessDeniedException": "AccessDenied", "ValidationException": "ValidationError"}.get(code, code)
+        code = {"ThrottlingException": "Throttling", "InternalServerError": "InternalFailure"}.get(code, code)
+    if status is None and code in ("AccessDenied", "AccessDeniedException") and target.protocol != "json":
+        status = 403
+    return target.operation.encode_fault(
+        target.protocol, code, message, request_id, status=status, fields=fault.fields
+    )

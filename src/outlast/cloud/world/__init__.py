@@ -1,0 +1,1 @@
+"""Composition: the world, its Regions as processes, the service catalogue, the supervisor and the front door."""

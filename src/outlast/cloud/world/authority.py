@@ -1,0 +1,162 @@
+"""The world's certificate authority: made with the world, trusted by nobody else, keys never readable by others."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import os
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+AUTHORITY_DAYS = 3650
+LEAF_DAYS = 397
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A certificate and its private key, both PEM."""
+
+    certificate_pem: str
+    key_pem: str
+
+
+class Authority:
+    """Issues leaf certificates for names and loopback addresses; nothing it signs is valid outside this machine."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self._certificate = x509.load_pem_x509_certificate(pair.certificate_pem.encode())
+        key = serialization.load_pem_private_key(pair.key_pem.encode(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        self._key = key
+
+    @classmethod
+    def create(cls, name: str, now: dt.datetime) -> Authority:
+        """A new authority for the world `name`."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name(
+            [
+                x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Outlast local world"),
+                x509.NameAttribute(NameOID.COMMON_NAME, f"Outlast {name} authority"),
+            ]
+        )
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(minutes=5))
+            .not_valid_after(now + dt.timedelta(days=AUTHORITY_DAYS))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(signs_certificates=True), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        return cls(Pair(_pem(certificate), _key_pem(key)))
+
+    def issue(
+        self, names: Sequence[str], now: dt.datetime, *, days: float = LEAF_DAYS, common_name: str = ""
+    ) -> Pair:
+        """A leaf for DNS names, wildcards and IP addresses; `days` may be negative to make an expired one."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        start = now - dt.timedelta(minutes=5) if days > 0 else now - dt.timedelta(days=1 - days)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, (common_name or names[0])[:64])]))
+            .issuer_name(self._certificate.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(start)
+            .not_valid_after(now + dt.timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+                critical=False,
+            )
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+            )
+            .sign(self._key, hashes.SHA256())
+        )
+        return Pair(_pem(certificate), _key_pem(key))
+
+
+def server_context(pair: Pair, folder: Path, *, clients_of: str = "") -> ssl.SSLContext:
+    """A server context that presents `pair`; with `clients_of` (CA PEM) every client must show a certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.set_alpn_protocols(["http/1.1"])
+    load_pair(context, pair, folder)
+    if clients_of:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cadata=clients_of)
+    return context
+
+
+def client_context(pair: Pair, folder: Path, authority_pem: str) -> ssl.SSLContext:
+    """A client context that shows `pair` and trusts only the world's authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_verify_locations(cadata=authority_pem)
+    load_pair(context, pair, folder)
+    return context
+
+
+def load_pair(context: ssl.SSLContext, pair: Pair, folder: Path) -> None:
+    """Load the pair through a short-lived private file: the ssl module takes keys from files only."""
+    path = folder / f"pair-{os.getpid()}-{id(pair)}.pem"
+    write_private(path, pair.certificate_pem + pair.key_pem)
+    try:
+        context.load_cert_chain(path)
+    finally:
+        path.unlink()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write `text` to a file that only its owner can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()

@@ -1,0 +1,279 @@
+"""One Region as a process: its engine, its services, its listeners, and its end of the supervisor's channel."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from outlast.cloud.contract import Addresses, Meter, Region, Service
+from outlast.cloud.effects import Effects, RealClock, RealEntropy
+from outlast.cloud.effects.links import RealNetwork
+from outlast.cloud.engine import Engine
+from outlast.cloud.gateway import pipeline
+from outlast.cloud.gateway.caller import GateCaller
+from outlast.cloud.gateway.dns import DnsServer
+from outlast.cloud.gateway.gate import Gate
+from outlast.cloud.gateway.http import Connection, Limits, Listener
+from outlast.cloud.world import catalogue
+from outlast.cloud.world.authority import Authority, client_context, server_context
+from outlast.cloud.world.channel import Channel, ChannelClosed
+from outlast.cloud.world.config import WorldConfig
+from outlast.cloud.world.disks import TroubledDisk
+from outlast.cloud.world.faultwire import RemoteBoard, read_fault, read_shape
+from outlast.cloud.world.presented import PresentedCertificates
+
+log = logging.getLogger("outlast.world")
+
+SWEEP_S = 5.0
+FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.2, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a world keeps to itself: its authority, the key that seals tokens, the master key of storage, the root."""
+
+    authority: Authority
+    sealing_key: bytes
+    master_key: bytes
+    root_access_key_id: str
+    root_secret_access_key: str
+
+
+class RegionProcess:
+    """Everything that runs in the process of one Region."""
+
+    def __init__(self, config: WorldConfig, secrets: Secrets, name: str) -> None:
+        self._config = config
+        self._secrets = secrets
+        self._name = name
+        self._folder = config.path / "regions" / name
+        self._clock = RealClock()
+        self._entropy = RealEntropy()
+        self._disk = TroubledDisk()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
+        self._listener: Listener | None = None
+        self._server: asyncio.Server | None = None
+        self._dns: DnsServer | None = None
+        self._gate: Gate | None = None
+        self.channel = Channel(self._told)
+
+    async def run(self, connection: socket.socket) -> None:
+        """Start, serve until told to stop or until the supervisor is gone, stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        await self.channel.open(connection)
+        started = self._clock.monotonic_s()
+        try:
+            await self._start()
+        except Exception as error:
+            log.debug("the Region could not start", exc_info=error)
+            with contextlib.suppress(Exception):
+                await self.channel.ask("failed", {"reason": f"{type(error).__name__}: {error}"}, 5.0)
+            raise SystemExit(1) from error
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        await self.channel.ask("ready", {"seconds": self._clock.monotonic_s() - started})
+        gone = loop.create_task(self.channel.closed.wait())
+        stop = loop.create_task(self._stopping.wait())
+        await asyncio.wait((gone, stop), return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        stop.cancel()
+        await self._stop()
+
+    async def _start(self) -> None:
+        config = self._config
+        certificates = PresentedCertificates(
+            self._secrets.authority,
+            self._folder,
+            ("localhost", config.hosts[self._name], config.front_host, f"*.{self._name}.amazonaws.com"),
+            self._clock.now_s,
+        )
+        self._certificates = certificates
+        network = self._network()
+        effects = Effects(self._clock, self._entropy, self._disk, network)
+        self._network_door = network
+        engine = await Engine.open(
+            self._folder / "data", region=self._name, key=self._secrets.master_key, effects=effects
+        )
+        region = self._region(effects, engine)
+        gate = Gate(region)
+        self._gate = gate
+        region.capabilities.update(
+            aws=GateCaller(gate), certificates=certificates, board=RemoteBoard(self.channel)
+        )
+        services = catalogue.services()
+        region.resource_types = catalogue.resource_types(services)
+        for service in services:
+            self._open(gate, service)
+        self._take_faults(await self.channel.ask("faults"))
+        await network.start()
+        await self._listen(gate)
+        self._run_timers(gate)
+
+    def _network(self) -> RealNetwork:
+        authority, config = self._secrets.authority, self._config
+        pair = authority.issue((self._name,), self._certificates_moment(), common_name=self._name)
+        addresses = {region: (config.hosts[region], config.link_port) for region in config.regions}
+        return RealNetwork(
+            self._name,
+            addresses,
+            server_context(pair, self._folder, clients_of=authority.pair.certificate_pem),
+            client_context(pair, self._folder, authority.pair.certificate_pem),
+            self._clock,
+            self._entropy,
+        )
+
+    def _certificates_moment(self) -> Any:
+        import datetime as dt
+
+        return dt.datetime.fromtimestamp(self._clock.now_s(), dt.UTC)
+
+    def _region(self, effects: Effects, engine: Engine) -> Region:
+        config, secrets = self._config, self._secrets
+        return Region(
+            name=self._name,
+            account_id=config.account_id,
+            names=config.regions,
+            effects=effects,
+            engine=engine,
+            meter=Meter(),
+            addresses=Addresses(
+                hosts=config.hosts,
+                ports=dict.fromkeys(config.regions, config.port),
+                dns_ports=dict.fromkeys(config.regions, config.dns_port),
+                front_url=config.front_url,
+                ca_path=str(config.path / "ca.pem"),
+            ),
+            secret=secrets.sealing_key,
+            folder=str(self._folder),
+            settings=config.region_settings((secrets.root_access_key_id, secrets.root_secret_access_key)),
+        )
+
+    def _open(self, gate: Gate, service: Service[Any]) -> None:
+        shared = None if service.shares is None else gate.hosted[service.shares].state
+        state = service.open(gate.region) if shared is None else shared
+        gate.host(service, state)
+        for name, make in service.provides.items():
+            gate.region.capabilities[name] = make(state)
+
+    async def _listen(self, gate: Gate) -> None:
+        host = self._config.hosts[self._name]
+        listener = Listener(
+            respond=lambda request, peer: pipeline.respond(gate, request, peer),
+            clock=self._clock,
+            context=self._certificates.context,
+            plain_allowed=host.startswith("127."),
+            limits=Limits(),
+        )
+        self._listener = listener
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Connection(listener), host, self._config.port, backlog=1024, reuse_address=True
+        )
+        self._dns = DnsServer(
+            gate.region.zones, clock=self._clock, entropy=self._entropy, server_id=f"{self._name}.outlast"
+        )
+        await self._dns.start(host, self._config.dns_port)
+
+    def _run_timers(self, gate: Gate) -> None:
+        loop = asyncio.get_running_loop()
+        for hosted in gate.hosted.values():
+            for timer in hosted.service.timers:
+                self._tasks.append(loop.create_task(self._keep_running(timer, hosted.state)))
+        self._tasks.append(loop.create_task(self._sweep()))
+
+    async def _keep_running(self, timer: Callable[[Any], Awaitable[None]], state: Any) -> None:
+        """Run the timer for ever; a failure is logged and retried with backoff."""
+        backoff_s = FIRST_BACKOFF_S
+        while True:
+            began = self._clock.monotonic_s()
+            try:
+                await timer(state)
+            except Exception:
+                log.exception("%s: the timer %s failed", self._name, getattr(timer, "__qualname__", timer))
+            if self._clock.monotonic_s() - began > LAST_BACKOFF_S:
+                backoff_s = FIRST_BACKOFF_S
+            await self._clock.sleep(backoff_s)
+            backoff_s = min(backoff_s * 2, LAST_BACKOFF_S)
+
+    async def _sweep(self) -> None:
+        while True:
+            await self._clock.sleep(SWEEP_S)
+            if self._listener is not None:
+                self._listener.sweep()
+
+    async def _told(self, verb: str, content: Mapping[str, Any]) -> Any:
+        """What the supervisor asks of this Region."""
+        if verb == "stop":
+            self._stopping.set()
+            return {}
+        if verb == "faults":
+            self._take_faults(content)
+            return {}
+        raise ValueError(f"a Region does not know {verb}")
+
+    def _take_faults(self, content: Mapping[str, Any]) -> None:
+        assert self._gate is not None
+        faults = tuple(read_fault(each) for each in content["active"] if self._name in each["spec"]["regions"])
+        active = self._gate.region.faults
+        active.active = faults
+        for peer, shape in content["shapes"].get(self._name, {}).items():
+            self._network_door.outgoing[peer] = read_shape(shape)
+        skew = active.of("clock-skew")
+        self._clock.skew_ms = 0 if skew is None else int(skew.spec.parameters.get("skew_ms", 0))
+        slow = active.of("disk-slow")
+        self._disk.trouble.sync_delay_ms = 0.0 if slow is None else float(slow.spec.parameters.get("delay_ms", 0))
+        self._disk.trouble.full = active.of("disk-full") is not None
+        self._certificates.expire(active.of("certificate-expired") is not None)
+
+    async def _stop(self) -> None:
+        """Stop taking requests, let running ones end, close what services hold, close storage."""
+        if self._server is not None:
+            self._server.close()
+        if self._listener is not None:
+            await self._listener.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._gate is not None:
+            for hosted in self._gate.hosted.values():
+                for closer in hosted.service.closers:
+                    try:
+                        await asyncio.wait_for(closer(hosted.state), 5.0)
+                    except Exception:
+                        log.exception("%s: %s did not close cleanly", self._name, hosted.service.name)
+            if self._dns is not None:
+                await self._dns.close()
+            await self._network_door.close()
+            await self._gate.region.engine.close()
+        self.channel.close()
+
+
+def main(config: WorldConfig, secrets: Secrets, name: str, connection: socket.socket) -> None:
+    """Run the Region in this process until it is told to stop."""
+    logging.basicConfig(format=f"%(asctime)s {name} %(name)s %(levelname)s %(message)s", level=logging.WARNING)
+    folder = Path(config.folder) / "regions" / name
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(ChannelClosed):
+        run(RegionProcess(config, secrets, name).run(connection))
+
+
+def run(work: Any) -> None:
+    """Run a coroutine on uvloop where there is one, else on asyncio's own loop."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
