@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import fcntl
 import os
+import queue
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+
+Job = Callable[[], object]
+Done = Callable[[Exception | None], None]
+
+
+class Worker(Protocol):
+    """Runs blocking jobs one after another, off the event loop."""
+
+    def run(self, job: Job, done: Done) -> None:
+        """Run `job`; then call `done(None)`, or `done(error)` with what it raised, on the event loop."""
+        ...
+
+    def close(self) -> None:
+        """Wait for the jobs handed in, and stop."""
+        ...
 
 
 class Lock(Protocol):
@@ -81,6 +100,10 @@ class Disk(Protocol):
         """Bytes that can still be written below `folder`."""
         ...
 
+    def worker(self, name: str) -> Worker:
+        """A worker that answers on the running event loop."""
+        ...
+
 
 class RealLock:
     """A lock held through an open descriptor."""
@@ -117,6 +140,36 @@ class RealAppendFile:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+class RealWorker:
+    """One thread, asleep while there is nothing to do."""
+
+    __slots__ = ("_jobs", "_loop", "_thread")
+
+    def __init__(self, name: str) -> None:
+        self._jobs: queue.SimpleQueue[tuple[Job, Done] | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def run(self, job: Job, done: Done) -> None:
+        self._jobs.put((job, done))
+
+    def close(self) -> None:
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (entry := self._jobs.get()) is not None:
+            job, done = entry
+            error: Exception | None = None
+            try:
+                job()
+            except Exception as caught:
+                error = caught
+            with contextlib.suppress(RuntimeError):  # the loop may have been closed meanwhile
+                self._loop.call_soon_threadsafe(done, error)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -197,3 +250,6 @@ class RealDisk:
     def free_bytes(self, folder: Path) -> int:
         facts = os.statvfs(folder)
         return facts.f_bavail * facts.f_frsize
+
+    def worker(self, name: str) -> Worker:
+        return RealWorker(name)

@@ -1,16 +1,16 @@
 """Where the engine keeps its bytes: one ordered map on SQLite3 Multiple Ciphers, committed in groups.
 
-Writes are seen by reads at once through an overlay; one writer thread commits everything that has gathered, with one
-sync, and then takes what gathered meanwhile. A lone write waits for no timer, an idle store wakes nobody.
+Writes are seen by reads at once through an overlay; a worker commits everything that has gathered, with one sync, and
+then takes what gathered meanwhile. A lone write waits for no timer, an idle store wakes nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
+import contextlib
+import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import apsw
 
@@ -26,6 +26,7 @@ PAGE_BYTES = 8192
 READ_CACHE_KIB = 8192
 WRITE_CACHE_KIB = 4096
 CHUNK_ROWS = 64
+FULL_RETRY_S = 1.0
 PUT = "INSERT INTO item (k, v) VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v"
 DELETE = "DELETE FROM item WHERE k = ?"
 
@@ -45,14 +46,9 @@ class Store:
         self._synced = 0
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._failure: str | None = None
-        self._full = False
-        self._closing = False
-        self._halted = False
-        self._wake = threading.Condition()
-        self._loop = asyncio.get_running_loop()
+        self._busy = False
         self._on_failure: list[Callable[[], None]] = []
-        self._thread = threading.Thread(target=self._commit_forever, name="store", daemon=True)
-        self._thread.start()
+        self._worker = disk.worker("store")
 
     # ---- reads
 
@@ -112,10 +108,9 @@ class Store:
         overlay = self._overlay
         for key, value in writes.items():
             overlay[key] = (number, value)
-        with self._wake:
-            self._gathered.append(writes)
-            if len(self._gathered) == 1:
-                self._wake.notify()
+        self._gathered.append(writes)
+        if not self._busy:
+            self._start()
 
     @property
     def is_settled(self) -> bool:
@@ -126,44 +121,34 @@ class Store:
         """Return when everything applied so far is durable; raises StorageUnavailable when it was lost instead."""
         if self._applied == self._synced:
             return
-        future: asyncio.Future[None] = self._loop.create_future()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((self._applied, future))
         await future
 
     def on_failure(self, callback: Callable[[], None]) -> None:
-        """Call `callback` on the event loop after applied writes were lost, so that memory built on them is rebuilt."""
+        """Call `callback` after applied writes were lost, so that memory built on them is rebuilt."""
         self._on_failure.append(callback)
 
     async def close(self) -> None:
         """Commit what is applied and close the files."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
-        await asyncio.to_thread(self._thread.join)
+        with contextlib.suppress(StorageUnavailable):
+            await self.settled()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close the files; what is not durable yet is lost."""
+        self._failure = self._failure or "the engine is closed"
+        self._worker.close()
         self._reader.close()
         self._writer.close()
 
-    # ---- the writer thread
-
-    def _commit_forever(self) -> None:
-        while True:
-            with self._wake:
-                while (self._halted or not self._gathered) and not self._closing:
-                    self._wake.wait()
-                batches, self._gathered = self._gathered, []
-            if not batches or self._halted:
-                return
-            try:
-                self._commit(batches)
-            except (apsw.Error, OSError) as error:
-                # Halted until the event loop has dropped what was applied on top of the lost batches.
-                self._halted = True
-                full = isinstance(error, apsw.FullError)
-                self._tell(self._failed, f"writes are refused: {'the disk is full' if full else error}", full)
-            else:
-                self._tell(self._done, len(batches))
+    def _start(self) -> None:
+        batches, self._gathered = self._gathered, []
+        self._busy = True
+        self._worker.run(lambda: self._commit(batches), lambda error: self._ended(len(batches), error))
 
     def _commit(self, batches: list[Writes]) -> None:
+        """On the worker: one transaction, one sync."""
         with self._writer:
             for writes in batches:
                 puts = [(key, value) for key, value in writes.items() if value is not None]
@@ -173,27 +158,28 @@ class Store:
                 if gone:
                     self._writer.executemany(DELETE, gone)
 
-    def _tell(self, callback: Callable[..., None], *facts: Any) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(callback, *facts)
-
-    def _done(self, n_batches: int) -> None:
+    def _ended(self, n_batches: int, error: Exception | None) -> None:
+        self._busy = False
+        if error is not None:
+            self._failed(error)
+            return
         self._synced = synced = self._synced + n_batches
-        if synced == self._applied:
-            self._overlay.clear()
-        else:
+        if self._gathered:
             self._overlay = {key: entry for key, entry in self._overlay.items() if entry[0] > synced}
+            self._start()
+        else:
+            self._overlay.clear()
         ready = [future for number, future in self._waiting if number <= synced]
         self._waiting = [entry for entry in self._waiting if entry[0] > synced]
         for future in ready:
             if not future.done():
                 future.set_result(None)
 
-    def _failed(self, reason: str, full: bool) -> None:
-        # What was applied and not synced is gone; reads go on from what is durable.
-        self._failure = reason
-        with self._wake:
-            self._gathered.clear()
+    def _failed(self, error: Exception) -> None:
+        """What was applied and not synced is gone; reads go on from what is durable."""
+        full = isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno == errno.ENOSPC)
+        self._failure = reason = f"writes are refused: {'the disk is full' if full else error}"
+        self._gathered.clear()
         self._overlay.clear()
         self._synced = self._applied
         waiting, self._waiting = self._waiting, []
@@ -203,12 +189,11 @@ class Store:
         for callback in self._on_failure:
             callback()
         if full:
-            self._loop.call_later(1.0, self._try_again)
+            asyncio.get_running_loop().call_later(FULL_RETRY_S, self._try_again)
 
     def _try_again(self) -> None:
-        self._failure = None
-        with self._wake:
-            self._halted = False
+        if self._failure is not None and "full" in self._failure:
+            self._failure = None
 
 
 def connect(path: Path, key: bytes, cache_kib: int) -> apsw.Connection:
