@@ -40,6 +40,8 @@ class Scope:
     signed_headers: tuple[str, ...]
     signed_headers_text: str
     s3: bool
+    regions: tuple[str, ...]
+    """The Region as a tuple of one; empty for SigV4A."""
 
 
 class Presented(NamedTuple):
@@ -96,15 +98,8 @@ def parse(request: SignedRequest) -> Presented:
         signature = authorization[-64:]
         if not signature.isalnum() or not signature.isascii():
             scope, signature, amz_date = _unusual(authorization, amz_date, None)
-    return Presented(
-        scope, signature, amz_date, headers.get("x-amz-security-token"), "header", None, _regions(scope, request)
-    )
-
-
-def _regions(scope: Scope, request: SignedRequest) -> tuple[str, ...]:
-    if scope.algorithm == HMAC:
-        return (scope.region,)
-    return split_regions(request.headers.get("x-amz-region-set", ""))
+    regions = scope.regions or split_regions(headers.get("x-amz-region-set", ""))
+    return Presented(scope, signature, amz_date, headers.get("x-amz-security-token"), "header", None, regions)
 
 
 def split_regions(text: str) -> tuple[str, ...]:
@@ -183,7 +178,8 @@ def scope_of(algorithm: str, credential: str, signed_headers: str) -> Scope:
         parts.insert(2, "")
     key_id, date, region, service, _ = parts
     text = "/".join(part for part in parts[1:] if part or algorithm == HMAC)
-    return Scope(algorithm, key_id, date, region, service, text, names, ";".join(names), service in _S3)
+    regions = (region,) if algorithm == HMAC else ()
+    return Scope(algorithm, key_id, date, region, service, text, names, ";".join(names), service in _S3, regions)
 
 
 def _from_query(request: SignedRequest) -> Presented:
@@ -209,7 +205,7 @@ def _from_query(request: SignedRequest) -> Presented:
     if not signature.isascii():
         raise invalid()
     scope = scope_of(algorithm, given["X-Amz-Credential"], given["X-Amz-SignedHeaders"])
-    regions = (scope.region,) if algorithm == HMAC else split_regions(given.get("X-Amz-Region-Set", ""))
+    regions = scope.regions or split_regions(given.get("X-Amz-Region-Set", ""))
     return Presented(
         scope,
         signature,

@@ -21,7 +21,7 @@ from outlast.cloud.identity.canonical import (
     canonical_uri,
 )
 from outlast.cloud.identity.faults import SignatureFault, invalid
-from outlast.cloud.identity.presented import HMAC, Presented, parse
+from outlast.cloud.identity.presented import HMAC, Presented, Scope, parse
 from outlast.cloud.identity.request import SignedRequest
 from outlast.cloud.identity.timing import check_time
 
@@ -47,9 +47,8 @@ class SigningKeys:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def signature(self, presented: Presented, secret: str, text: str) -> str:
-        """The hexadecimal signature of `text` under the key derived for the presented scope."""
-        scope = presented.scope
+    def signature(self, scope: Scope, secret: str, text: str) -> str:
+        """The hexadecimal signature of `text` under the key derived for this scope."""
         key = (scope.access_key_id, secret, scope.date, scope.region, scope.service)
         states = self._kept.get(key)
         if states is None:
@@ -106,7 +105,7 @@ def verify(
     digest = sha256(canonical).hexdigest()
     text = f"{scope.algorithm}\n{presented.amz_date}\n{scope.text}\n{digest}"
     if scope.algorithm == HMAC:
-        if not hmac.compare_digest(keys.signature(presented, secret, text), presented.signature):
+        if not hmac.compare_digest(keys.signature(scope, secret, text), presented.signature):
             raise invalid()
         if payload_hash.startswith("STREAMING-AWS4-HMAC"):
             chunked.check_signatures(
@@ -114,7 +113,7 @@ def verify(
                 trailer=payload_hash.endswith("-TRAILER"),
                 seed=presented.signature,
                 sign=lambda kind, rest: keys.signature(
-                    presented, secret, f"AWS4-HMAC-SHA256-{kind}\n{presented.amz_date}\n{scope.text}\n{rest}"
+                    scope, secret, f"AWS4-HMAC-SHA256-{kind}\n{presented.amz_date}\n{scope.text}\n{rest}"
                 ),
             )
         return
