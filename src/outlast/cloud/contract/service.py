@@ -167,7 +167,7 @@ class Service(Generic[State]):
                 raise Misdeclared(f"{self.name}:{wire_name} ignores unknown members {sorted(unknown)}")
             if isinstance(resource, str):
                 _check_template(resource, known, f"{self.name}:{wire_name}")
-            prefix = self.action_prefix or self.model.signing_name
+            prefix = self.action_prefix or self.model.iam_prefix
             self.operations[wire_name] = Declared(
                 operation=operation,
                 function=function,

@@ -128,9 +128,7 @@ def door_of(gate: Gate, request: Request, presented: Presented | None) -> tuple[
     return None
 
 
-def address(
-    gate: Gate, request: Request, presented: Presented | None, refusal: SignatureFault | None
-) -> Target:
+def address(gate: Gate, request: Request, presented: Presented | None, refusal: SignatureFault | None) -> Target:
     """Find the service and the operation; raises WireError or SignatureFault."""
     signing_name = presented.service if presented is not None else ""
     candidates = gate.candidates(request, signing_name)
@@ -349,6 +347,4 @@ def encode_fault(target: Target | None, fault: Fault, request_id: str) -> Respon
         code = {"ThrottlingException": "Throttling", "InternalServerError": "InternalFailure"}.get(code, code)
     if status is None and code in ("AccessDenied", "AccessDeniedException") and target.protocol != "json":
         status = 403
-    return target.operation.encode_fault(
-        target.protocol, code, message, request_id, status=status, fields=fault.fields
-    )
+    return target.operation.encode_fault(target.protocol, code, message, request_id, status=status, fields=fault.fields)

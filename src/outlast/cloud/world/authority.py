@@ -63,9 +63,7 @@ class Authority:
         )
         return cls(Pair(_pem(certificate), _key_pem(key)))
 
-    def issue(
-        self, names: Sequence[str], now: dt.datetime, *, days: float = LEAF_DAYS, common_name: str = ""
-    ) -> Pair:
+    def issue(self, names: Sequence[str], now: dt.datetime, *, days: float = LEAF_DAYS, common_name: str = "") -> Pair:
         """A leaf for DNS names, wildcards and IP addresses; `days` may be negative to make an expired one."""
         key = ec.generate_private_key(ec.SECP256R1())
         start = now - dt.timedelta(minutes=5) if days > 0 else now - dt.timedelta(days=1 - days)
@@ -84,9 +82,7 @@ class Authority:
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
                 critical=False,
             )
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         return Pair(_pem(certificate), _key_pem(key))

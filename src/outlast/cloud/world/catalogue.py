@@ -31,9 +31,16 @@ def services() -> list[Service[Any]]:
     """The services, in the order in which a Region opens them (a service that shares state follows its owner)."""
     found: list[Service[Any]] = []
     for module_name, names in MODULES:
-        module = import_module(module_name)
+        try:
+            module = import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name != module_name:
+                raise
+            continue
         for name in names:
-            service = getattr(module, name)
+            service = getattr(module, name, None)
+            if service is None:
+                continue
             assert isinstance(service, Service)
             found.append(service)
     return found

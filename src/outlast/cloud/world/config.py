@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ DEFAULT_PORT = 4566
 DEFAULT_REGIONS = ("us-east-1", "us-west-2", "us-east-2", "eu-west-1", "ap-northeast-1")
 AWS_HOMES = {"iam": "us-east-1", "route53": "us-east-1", "route53-recovery-control-config": "us-west-2"}
 VERSION = 1
+MAX_SOCKET_PATH = 100
 
 
 class WorldError(Exception):
@@ -64,14 +67,16 @@ class WorldConfig:
 
     @property
     def control_path(self) -> Path:
-        """The supervisor's own socket."""
-        return self.path / "control.sock"
+        """The supervisor's own socket; in the system's temporary folder when the world's path is too long for one."""
+        path = self.path / "control.sock"
+        if len(str(path)) <= MAX_SOCKET_PATH:
+            return path
+        digest = hashlib.sha256(self.folder.encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"outlast-{os.getuid()}-{digest}.sock"
 
     def homes(self) -> dict[str, str]:
         """Where the control plane of each global service lives: AWS's Region, or the world's first if it lacks that."""
-        return {
-            service: region if region in self.regions else self.regions[0] for service, region in AWS_HOMES.items()
-        }
+        return {service: region if region in self.regions else self.regions[0] for service, region in AWS_HOMES.items()}
 
     def region_settings(self, root: tuple[str, str]) -> dict[str, Any]:
         """The settings as every Region gets them."""

@@ -48,7 +48,7 @@ def _check(trouble: DiskTrouble) -> None:
 
 
 class TroubledDisk(RealDisk):
-    """The machine's file system, except for `trouble`. Syncs run in the engine's own thread, so a slow one may sleep."""
+    """The machine's file system, except for `trouble`. Syncs run in the engine's own thread, so they may sleep."""
 
     __slots__ = ("trouble",)
 

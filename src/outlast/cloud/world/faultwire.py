@@ -59,9 +59,7 @@ class RemoteBoard:
         return [read_fault(each) for each in await self._channel.ask("fault-list")]
 
 
-def shapes_of(
-    region: str, peers: Iterable[str], settings: Settings, faults: Sequence[ActiveFault]
-) -> dict[str, Shape]:
+def shapes_of(region: str, peers: Iterable[str], settings: Settings, faults: Sequence[ActiveFault]) -> dict[str, Shape]:
     """How each link that leaves `region` behaves under these faults."""
     return {peer: _shape(region, peer, settings, faults) for peer in peers}
 
@@ -74,9 +72,8 @@ def _shape(region: str, peer: str, settings: Settings, faults: Sequence[ActiveFa
     for fault in faults:
         spec = fault.spec
         one_way = spec.regions[:2] == (region, peer)
-        if spec.kind == "region-isolated" and (region in spec.regions or peer in spec.regions):
-            cut = True
-        elif spec.kind == "link-cut" and one_way:
+        isolated = spec.kind == "region-isolated" and (region in spec.regions or peer in spec.regions)
+        if isolated or (spec.kind == "link-cut" and one_way):
             cut = True
         elif spec.kind == "replication-paused" and one_way:
             paused |= {REPLICATION}

@@ -17,9 +17,7 @@ CLOUD_SUFFIXES = (".amazonaws.com", ".api.aws", ".outlast.internal")
 class PresentedCertificates:
     """The `Certificates` capability of a Region, and its server contexts."""
 
-    def __init__(
-        self, authority: Authority, folder: Path, own_names: Sequence[str], now: Callable[[], float]
-    ) -> None:
+    def __init__(self, authority: Authority, folder: Path, own_names: Sequence[str], now: Callable[[], float]) -> None:
         self._authority = authority
         self._folder = folder
         self._own_names = tuple(own_names)

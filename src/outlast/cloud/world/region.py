@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import gc
 import logging
 import signal
@@ -69,8 +70,7 @@ class RegionProcess:
     async def run(self, connection: socket.socket) -> None:
         """Start, serve until told to stop or until the supervisor is gone, stop."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGTERM, self._stopping.set)
         await self.channel.open(connection)
         started = self._clock.monotonic_s()
         try:
@@ -109,13 +109,15 @@ class RegionProcess:
         region = self._region(effects, engine)
         gate = Gate(region)
         self._gate = gate
-        region.capabilities.update(
-            aws=GateCaller(gate), certificates=certificates, board=RemoteBoard(self.channel)
-        )
+        region.capabilities.update(aws=GateCaller(gate), certificates=certificates, board=RemoteBoard(self.channel))
         services = catalogue.services()
         region.resource_types = catalogue.resource_types(services)
         for service in services:
             self._open(gate, service)
+        if "identities" not in region.capabilities:
+            from outlast.cloud.world.interim import RootOnly
+
+            region.capabilities["identities"] = RootOnly(region)
         self._take_faults(await self.channel.ask("faults"))
         await network.start()
         await self._listen(gate)
@@ -123,7 +125,7 @@ class RegionProcess:
 
     def _network(self) -> RealNetwork:
         authority, config = self._secrets.authority, self._config
-        pair = authority.issue((self._name,), self._certificates_moment(), common_name=self._name)
+        pair = authority.issue((self._name,), self._moment(), common_name=self._name)
         addresses = {region: (config.hosts[region], config.link_port) for region in config.regions}
         return RealNetwork(
             self._name,
@@ -134,9 +136,7 @@ class RegionProcess:
             self._entropy,
         )
 
-    def _certificates_moment(self) -> Any:
-        import datetime as dt
-
+    def _moment(self) -> dt.datetime:
         return dt.datetime.fromtimestamp(self._clock.now_s(), dt.UTC)
 
     def _region(self, effects: Effects, engine: Engine) -> Region:
@@ -181,6 +181,8 @@ class RegionProcess:
         self._server = await loop.create_server(
             lambda: Connection(listener), host, self._config.port, backlog=1024, reuse_address=True
         )
+        if "names" not in gate.region.capabilities:
+            return
         self._dns = DnsServer(
             gate.region.zones, clock=self._clock, entropy=self._entropy, server_id=f"{self._name}.outlast"
         )

@@ -1,0 +1,331 @@
+"""The verbs of the local world: up, down, env, exec, regions."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from outlast.cloud.world import config as configuration
+from outlast.cloud.world.config import Settings, WorldConfig, WorldError
+
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help="The world's folder.", envvar="OUTLAST_HOME", show_default=False)
+]
+START_TIMEOUT_S = 60.0
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """One clear line on standard error, and out."""
+    typer.echo(f"outlast: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the world's verbs to the command."""
+    app.command(
+        "up", epilog="Example: outlast up --detach", help="Start the world in the foreground; Ctrl-C stops it."
+    )(up)
+    app.command("down", epilog="Example: outlast down", help="Stop the world.")(down)
+    app.command(
+        "env",
+        epilog='Example: eval "$(outlast env)"',
+        help="Print what a shell needs so that the AWS CLI and SDKs speak to the world.",
+    )(env)
+    app.command(
+        "exec",
+        epilog="Example: outlast exec -- aws dynamodb list-tables",
+        help="Run a program with the world's environment.",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(execute)
+    app.command("regions", epilog="Example: outlast regions", help="Show the world's Regions and their state.")(regions)
+    app.command(
+        "restart",
+        epilog="Example: outlast restart us-east-1",
+        help="Start a Region again that crashed or was stopped, with its data.",
+    )(restart)
+
+
+def folder_of(home: Path | None) -> Path:
+    """The world's folder, absolute."""
+    return (home or configuration.default_folder()).absolute()
+
+
+def up(
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option(help="Port of the front door and of every Region; 0 takes a free one.")] = 4566,
+    network: Annotated[str, typer.Option(help="First three numbers of the Regions' loopback addresses.")] = "127.66.0",
+    host: Annotated[str, typer.Option(help="Address of the front door.")] = "127.0.0.1",
+    region: Annotated[
+        list[str] | None, typer.Option("--region", help="A Region of the world; repeat for more. Default: five.")
+    ] = None,
+    replication_delay_ms: Annotated[
+        str, typer.Option(help="Delay of replication: LOW-HIGH milliseconds, or `none`.")
+    ] = "600-1200",
+    health_interval_s: Annotated[
+        float, typer.Option(help="Interval of Route 53 health checkers; 0 keeps what each check says.")
+    ] = 0.0,
+    access_key: Annotated[
+        str | None, typer.Option(help="ACCESS_KEY_ID:SECRET for a throwaway world; else generated.", show_default=False)
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once every Region answers.")] = False,
+    output: Annotated[str, typer.Option(help="text or json.")] = "text",
+) -> None:
+    """Make the world if there is none, and start it."""
+    from outlast.cloud.world import run
+
+    started = time.monotonic()
+    try:
+        config = prepare(
+            folder_of(home), port, network, host, tuple(region or ()), replication_delay_ms, health_interval_s
+        )
+        if detach:
+            start_detached(config, access_key, output, started)
+            return
+        status = show_events(config, access_key, output, started, run)
+    except WorldError as error:
+        fail(str(error))
+    raise typer.Exit(status)
+
+
+def prepare(
+    folder: Path,
+    port: int,
+    network: str,
+    host: str,
+    regions: tuple[str, ...],
+    replication_delay_ms: str,
+    health_interval_s: float,
+) -> WorldConfig:
+    """The configuration of the world to start; one that exists keeps its Regions and account."""
+    known = configuration.load_config(folder)
+    names = regions or (known.regions if known else configuration.DEFAULT_REGIONS)
+    if len(set(names)) != len(names) or not 1 <= len(names) <= 9:
+        raise WorldError("A world has one to nine Regions, each once.")
+    if known is not None and set(names) != set(known.regions):
+        raise WorldError(f"The world in {folder} has the Regions {', '.join(known.regions)}; use another --home.")
+    hosts = configuration.hosts_of(names, network)
+    every = (host, *hosts.values())
+    if port == 0:
+        port = configuration.free_port(every)
+    link_port = configuration.free_port(tuple(hosts.values()))
+    while link_port == port:
+        link_port = configuration.free_port(tuple(hosts.values()))
+    dns_port = 53 if all(configuration.is_free(each, 53, udp=True) for each in hosts.values()) else 0
+    if dns_port == 0:
+        dns_port = configuration.free_port(tuple(hosts.values()), udp=True)
+    return WorldConfig(
+        folder=str(folder),
+        regions=names,
+        hosts=hosts,
+        front_host=host,
+        port=port,
+        link_port=link_port,
+        dns_port=dns_port,
+        account_id=known.account_id if known else "111122223333",
+        settings=Settings(replication_delay_ms=delay_of(replication_delay_ms), health_interval_s=health_interval_s),
+    )
+
+
+def delay_of(text: str) -> tuple[float, float]:
+    """LOW-HIGH or `none` as milliseconds."""
+    if text == "none":
+        return 0.0, 0.0
+    low, separator, high = text.partition("-")
+    try:
+        pair = float(low), float(high if separator else low)
+    except ValueError:
+        raise WorldError(f"--replication-delay-ms takes LOW-HIGH or none, not {text}.") from None
+    if not 0 <= pair[0] <= pair[1] <= 600_000:
+        raise WorldError("--replication-delay-ms needs 0 <= LOW <= HIGH <= 600000.")
+    return pair
+
+
+def key_of(text: str | None) -> tuple[str, str] | None:
+    """ACCESS_KEY_ID:SECRET as a pair."""
+    if text is None:
+        return None
+    key, separator, secret = text.partition(":")
+    if not separator or len(key) < 16 or len(secret) < 8 or not key.isalnum():
+        raise WorldError("--access-key takes ACCESS_KEY_ID:SECRET, an id of 16 letters and digits or more.")
+    return key, secret
+
+
+def show_events(config: WorldConfig, access_key: str | None, output: str, started: float, run: Any) -> int:
+    """Serve in this process, with the supervisor's events turned into lines for people unless JSON was asked for."""
+    if output == "json":
+        return int(run.serve(config, key_of(access_key)))
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(write)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with os.fdopen(read) as lines:
+            print_events(config, lines, started)
+        os._exit(0)
+    os.close(read)
+    kept = os.dup(1)
+    os.dup2(write, 1)
+    os.close(write)
+    try:
+        return int(run.serve(config, key_of(access_key)))
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.waitpid(pid, 0)
+
+
+def print_events(config: WorldConfig, lines: Iterator[str], started: float) -> None:
+    """Say what happens, a line each."""
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            typer.echo(line.rstrip())
+            continue
+        if event["event"] == "region":
+            typer.echo(f"  {event['region']:<16} answers after {event['seconds']:.2f} s")
+        elif event["event"] == "ready":
+            elapsed = time.monotonic() - started
+            typer.echo(f"The world is up at {event['url']} after {elapsed:.2f} s. Its folder is {config.folder}.")
+            typer.echo('In another shell: eval "$(outlast env)". Ctrl-C stops it.')
+        elif event["event"] == "crashed":
+            name = event["region"]
+            typer.echo(f"The Region {name} crashed ({event['reason']}); `outlast restart {name}` starts it again.")
+        elif event["event"] == "failed":
+            typer.echo(f"outlast: {event['reason']}", err=True)
+
+
+def start_detached(config: WorldConfig, access_key: str | None, output: str, started: float) -> None:
+    """Start the world in a process of its own and return once it answers."""
+    config.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = [
+        sys.executable, "-m", "outlast.cli.main", "up", "--home", config.folder, "--port", str(config.port),
+        "--network", next(iter(config.hosts.values())).rpartition(".")[0], "--host", config.front_host,
+        "--replication-delay-ms", "-".join(str(each) for each in config.settings.replication_delay_ms),
+        "--health-interval-s", str(config.settings.health_interval_s), "--output", "json",
+    ]  # fmt: skip
+    for name in config.regions:
+        command += ["--region", name]
+    if access_key is not None:
+        command += ["--access-key", access_key]
+    log_path = config.path / "world.log"
+    with log_path.open("ab") as log:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True, text=True
+        )
+    assert child.stdout is not None
+    for line in child.stdout:
+        event = json.loads(line) if line.startswith("{") else {"event": "text"}
+        if event["event"] == "failed":
+            raise WorldError(event["reason"])
+        if event["event"] == "ready":
+            if output == "json":
+                typer.echo(line.rstrip())
+            else:
+                typer.echo(f"The world is up at {event['url']} after {time.monotonic() - started:.2f} s.")
+            return
+    child.wait()
+    lines = log_path.read_text(errors="replace").strip().splitlines()
+    raise WorldError(lines[-1].removeprefix("outlast: ") if lines else "The world did not start.")
+
+
+def down(home: HomeOption = None) -> None:
+    """Stop the world and wait until it is gone."""
+    from outlast.cloud.world import run
+
+    folder = folder_of(home)
+    try:
+        pid = int(run.control(folder, "down")["pid"])
+    except WorldError as error:
+        fail(str(error))
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            typer.echo("The world is down.")
+            return
+        time.sleep(0.05)
+    fail(f"The world (process {pid}) is still stopping after {START_TIMEOUT_S:.0f} s.")
+
+
+def running(folder: Path) -> WorldConfig:
+    """The configuration of the world in `folder`; fails with one line when there is none."""
+    try:
+        config = configuration.load_config(folder)
+    except WorldError as error:
+        fail(str(error))
+    if config is None:
+        fail(f"There is no world in {folder}; `outlast up` makes one.")
+    return config
+
+
+def env(
+    home: HomeOption = None,
+    region: Annotated[str | None, typer.Option(help="The default Region.", show_default=False)] = None,
+    output: Annotated[str, typer.Option(help="shell or json.")] = "shell",
+) -> None:
+    """Print the environment."""
+    from outlast.cloud.world.home import environment
+
+    config = running(folder_of(home))
+    if region is not None and region not in config.regions:
+        fail(f"This world has no Region {region}; it has {', '.join(config.regions)}.", 2)
+    values = environment(config, region or config.regions[0])
+    if output == "json":
+        typer.echo(json.dumps(values))
+        return
+    for name, value in values.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def execute(context: typer.Context, home: HomeOption = None) -> None:
+    """Replace this process by the program, with the world's environment."""
+    from outlast.cloud.world.home import environment
+
+    if not context.args:
+        fail("exec needs a program to run.", 2)
+    config = running(folder_of(home))
+    values = environment(config, config.regions[0])
+    try:
+        os.execvpe(context.args[0], context.args, {**os.environ, **values})  # noqa: S606  (exec is the purpose)
+    except OSError as error:
+        fail(f"{context.args[0]} cannot be run: {error.strerror}.")
+
+
+def regions(home: HomeOption = None, output: Annotated[str, typer.Option(help="text or json.")] = "text") -> None:
+    """One line a Region."""
+    from outlast.cloud.world import run
+
+    try:
+        status = run.control(folder_of(home), "status")
+    except WorldError as error:
+        fail(str(error))
+    if output == "json":
+        typer.echo(json.dumps(status))
+        return
+    for each in status["regions"]:
+        reason = f" ({each['reason']})" if each["reason"] and each["status"] != "ready" else ""
+        typer.echo(f"{each['region']:<16} {each['status']}{reason:<12} {each['url']}")
+
+
+def restart(region: Annotated[str, typer.Argument(help="The Region.")], home: HomeOption = None) -> None:
+    """Start the Region and wait until it answers."""
+    from outlast.cloud.world import run
+
+    try:
+        run.control(folder_of(home), "start-region", {"region": region})
+    except WorldError as error:
+        fail(str(error))
+    typer.echo(f"The Region {region} answers.")

@@ -1,0 +1,125 @@
+"""The fault board: which faults hold, since when and until when. A fault ends by itself when its time is over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+from outlast.cloud.contract import ActiveFault, FaultSpec
+from outlast.cloud.contract.faults import KINDS
+from outlast.cloud.effects import Clock, Entropy
+
+MAX_ACTIVE = 100
+KEPT_ENDED = 200
+MAX_DURATION_S = 12 * 3600.0
+PAIRS: Final = frozenset({"link-cut", "link-slow", "replication-paused"})
+DEADLY: Final = frozenset({"region-killed", "region-destroyed"})
+SHARES: Final = ("share", "error_share", "delay_share", "loss")
+PARAMETERS: Final = {
+    "link-slow": {"delay_ms", "jitter_ms", "loss", "bytes_per_s"},
+    "service-errors": {"share", "status", "code"},
+    "service-latency": {"share", "delay_ms"},
+    "service-throttling": {"share"},
+    "gray-failure": {"error_share", "delay_share", "delay_ms"},
+    "clock-skew": {"skew_ms"},
+    "disk-slow": {"delay_ms"},
+    "dns-empty": {"names"},
+}
+
+
+class Hands(Protocol):
+    """What the board may do to Regions."""
+
+    async def kill_region(self, name: str) -> None: ...
+    async def start_region(self, name: str) -> None: ...
+    def destroy_disk(self, name: str) -> None: ...
+    async def push_faults(self) -> None: ...
+
+
+class Board:
+    """Implements the contract's FaultBoard in the supervisor."""
+
+    def __init__(self, hands: Hands, regions: Sequence[str], clock: Clock, entropy: Entropy) -> None:
+        self._hands = hands
+        self._regions = tuple(regions)
+        self._clock = clock
+        self._entropy = entropy
+        self._active: dict[str, ActiveFault] = {}
+        self._ended: deque[ActiveFault] = deque(maxlen=KEPT_ENDED)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def active(self) -> list[ActiveFault]:
+        """The faults that hold now, oldest first."""
+        return list(self._active.values())
+
+    async def list(self) -> Sequence[ActiveFault]:
+        return [*self._active.values(), *self._ended]
+
+    async def start(self, spec: FaultSpec, started_by: str) -> ActiveFault:
+        self._check(spec)
+        now_ms = self._clock.now_ms()
+        fault = ActiveFault(
+            id=f"fault-{self._entropy.hex(12)}",
+            spec=spec,
+            started_ms=now_ms,
+            ends_ms=now_ms + int(spec.duration_s * 1000),
+            started_by=started_by,
+        )
+        self._active[fault.id] = fault
+        self._timers[fault.id] = asyncio.get_running_loop().call_later(spec.duration_s, self._time_over, fault.id)
+        if spec.kind in DEADLY:
+            for region in spec.regions:
+                await self._hands.kill_region(region)
+                if spec.kind == "region-destroyed":
+                    self._hands.destroy_disk(region)
+        await self._hands.push_faults()
+        return fault
+
+    def _time_over(self, fault_id: str) -> None:
+        if fault_id in self._active:
+            task = asyncio.get_running_loop().create_task(self._end(fault_id))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _end(self, fault_id: str) -> None:
+        await self.end(fault_id)
+
+    async def end(self, fault_id: str) -> ActiveFault:
+        fault = self._active.pop(fault_id)
+        self._timers.pop(fault_id).cancel()
+        ended = replace(fault, ended_ms=self._clock.now_ms())
+        self._ended.append(ended)
+        if fault.spec.kind in DEADLY:
+            still_dead = {region for other in self._active.values() if other.spec.kind in DEADLY
+                          for region in other.spec.regions}  # fmt: skip
+            for region in fault.spec.regions:
+                if region not in still_dead:
+                    await self._hands.start_region(region)
+        await self._hands.push_faults()
+        return ended
+
+    def _check(self, spec: FaultSpec) -> None:
+        """Raise ValueError for a fault that could not do what it says."""
+        if spec.kind not in KINDS:
+            raise ValueError(f"There is no fault of the kind {spec.kind}.")
+        unknown = [region for region in spec.regions if region not in self._regions]
+        if unknown or not spec.regions:
+            raise ValueError(f"This world has no Region {unknown[0]}." if unknown else "A fault needs a Region.")
+        if spec.kind in PAIRS and (len(spec.regions) != 2 or spec.regions[0] == spec.regions[1]):
+            raise ValueError(f"{spec.kind} needs two Regions: from and to.")
+        if not 0 < spec.duration_s <= MAX_DURATION_S:
+            raise ValueError(f"The duration must be over 0 and at most {MAX_DURATION_S:.0f} seconds.")
+        extra = set(spec.parameters) - PARAMETERS.get(spec.kind, set())
+        if extra:
+            raise ValueError(f"{spec.kind} has no parameter {sorted(extra)[0]}.")
+        for name in SHARES:
+            if name in spec.parameters and not 0 <= float(spec.parameters[name]) <= 1:
+                raise ValueError(f"{name} must be between 0 and 1.")
+        if (spec.services or spec.operations) and not spec.kind.startswith(("service-", "gray-", "control-")):
+            raise ValueError(f"{spec.kind} cannot be limited to services or operations.")
+        if len(self._active) >= MAX_ACTIVE:
+            raise ValueError(f"{MAX_ACTIVE} faults hold already.")

@@ -1,0 +1,169 @@
+"""The front door: one address for all Regions. It reads where a request is signed for and passes it on unchanged."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Mapping
+
+import httptools
+import orjson
+
+from outlast.cloud.effects import Clock
+from outlast.cloud.wire import Request, Response
+
+SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
+QUERY_SCOPE = re.compile(r"X-Amz-Credential=[^&]*?(?:/|%2F)\d{8}(?:/|%2F)([a-z0-9-]+)(?:/|%2F)([a-z0-9-]+)")
+HOST_REGION = re.compile(r"\.([a-z]{2}-[a-z]+-\d)\.amazonaws\.com(?::\d+)?$")
+POOL = 64
+TIMEOUT_S = 65.0
+DROPPED = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date", "expect"})
+
+
+class FrontDoor:
+    """Sends each request to the Region of its credential scope, host or path; the Region does everything else."""
+
+    def __init__(self, addresses: Mapping[str, tuple[str, int]], clock: Clock) -> None:
+        self._addresses = dict(addresses)
+        self._default = next(iter(addresses))
+        self._clock = clock
+        self._idle: dict[str, deque[_Upstream]] = {region: deque() for region in addresses}
+
+    def region_of(self, request: Request) -> str:
+        """The Region that the request is for; the first one where nothing says."""
+        headers = request.headers
+        scope = SCOPE.search(headers.get("authorization", "")) or QUERY_SCOPE.search(request.query)
+        if scope is not None:
+            return scope.group(1)
+        for region in headers.get("x-amz-region-set", "").split(","):
+            if region.strip() in self._addresses:
+                return region.strip()
+        host = HOST_REGION.search(headers.get("host", ""))
+        return host.group(1) if host is not None else self._default
+
+    async def respond(self, request: Request, _peer: str) -> Response:
+        """Pass the request on and return the Region's answer; 503 when the Region does not answer."""
+        region = self.region_of(request)
+        if region not in self._addresses:
+            return refusal(400, "InvalidSignatureException", f"This world has no Region {region}.")
+        wire = serialize(request)
+        pool = self._idle[region]
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                while pool:
+                    upstream = pool.popleft()
+                    if upstream.usable:
+                        try:
+                            return await self._exchange(upstream, wire, pool)
+                        except ConnectionResetError:
+                            if upstream.answered_some:
+                                raise
+                upstream = await self._connect(region)
+                return await self._exchange(upstream, wire, pool)
+        except (OSError, TimeoutError, httptools.HttpParserError) as error:
+            return refusal(503, "ServiceUnavailable", f"The Region {region} does not answer ({type(error).__name__}).")
+
+    async def _connect(self, region: str) -> _Upstream:
+        host, port = self._addresses[region]
+        _transport, upstream = await asyncio.get_running_loop().create_connection(_Upstream, host, port)
+        return upstream
+
+    async def _exchange(self, upstream: _Upstream, wire: bytes, pool: deque[_Upstream]) -> Response:
+        try:
+            response = await upstream.exchange(wire)
+        except BaseException:
+            upstream.close()
+            raise
+        if upstream.usable and len(pool) < POOL:
+            pool.append(upstream)
+        else:
+            upstream.close()
+        return response
+
+    def close(self) -> None:
+        """Drop every idle connection."""
+        for pool in self._idle.values():
+            while pool:
+                pool.popleft().close()
+
+
+def serialize(request: Request) -> bytes:
+    """The request as it came, with a length instead of whatever framed its body."""
+    target = f"{request.path}?{request.query}" if request.query else request.path
+    lines = [f"{request.method} {target} HTTP/1.1\r\n"]
+    for name, value in request.headers.items():
+        if name not in DROPPED:
+            lines.append(f"{name}: {value}\r\n")
+    lines.append(f"content-length: {len(request.body)}\r\n\r\n")
+    return "".join(lines).encode("latin-1") + request.body
+
+
+def refusal(status: int, code: str, message: str) -> Response:
+    """An error of the front door itself."""
+    headers = (("Content-Type", "application/x-amz-json-1.0"), ("x-amzn-ErrorType", code))
+    return Response(status, headers, orjson.dumps({"__type": code, "message": message}))
+
+
+class _Upstream(asyncio.Protocol):
+    """One kept connection to a Region; one exchange at a time."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._answer: asyncio.Future[Response] | None = None
+        self._headers: list[tuple[str, str]] = []
+        self._body: list[bytes] = []
+        self.answered_some = False
+
+    @property
+    def usable(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing() and self._answer is None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(ConnectionResetError("the Region closed the connection"))
+
+    def data_received(self, data: bytes) -> None:
+        self.answered_some = True
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            if self._answer is not None and not self._answer.done():
+                self._answer.set_exception(error)
+            self.close()
+
+    async def exchange(self, wire: bytes) -> Response:
+        assert self._transport is not None
+        self._answer = asyncio.get_running_loop().create_future()
+        self.answered_some = False
+        self._headers, self._body = [], []
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport.write(wire)
+        try:
+            return await self._answer
+        finally:
+            self._answer = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        text = name.decode("latin-1")
+        if text.lower() not in DROPPED:
+            self._headers.append((text, value.decode("latin-1")))
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            status = self._parser.get_status_code()
+            if status >= 200:
+                self._answer.set_result(Response(status, tuple(self._headers), b"".join(self._body)))
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()

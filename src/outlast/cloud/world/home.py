@@ -1,0 +1,131 @@
+"""A world's folder: its authority, keys and credentials are made with it, private to the user, and found again later.
+
+world.json      what the world is made of
+ca.pem          the authority's certificate, for clients
+ca-key.pem      its key            (mode 600)
+keys.json       sealing key, master key and the root's access key (mode 600)
+credentials     the same access key as an AWS credentials file (mode 600)
+regions/NAME/   what each Region keeps, encrypted
+control.sock    the running supervisor
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import fcntl
+import json
+import os
+import secrets as random
+from dataclasses import dataclass
+from pathlib import Path
+
+from outlast.cloud.world.authority import Authority, Pair, write_private
+from outlast.cloud.world.config import WorldConfig, WorldError, is_free, save
+from outlast.cloud.world.region import Secrets
+
+KEY_PREFIX = "AKIALOCAL"
+"""Access keys of a world can be told from AWS's at a glance and mean nothing there."""
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+def make_access_key() -> tuple[str, str]:
+    """A fresh pair (access key id, secret access key) of AWS's lengths."""
+    head = KEY_PREFIX + "".join(random.choice(ALPHABET) for _ in range(20 - len(KEY_PREFIX)))
+    return head, base64.b64encode(random.token_bytes(30)).decode()
+
+
+@dataclass(slots=True)
+class Hold:
+    """The folder held by this process; released with it."""
+
+    descriptor: int
+
+    def release(self) -> None:
+        os.close(self.descriptor)
+
+
+def hold(folder: Path) -> Hold:
+    """Take the folder for this process alone; raises WorldError with one clear line."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder / "world.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise WorldError(f"The folder {folder} cannot be used: {error.strerror}.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise WorldError(f"A world is running on {folder} already; `outlast down` stops it.") from None
+    return Hold(descriptor)
+
+
+def check_ports(config: WorldConfig) -> None:
+    """Raise WorldError when a port of the world is taken."""
+    wanted = [(config.front_host, config.port, False)]
+    for host in config.hosts.values():
+        wanted += [(host, config.port, False), (host, config.link_port, False), (host, config.dns_port, True)]
+    for host, port, udp in wanted:
+        if not is_free(host, port, udp=udp):
+            raise WorldError(f"Port {port} on {host} is in use or not allowed; choose another with --port.")
+
+
+def make(config: WorldConfig, given_key: tuple[str, str] | None = None) -> Secrets:
+    """Write a new world's files and return its secrets; keeps what exists already."""
+    folder = config.path
+    if not (folder / "keys.json").exists():
+        now = dt.datetime.now(dt.UTC)
+        authority = Authority.create(folder.name, now)
+        write_private(folder / "ca-key.pem", authority.pair.key_pem)
+        (folder / "ca.pem").write_text(authority.pair.certificate_pem)
+        access_key_id, secret = given_key or make_access_key()
+        write_private(
+            folder / "keys.json",
+            json.dumps(
+                {
+                    "sealing_key": base64.b64encode(random.token_bytes(32)).decode(),
+                    "master_key": base64.b64encode(random.token_bytes(32)).decode(),
+                    "access_key_id": access_key_id,
+                    "secret_access_key": secret,
+                }
+            ),
+        )
+    save(config)
+    secrets = read_secrets(folder)
+    write_private(
+        folder / "credentials",
+        "[default]\n"
+        f"aws_access_key_id = {secrets.root_access_key_id}\n"
+        f"aws_secret_access_key = {secrets.root_secret_access_key}\n",
+    )
+    return secrets
+
+
+def read_secrets(folder: Path) -> Secrets:
+    """The secrets of the world in `folder`; raises WorldError."""
+    try:
+        keys = json.loads((folder / "keys.json").read_text())
+        pair = Pair((folder / "ca.pem").read_text(), (folder / "ca-key.pem").read_text())
+    except (OSError, ValueError) as error:
+        raise WorldError(f"The keys in {folder} cannot be read: {error}.") from error
+    return Secrets(
+        authority=Authority(pair),
+        sealing_key=base64.b64decode(keys["sealing_key"]),
+        master_key=base64.b64decode(keys["master_key"]),
+        root_access_key_id=keys["access_key_id"],
+        root_secret_access_key=keys["secret_access_key"],
+    )
+
+
+def environment(config: WorldConfig, region: str) -> dict[str, str]:
+    """What a shell needs so that the AWS CLI and SDKs speak to this world."""
+    secrets = read_secrets(config.path)
+    return {
+        "AWS_ENDPOINT_URL": config.front_url,
+        "AWS_ACCESS_KEY_ID": secrets.root_access_key_id,
+        "AWS_SECRET_ACCESS_KEY": secrets.root_secret_access_key,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        "AWS_CA_BUNDLE": str(config.path / "ca.pem"),
+        "OUTLAST_HOME": config.folder,
+    }

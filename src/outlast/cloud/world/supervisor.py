@@ -1,0 +1,324 @@
+"""The supervisor: starts and stops Regions, keeps the faults, holds the front door; outside every Region."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from outlast.cloud.effects import RealClock, RealEntropy
+from outlast.cloud.gateway.http import Connection, Limits, Listener
+from outlast.cloud.world.authority import server_context
+from outlast.cloud.world.board import Board
+from outlast.cloud.world.channel import Channel, ChannelClosed, RemoteError
+from outlast.cloud.world.config import WorldConfig, WorldError
+from outlast.cloud.world.faultwire import read_spec, shapes_of, write_fault, write_shape
+from outlast.cloud.world.front import FrontDoor
+from outlast.cloud.world.region import Secrets, run
+
+log = logging.getLogger("outlast.supervisor")
+
+Status = Literal["starting", "ready", "failed", "stopping", "down"]
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
+SWEEP_S = 5.0
+MAX_CONTROL_BYTES = 65_536
+
+
+@dataclass(slots=True)
+class Managed:
+    """A Region as the supervisor knows it."""
+
+    name: str
+    status: Status = "down"
+    pid: int = 0
+    reason: str = ""
+    seconds: float = 0.0
+    channel: Channel | None = None
+    expected: bool = True
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def become(self, status: Status, reason: str = "") -> None:
+        self.status = status
+        self.reason = reason
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class Supervisor:
+    """One world's supervisor; lives in a process of its own."""
+
+    def __init__(self, config: WorldConfig, secrets: Secrets, nursery: socket.socket) -> None:
+        self._config = config
+        self._secrets = secrets
+        self._nursery = nursery
+        self._clock = RealClock()
+        self._regions = {name: Managed(name) for name in config.regions}
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._front = FrontDoor({name: (host, config.port) for name, host in config.hosts.items()}, self._clock)
+        self.board = Board(self, config.regions, self._clock, RealEntropy())
+
+    async def run(self) -> int:
+        """Start everything, serve until told to stop, stop everything."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stopping.set)
+        self._nursery.setblocking(False)
+        loop.add_reader(self._nursery.fileno(), self._hear)
+        servers = await self._listen()
+        try:
+            await asyncio.gather(*(self.start_region(name) for name in self._regions))
+            self._say({"event": "ready", "url": self._config.front_url})
+            await self._stopping.wait()
+            return 0
+        except WorldError as error:
+            self._say({"event": "failed", "reason": str(error)})
+            return 1
+        finally:
+            for server in servers:
+                server.close()
+            self._front.close()
+            await asyncio.gather(*(self.stop_region(name) for name in self._regions))
+            self._config.control_path.unlink(missing_ok=True)
+
+    async def _listen(self) -> list[asyncio.Server]:
+        config, loop = self._config, asyncio.get_running_loop()
+        names = ("localhost", config.front_host, "*.localhost")
+        moment = dt.datetime.fromtimestamp(self._clock.now_s(), dt.UTC)
+        context = server_context(self._secrets.authority.issue(names, moment), config.path)
+        listener = Listener(
+            respond=self._front.respond,
+            clock=self._clock,
+            context=lambda: context,
+            plain_allowed=config.front_host.startswith("127."),
+            limits=Limits(),
+        )
+        front = await loop.create_server(
+            lambda: Connection(listener), config.front_host, config.port, backlog=1024, reuse_address=True
+        )
+        self._spawn(self._sweep(listener))
+        config.control_path.unlink(missing_ok=True)
+        control = await asyncio.start_unix_server(self._control, str(config.control_path))
+        config.control_path.chmod(0o600)
+        return [front, control]
+
+    async def _sweep(self, listener: Listener) -> None:
+        while True:
+            await self._clock.sleep(SWEEP_S)
+            listener.sweep()
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _say(self, event: Mapping[str, Any]) -> None:
+        """One line of JSON on standard output for whoever started the world; a closed pipe does not matter."""
+        with contextlib.suppress(OSError, ValueError):
+            print(json.dumps(event), flush=True)
+
+    # Regions
+
+    async def start_region(self, name: str) -> None:
+        """Start a Region and wait until it answers; raises WorldError with its reason when it cannot."""
+        region = self._regions[name]
+        if region.status in ("starting", "ready"):
+            return
+        region.become("starting")
+        region.expected = False
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        region.channel = Channel(lambda verb, content: self._asked(region, verb, content))
+        await region.channel.open(ours)
+        socket.send_fds(self._nursery, [json.dumps({"spawn": name}).encode()], [theirs.fileno()])
+        theirs.close()
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                while region.status == "starting":
+                    await region.changed.wait()
+        except TimeoutError:
+            raise WorldError(f"The Region {name} did not start within {START_TIMEOUT_S:.0f} s.") from None
+        if region.status != "ready":
+            raise WorldError(f"The Region {name} could not start: {region.reason}")
+
+    async def stop_region(self, name: str) -> None:
+        """Stop a Region cleanly; killed when it takes too long."""
+        region = self._regions[name]
+        if region.status not in ("ready", "starting") or region.channel is None:
+            return
+        region.expected = True
+        region.become("stopping")
+        with contextlib.suppress(ChannelClosed, RemoteError, TimeoutError):
+            await region.channel.ask("stop", timeout_s=STOP_TIMEOUT_S)
+        await self._gone(region)
+
+    async def kill_region(self, name: str) -> None:
+        """End the Region's process at once, as a power cut would."""
+        region = self._regions[name]
+        if region.pid and region.status in ("ready", "starting"):
+            region.expected = True
+            os.kill(region.pid, signal.SIGKILL)
+            await self._gone(region)
+
+    async def _gone(self, region: Managed) -> None:
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                while region.status != "down":
+                    await region.changed.wait()
+        except TimeoutError:
+            if region.pid:
+                os.kill(region.pid, signal.SIGKILL)
+
+    def destroy_disk(self, name: str) -> None:
+        """Remove everything that the Region kept; it must be down."""
+        if self._regions[name].status == "down":
+            shutil.rmtree(self._config.path / "regions" / name, ignore_errors=True)
+
+    async def push_faults(self) -> None:
+        """Tell every Region that runs which faults hold; returns when each has taken them."""
+        content = self._faults()
+        asks = [
+            region.channel.ask("faults", content, 10.0)
+            for region in self._regions.values()
+            if region.status == "ready" and region.channel is not None
+        ]
+        await asyncio.gather(*asks, return_exceptions=True)
+
+    def _faults(self) -> dict[str, Any]:
+        active = self.board.active()
+        names = self._config.regions
+        shapes = {
+            name: {
+                peer: write_shape(shape)
+                for peer, shape in shapes_of(
+                    name, [each for each in names if each != name], self._config.settings, active
+                ).items()
+            }
+            for name in names
+        }
+        return {"active": [write_fault(fault) for fault in active], "shapes": shapes}
+
+    async def _asked(self, region: Managed, verb: str, content: Mapping[str, Any]) -> Any:
+        """What a Region asks of the supervisor."""
+        if verb == "ready":
+            region.seconds = content["seconds"]
+            region.become("ready")
+            self._say({"event": "region", "region": region.name, "seconds": round(region.seconds, 3)})
+            return {}
+        if verb == "failed":
+            region.become("failed", content["reason"])
+            return {}
+        if verb == "faults":
+            return self._faults()
+        return await self._board_verb(verb, content)
+
+    async def _board_verb(self, verb: str, content: Mapping[str, Any]) -> Any:
+        if verb == "fault-start":
+            return write_fault(await self.board.start(read_spec(content["spec"]), content.get("started_by", "")))
+        if verb == "fault-end":
+            return write_fault(await self.board.end(content["id"]))
+        if verb == "fault-list":
+            return [write_fault(fault) for fault in await self.board.list()]
+        raise ValueError(f"the supervisor does not know {verb}")
+
+    def _hear(self) -> None:
+        """What the nursery tells: births, deaths, and the user's wish to stop."""
+        try:
+            data = self._nursery.recv(MAX_CONTROL_BYTES)
+        except BlockingIOError:
+            return
+        message = json.loads(data) if data else {"stop": True}
+        if "stop" in message:
+            self._stopping.set()
+        elif "spawned" in message:
+            self._regions[message["spawned"]].pid = message["pid"]
+        elif "died" in message:
+            self._died(self._regions[message["died"]], message)
+
+    def _died(self, region: Managed, message: Mapping[str, Any]) -> None:
+        if message["pid"] != region.pid:
+            return
+        region.pid = 0
+        if region.channel is not None:
+            region.channel.close()
+        if region.status == "failed":
+            return
+        code = message["code"]
+        reason = f"signal {-code}" if code < 0 else f"exit status {code}"
+        if not region.expected and not self._stopping.is_set():
+            self._say({"event": "crashed", "region": region.name, "reason": reason})
+        region.become("down", reason)
+
+    # the control socket
+
+    async def _control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One JSON line in, one JSON line out."""
+        try:
+            line = await asyncio.wait_for(reader.readline(), 10.0)
+            request = json.loads(line)
+            try:
+                answer: Any = {"result": await self._controlled(request["verb"], request.get("content", {}))}
+            except (WorldError, ValueError, KeyError) as error:
+                answer = {"error": str(error)}
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await writer.drain()
+        except (TimeoutError, OSError, ValueError):
+            return
+        finally:
+            writer.close()
+
+    async def _controlled(self, verb: str, content: Mapping[str, Any]) -> Any:
+        if verb == "status":
+            regions = [self._described(each) for each in self._regions.values()]
+            return {"url": self._config.front_url, "regions": regions}
+        if verb == "down":
+            asyncio.get_running_loop().call_later(0.05, self._stopping.set)
+            return {"pid": os.getppid()}
+        if verb == "start-region":
+            await self.start_region(self._known(content["region"]))
+            return self._described(self._regions[content["region"]])
+        if verb == "stop-region":
+            await self.stop_region(self._known(content["region"]))
+            return self._described(self._regions[content["region"]])
+        return await self._board_verb(verb, content)
+
+    def _known(self, name: str) -> str:
+        if name not in self._regions:
+            raise WorldError(f"This world has no Region {name}.")
+        return name
+
+    def _described(self, region: Managed) -> dict[str, Any]:
+        return {
+            "region": region.name,
+            "status": region.status,
+            "pid": region.pid,
+            "reason": region.reason,
+            "url": f"https://{self._config.hosts[region.name]}:{self._config.port}",
+        }
+
+
+def main(config: WorldConfig, secrets: Secrets, nursery: socket.socket) -> int:
+    """Run the supervisor in this process; its exit status."""
+    logging.basicConfig(format="%(asctime)s supervisor %(name)s %(levelname)s %(message)s", level=logging.WARNING)
+    status = 0
+
+    async def work() -> None:
+        nonlocal status
+        status = await Supervisor(config, secrets, nursery).run()
+
+    try:
+        run(work())
+    except OSError as error:
+        print(json.dumps({"event": "failed", "reason": str(error)}), flush=True)
+        return 1
+    sys.stdout.flush()
+    return status
