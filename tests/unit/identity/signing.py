@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 NOW_S = 1_769_904_000  # 2026-02-01T00:00:00Z
-KEY_ID = "AKIAOUTLASTLOCAL0001"
+KEY_ID = "AKIALOCALAAAAAAAAAAA"
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
 

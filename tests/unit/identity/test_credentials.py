@@ -16,7 +16,7 @@ from outlast.cloud.identity.faults import SignatureFault
 
 TOKENS = SessionTokens(b"k" * 32)
 SESSION = Session(
-    access_key_id="ASIAOUTLASTAAAAAAAAA",
+    access_key_id="ASIALOCALAAAAAAAAAAA",
     secret="s" * 40,
     arn="arn:aws:sts::000000000000:assumed-role/orders/run",
     account_id="000000000000",
@@ -31,8 +31,8 @@ TOKEN = TOKENS.seal(SESSION, b"n" * 12)
 
 
 def test_ids_have_the_form_and_length_of_aws_and_a_marker() -> None:
-    assert key_id(bytes(6)) == "AKIAOUTLASTAAAAAAAAA"
-    assert len(key_id(bytes(range(6)), session=True)) == 20
+    assert key_id(bytes(7)) == "AKIALOCALAAAAAAAAAAA"
+    assert len(key_id(bytes(range(7)), session=True)) == 20
     assert len(secret_key(bytes(30))) == 40
     assert len(unique_id("AROA", bytes(11))) == 21
 
@@ -42,8 +42,8 @@ def test_ids_have_the_form_and_length_of_aws_and_a_marker() -> None:
     [
         ("AKIAIOSFODNN7EXAMPLE", True),
         ("ASIAIOSFODNN7EXAMPLE", True),
-        (key_id(bytes(6)), False),
-        (key_id(bytes(6), session=True), False),
+        (key_id(bytes(7)), False),
+        (key_id(bytes(7), session=True), False),
         ("test", False),
     ],
 )
@@ -64,7 +64,7 @@ def test_a_session_ends() -> None:
 
 def test_a_token_belongs_to_its_key() -> None:
     with pytest.raises(SignatureFault, match="security token"):
-        TOKENS.open(TOKEN, "ASIAOUTLASTBBBBBBBBB", 1500)
+        TOKENS.open(TOKEN, "ASIALOCALBBBBBBBBBBB", 1500)
 
 
 @pytest.mark.parametrize("forged", ["", "OLST", "x", TOKEN[:-4], TOKEN[:60] + "AAAA" + TOKEN[64:], "é" + TOKEN])

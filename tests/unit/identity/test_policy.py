@@ -214,7 +214,7 @@ def test_decisions_know_whether_they_may_be_remembered(elements: dict[str, Any],
 
 def test_the_deciding_statement_is_named() -> None:
     assert one(Sid="Mine").matched == "Mine"
-    assert one().matched == "policy[0]"
+    assert one().matched == "[0]"
 
 
 @pytest.mark.parametrize(

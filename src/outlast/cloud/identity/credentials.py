@@ -1,7 +1,7 @@
 """Access keys and session tokens of this cloud.
 
-Key ids have AWS's form and length, with a marker that AWS never issued to anyone: `AKIAOUTLAST…` for long-term keys
-and `ASIAOUTLAST…` for sessions. They are worth nothing on AWS, and a key without the marker that has AWS's form is
+Key ids have AWS's form and length, with a marker that AWS never issued to anyone: `AKIALOCAL…` for long-term keys
+and `ASIALOCAL…` for sessions. They are worth nothing on AWS, and a key without the marker that has AWS's form is
 taken for a real one: it is refused unread, never stored and never logged.
 
 A session token is the whole session, sealed with AES-256-GCM under the world's key, so every Region can check it alone
@@ -23,9 +23,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from outlast.cloud.identity.faults import expired_token, unrecognized
 
-LONG_TERM_PREFIX = "AKIAOUTLAST"
-SESSION_PREFIX = "ASIAOUTLAST"
-KEY_ID_ENTROPY_BYTES = 6
+LONG_TERM_PREFIX = "AKIALOCAL"
+SESSION_PREFIX = "ASIALOCAL"
+KEY_ID_ENTROPY_BYTES = 7
 SECRET_ENTROPY_BYTES = 30
 UNIQUE_ID_ENTROPY_BYTES = 11
 NONCE_BYTES = 12
@@ -35,8 +35,8 @@ _TOKEN_LEAD = "OLST"  # noqa: S105  (a marker, not a secret)
 
 
 def key_id(entropy: bytes, *, session: bool = False) -> str:
-    """A 20-character access key id from 6 random bytes."""
-    letters = base64.b32encode(entropy[:KEY_ID_ENTROPY_BYTES]).decode()[:9]
+    """A 20-character access key id from 7 random bytes."""
+    letters = base64.b32encode(entropy[:KEY_ID_ENTROPY_BYTES]).decode()[:11]
     return (SESSION_PREFIX if session else LONG_TERM_PREFIX) + letters
 
 

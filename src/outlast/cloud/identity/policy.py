@@ -51,12 +51,14 @@ class RequestFacts:
 class Decision:
     """The outcome. `cacheable` says that it depends on nothing but principal, action and resource.
 
-    `source` is the kind of policy that decided; `matched` the statement's id, or `policy[index]` when it has none.
+    `source` is the kind of policy that decided, `policy` its name, and `matched` the statement's id, or `[index]` when
+    it has none.
     """
 
     allowed: bool
     reason: Literal["allowed", "explicit deny", "implicit deny"]
     source: Source
+    policy: str
     matched: str
     cacheable: bool
 
@@ -87,7 +89,7 @@ class Policy:
         if found is None:
             lowered = action.lower()
             chosen = [
-                (statement.sid or f"{self.name or 'policy'}[{index}]", statement)
+                (statement.sid or f"[{index}]", statement)
                 for index, statement in enumerate(self.statements)
                 if statement.action(lowered)
             ]
@@ -140,14 +142,17 @@ def _named(principals: Principals, who: Principal) -> _Grant:
     return _Grant.NONE
 
 
+_NOTHING = ("", "")
+
+
 class _Tally:
     """What one kind of policies says: the first denial, the first allowance, and whether it may be remembered."""
 
     __slots__ = ("allowed_by", "denied_by", "grant", "stable")
 
     def __init__(self) -> None:
-        self.allowed_by = ""
-        self.denied_by = ""
+        self.allowed_by = _NOTHING
+        self.denied_by = _NOTHING
         self.grant = _Grant.NONE
         self.stable = True
 
@@ -160,11 +165,11 @@ class _Tally:
                 self.stable = self.stable and statement.stable
                 if not statement.holds(facts.resource, facts.context):
                     continue
-                if not statement.allow:
-                    self.denied_by = self.denied_by or label
-                elif grant > self.grant:
+                if statement.allow and grant > self.grant:
                     self.grant = grant
-                    self.allowed_by = label
+                    self.allowed_by = (policy.name, label)
+                elif not statement.allow and self.denied_by is _NOTHING:
+                    self.denied_by = (policy.name, label)
         return self
 
 
@@ -185,7 +190,7 @@ def decide(
     layers: list[tuple[Source, _Tally]] = [("identity-based policy", _Tally().count(identity, facts))]
     own = layers[0][1]
     if facts.principal.kind == "root":
-        own.grant, own.allowed_by = _Grant.DIRECT, "root"
+        own.grant, own.allowed_by = _Grant.DIRECT, ("root", "")
     if boundary is not None:
         layers.append(("permissions boundary", _Tally().count((boundary,), facts)))
     if session:
@@ -195,8 +200,8 @@ def decide(
         guard.count((resource_policy,), facts, resource_policy=True)
     stable = guard.stable and all(tally.stable for _, tally in layers)
     for source, tally in (*layers, ("resource-based policy", guard)):
-        if tally.denied_by:
-            return Decision(False, "explicit deny", source, tally.denied_by, stable)
+        if tally.denied_by is not _NOTHING:
+            return Decision(False, "explicit deny", source, *tally.denied_by, stable)
     return _without_denials(facts, layers, guard, resource_required, stable)
 
 
@@ -204,16 +209,16 @@ def _without_denials(
     facts: RequestFacts, layers: list[tuple[Source, _Tally]], guard: _Tally, resource_required: bool, stable: bool
 ) -> Decision:
     if resource_required and guard.grant is _Grant.NONE:
-        return Decision(False, "implicit deny", "resource-based policy", "", stable)
+        return Decision(False, "implicit deny", "resource-based policy", *_NOTHING, stable)
     if guard.grant is _Grant.DIRECT:
-        return Decision(True, "allowed", "resource-based policy", guard.allowed_by, stable)
+        return Decision(True, "allowed", "resource-based policy", *guard.allowed_by, stable)
     if facts.principal.kind in ("service", "anonymous"):
-        return Decision(False, "implicit deny", "resource-based policy", "", stable)
+        return Decision(False, "implicit deny", "resource-based policy", *_NOTHING, stable)
     for source, tally in layers:
         stands_in = source == "identity-based policy" and guard.grant is _Grant.ROLE
         if tally.grant is _Grant.NONE and not stands_in:
-            return Decision(False, "implicit deny", source, "", stable)
+            return Decision(False, "implicit deny", source, *_NOTHING, stable)
     own = layers[0][1]
-    if own.allowed_by:
-        return Decision(True, "allowed", "identity-based policy", own.allowed_by, stable)
-    return Decision(True, "allowed", "resource-based policy", guard.allowed_by, stable)
+    if own.allowed_by is not _NOTHING:
+        return Decision(True, "allowed", "identity-based policy", *own.allowed_by, stable)
+    return Decision(True, "allowed", "resource-based policy", *guard.allowed_by, stable)
