@@ -60,7 +60,9 @@ class World:
     def aws(self, *words: str, region: str = "us-east-1") -> Any:
         """Run the AWS CLI and return what it printed, parsed where it is JSON."""
         command = [str(Path(sys.executable).parent / "aws"), *words]
-        done = subprocess.run(command, env=self.environ(region), capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, env=self.environ(region), capture_output=True, text=True, timeout=60, check=False
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if done.stdout.strip().startswith(("{", "[")) else done.stdout
 

@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import ssl
 import struct
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from outlast.cloud.effects.clock import Clock
 from outlast.cloud.effects.entropy import Entropy
@@ -77,6 +78,7 @@ class RealNetwork:
         self._to: dict[str, dict[str, _Peer]] = {peer: {} for peer in addresses if peer != region}
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._accepted: set[asyncio.StreamWriter] = set()
         self.outgoing: dict[str, Shape] = {peer: Shape() for peer in self._to}
 
     @property
@@ -94,7 +96,12 @@ class RealNetwork:
         """Listen for peers on this Region's own address."""
         host, port = self._addresses[self._region]
         self._server = await asyncio.start_server(
-            self._accept, host, port, ssl=self._server_context, limit=1 << 20, reuse_address=True
+            lambda reader, writer: self._spawn(self._accept(reader, writer)),
+            host,
+            port,
+            ssl=self._server_context,
+            limit=1 << 20,
+            reuse_address=True,
         )
 
     async def close(self) -> None:
@@ -107,6 +114,8 @@ class RealNetwork:
                     peer.task.cancel()
                 if peer.writer is not None:
                     peer.writer.close()
+        for writer in tuple(self._accepted):
+            writer.transport.abort()
         for task in tuple(self._tasks):
             task.cancel()
         for _name, future in self._asks.values():
@@ -207,6 +216,7 @@ class RealNetwork:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         name = peer_name(writer)
+        self._accepted.add(writer)
         try:
             if name not in self._to:
                 return
@@ -220,6 +230,7 @@ class RealNetwork:
         except (asyncio.IncompleteReadError, OSError, ssl.SSLError):
             return
         finally:
+            self._accepted.discard(writer)
             writer.close()
 
     def _take(self, name: str, channel: str, kind: int, number: int, payload: bytes) -> None:
@@ -249,8 +260,8 @@ class RealNetwork:
                 self._post(name, channel, FAILED, number, f"{type(error).__name__} in {self._region}".encode())
             raise
 
-    def _spawn(self, work: object) -> None:
-        task = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Final
+from typing import Final, cast
 
 import httptools
 
@@ -111,12 +111,11 @@ class Connection(asyncio.Protocol):
     # the transport's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports do not inherit asyncio's
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if peer else ""
         if len(self._listener.open) >= self._listener.limits.connections:
-            transport.abort()
+            self._transport.abort()
             return
         self._listener.open.add(self)
 

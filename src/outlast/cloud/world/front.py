@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Mapping
+from typing import cast
 
 import httptools
 import orjson
@@ -121,8 +122,7 @@ class _Upstream(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing() and self._answer is None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports do not inherit asyncio's
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

@@ -236,7 +236,7 @@ class Supervisor:
             data = self._nursery.recv(MAX_CONTROL_BYTES)
         except BlockingIOError:
             return
-        message = json.loads(data) if data else {"stop": True}
+        message: dict[str, Any] = json.loads(data) if data else {"stop": True}
         if "stop" in message:
             self._stopping.set()
         elif "spawned" in message:

@@ -1,0 +1,50 @@
+# Outlast: every target sets up what it needs. PYTHON may name another interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: help setup drill test lint format bench soak clean
+
+help:
+	@echo "make drill   play the loss and return of a Region on this machine, and write the report"
+	@echo "make test    run the tests"
+	@echo "make lint    ruff, mypy, pyright, import-linter"
+	@echo "make bench   measure side by side with the peers"
+	@echo "make soak    the long suites"
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Outlast needs Python 3.11 or newer.")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.ready
+
+drill: setup
+	$(BIN)/outlast drill --world .outlast/drill --report drill-report
+
+test: setup
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src/outlast examples/orders
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint templates/*.yaml
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	$(BIN)/python -m bench
+
+soak: setup
+	$(BIN)/pytest -q -m soak --timeout 3600
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,136 @@
+"""Links between Regions: authenticated, ordered, slow, cut, paused."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from outlast.cloud.effects import LinkDown, RealClock, RealEntropy
+from outlast.cloud.effects.links import RealNetwork, Shape
+from outlast.cloud.world.authority import Authority, client_context, server_context
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def network(name: str, addresses: dict[str, tuple[str, int]], authority: Authority, folder: Path) -> RealNetwork:
+    pair = authority.issue((name,), dt.datetime.now(dt.UTC), common_name=name)
+    ours = authority.pair.certificate_pem
+    return RealNetwork(
+        name,
+        addresses,
+        server_context(pair, folder, clients_of=ours),
+        client_context(pair, folder, ours),
+        RealClock(),
+        RealEntropy(),
+    )
+
+
+class Pair:
+    """Two Regions, `a` and `b`, that echo what they are asked."""
+
+    def __init__(self, a: RealNetwork, b: RealNetwork) -> None:
+        self.a, self.b = a, b
+        self.heard: list[tuple[str, bytes]] = []
+
+        async def hear(peer: str, message: bytes) -> bytes:
+            self.heard.append((peer, message))
+            return b"re:" + message
+
+        a.serve("echo", hear)
+        b.serve("echo", hear)
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+    authority = Authority.create("test", dt.datetime.now(dt.UTC))
+    addresses = {"a": ("127.0.0.1", free_port()), "b": ("127.0.0.1", free_port())}
+    made = Pair(network("a", addresses, authority, tmp_path), network("b", addresses, authority, tmp_path))
+    await made.a.start()
+    await made.b.start()
+    yield made
+    await made.a.close()
+    await made.b.close()
+
+
+async def test_an_ask_is_answered_and_the_peer_is_known_by_its_certificate(pair: Pair) -> None:
+    assert await pair.a.ask("b", "echo", b"hello") == b"re:hello"
+    assert await pair.b.ask("a", "echo", b"x" * 1_000_000) == b"re:" + b"x" * 1_000_000
+    assert [peer for peer, _ in pair.heard] == ["a", "b"]
+
+
+async def test_messages_of_a_channel_arrive_in_order_however_delays_vary(pair: Pair) -> None:
+    pair.a.outgoing["b"] = Shape(delay_ms=(0, 30))
+    await asyncio.gather(*(pair.a.ask("b", "echo", str(number).encode()) for number in range(30)))
+    assert [int(message) for _peer, message in pair.heard] == list(range(30))
+
+
+async def test_a_delay_is_added_each_way(pair: Pair) -> None:
+    clock = RealClock()
+    await pair.a.ask("b", "echo", b"warm")
+    pair.a.outgoing["b"] = Shape(delay_ms=(80, 80))
+    pair.b.outgoing["a"] = Shape(delay_ms=(40, 40))
+    began = clock.monotonic_s()
+    await pair.a.ask("b", "echo", b"slow")
+    assert clock.monotonic_s() - began >= 0.115
+
+
+async def test_a_cut_in_one_direction_stops_just_that_direction(pair: Pair) -> None:
+    pair.a.outgoing["b"] = Shape(cut=True)
+    with pytest.raises(LinkDown):
+        await pair.a.ask("b", "echo", b"lost", timeout_s=0.1)
+    assert pair.heard == []
+    with pytest.raises(LinkDown):
+        await pair.b.ask("a", "echo", b"heard but not answered", timeout_s=0.3)
+    assert [message for _peer, message in pair.heard] == [b"heard but not answered"]
+    pair.a.outgoing["b"] = Shape()
+    assert await pair.a.ask("b", "echo", b"healed") == b"re:healed"
+
+
+async def test_a_paused_channel_leaves_the_others_alone(pair: Pair) -> None:
+    async def reply(_peer: str, message: bytes) -> bytes:
+        return message
+
+    pair.b.serve("replication", reply)
+    pair.a.outgoing["b"] = Shape(paused=frozenset({"replication"}))
+    with pytest.raises(LinkDown):
+        await pair.a.ask("b", "replication", b"x", timeout_s=0.1)
+    assert await pair.a.ask("b", "echo", b"x") == b"re:x"
+
+
+async def test_a_lossy_link_loses_and_a_lossless_one_does_not(pair: Pair) -> None:
+    pair.a.outgoing["b"] = Shape(loss=1.0)
+    with pytest.raises(LinkDown):
+        await pair.a.ask("b", "echo", b"x", timeout_s=0.1)
+    assert pair.heard == []
+
+
+async def test_a_dead_peer_is_known_at_once_and_found_again(pair: Pair, tmp_path: Path) -> None:
+    assert await pair.a.ask("b", "echo", b"1") == b"re:1"
+    await pair.b.close()
+    with pytest.raises(LinkDown):
+        await pair.a.ask("b", "echo", b"2", timeout_s=2.0)
+
+
+async def test_a_stranger_is_not_heard(pair: Pair, tmp_path: Path) -> None:
+    other = Authority.create("stranger", dt.datetime.now(dt.UTC))
+    addresses = {"a": ("127.0.0.1", free_port()), "b": pair.a._addresses["b"]}
+    stranger = network("a", addresses, other, tmp_path)
+    with pytest.raises(LinkDown):
+        await stranger.ask("b", "echo", b"let me in", timeout_s=1.0)
+    assert pair.heard == []
+    await stranger.close()
+
+
+async def test_no_handler_and_failing_handlers_are_told_to_the_asker(pair: Pair) -> None:
+    with pytest.raises(LinkDown, match="serves no nothing"):
+        await pair.a.ask("b", "nothing", b"x")
