@@ -1,0 +1,1 @@
+"""DynamoDB and DynamoDB Streams: tables, items, indexes, transactions, streams and global tables."""

@@ -1,0 +1,195 @@
+"""Compiled expressions, cached by text, and the binding of a call's names and values to them.
+
+Cached are the expressions with their names resolved; what depends on values (types of operands) is checked per call.
+The cache is bounded and drops what was used longest ago.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from outlast.cloud.contract.fault import Fault, ValidationException
+from outlast.cloud.services.dynamodb import values as av
+from outlast.cloud.services.dynamodb.expressions.conditions import ConditionParser
+from outlast.cloud.services.dynamodb.expressions.evaluate import Test, tester
+from outlast.cloud.services.dynamodb.expressions.parser import Parser, ValueCheck
+from outlast.cloud.services.dynamodb.expressions.projection import Projection, ProjectionParser
+from outlast.cloud.services.dynamodb.expressions.tree import Action, Condition, PathParts
+from outlast.cloud.services.dynamodb.expressions.update import Update
+from outlast.cloud.services.dynamodb.expressions.updates import UpdateParser
+from outlast.cloud.services.dynamodb.values import Value
+
+CACHE_SIZE = 2000
+_NAME_KEY = re.compile(r"#[0-9a-zA-Z_]+")
+_VALUE_KEY = re.compile(r":[0-9a-zA-Z_]+")
+MAX_REFERENCE_BYTES = 255
+_NO_NAMES: Mapping[str, str] = {}
+
+
+class Compiled:
+    """One expression: what it uses and what must hold of the values bound to it."""
+
+    __slots__ = ("checks", "label", "late", "paths", "used_names", "used_values")
+
+    def __init__(self, parser: Parser, late: str | None = None) -> None:
+        self.label = parser.label
+        self.used_names = frozenset(parser.used_names)
+        self.used_values = tuple(parser.used_values)
+        self.checks: tuple[ValueCheck, ...] = tuple(parser.value_checks)
+        self.paths: tuple[PathParts, ...] = tuple(parser.paths)
+        self.late = late
+
+    def check_values(self, values: Mapping[str, Value]) -> None:
+        """Demand that every value used is defined and has a type that fits; raises ValidationException."""
+        for name in self.used_values:
+            if name not in values:
+                raise ValidationException(
+                    f"Invalid {self.label}: An expression attribute value used in expression is not defined; "
+                    f"attribute value: {name}"
+                )
+        if self.late is not None:
+            raise ValidationException(f"Invalid {self.label}: {self.late}")
+        for check in self.checks:
+            message = check(values)
+            if message is not None:
+                raise ValidationException(f"Invalid {self.label}: {message}")
+
+
+class CompiledCondition(Compiled):
+    """A condition with its tree and its test."""
+
+    __slots__ = ("condition", "test")
+
+    def __init__(self, text: str, label: str, names: Mapping[str, str]) -> None:
+        parser = ConditionParser(text, label, names)
+        super().__init__(parser)
+        self.condition: Condition = parser.condition
+        self.test: Test = tester(parser.condition) if label != "KeyConditionExpression" else _never
+
+
+class CompiledUpdate(Compiled):
+    """An update with its actions, ready to apply."""
+
+    __slots__ = ("actions", "update")
+
+    def __init__(self, text: str, names: Mapping[str, str]) -> None:
+        parser = UpdateParser(text, names)
+        super().__init__(parser, parser.late)
+        self.actions: tuple[Action, ...] = tuple(parser.actions)
+        self.update = Update(self.actions)
+
+
+class CompiledProjection(Compiled):
+    """A projection."""
+
+    __slots__ = ("projection",)
+
+    def __init__(self, text: str, names: Mapping[str, str]) -> None:
+        parser = ProjectionParser(text, names)
+        super().__init__(parser)
+        self.projection: Projection = parser.projection
+
+
+def _never(_item: Any, _values: Any) -> bool:
+    return False
+
+
+_cache: OrderedDict[tuple[str, str, tuple[tuple[str, str], ...]], Compiled] = OrderedDict()
+
+
+def _cached(label: str, text: str, names: Mapping[str, str], compile_: Callable[[], Compiled]) -> Any:
+    key = (label, text, tuple(names.items()) if names else ())
+    found = _cache.get(key)
+    if found is not None:
+        _cache.move_to_end(key)
+        return found
+    found = compile_()
+    if len(text) <= 4096 and sum(map(len, names.values())) <= 4096:
+        _cache[key] = found
+        if len(_cache) > CACHE_SIZE:
+            _cache.popitem(last=False)
+    return found
+
+
+def condition(text: str, label: str, names: Mapping[str, str] = _NO_NAMES) -> CompiledCondition:
+    """The compiled ConditionExpression, FilterExpression or KeyConditionExpression; raises ValidationException."""
+    compiled: CompiledCondition = _cached(label, text, names, lambda: CompiledCondition(text, label, names))
+    return compiled
+
+
+def update(text: str, names: Mapping[str, str] = _NO_NAMES) -> CompiledUpdate:
+    """The compiled UpdateExpression; raises ValidationException."""
+    compiled: CompiledUpdate = _cached("UpdateExpression", text, names, lambda: CompiledUpdate(text, names))
+    return compiled
+
+
+def projection(text: str, names: Mapping[str, str] = _NO_NAMES) -> CompiledProjection:
+    """The compiled ProjectionExpression; raises ValidationException."""
+    compiled: CompiledProjection = _cached("ProjectionExpression", text, names, lambda: CompiledProjection(text, names))
+    return compiled
+
+
+def check_names(names: Mapping[str, str] | None) -> Mapping[str, str]:
+    """The ExpressionAttributeNames of a call, checked; an empty map when it has none."""
+    if names is None:
+        return _NO_NAMES
+    if not names:
+        raise ValidationException("ExpressionAttributeNames must not be empty")
+    for key, name in names.items():
+        if not _NAME_KEY.fullmatch(key):
+            raise ValidationException(f'ExpressionAttributeNames contains invalid key: Syntax error; key: "{key}"')
+        if len(key) > MAX_REFERENCE_BYTES:
+            raise ValidationException(
+                f"ExpressionAttributeNames contains invalid key: The expression attribute name's size has exceeded "
+                f'the maximum allowed size; key: "{key}"'
+            )
+        if name.__class__ is not str:
+            raise av.mistyped(name, "String")
+        if not name:
+            raise ValidationException(
+                f'ExpressionAttributeNames contains invalid value: Empty attribute name for key "{key}"'
+            )
+        if len(name) > av.MAX_NAME_BYTES // 4 and av.text_bytes(name) > av.MAX_NAME_BYTES:
+            raise av.name_fault(av.text_bytes(name))
+    return names
+
+
+def check_values(values: Mapping[str, Value] | None) -> Mapping[str, Value]:
+    """The ExpressionAttributeValues of a call, checked and in normal form; an empty map when it has none."""
+    if values is None:
+        return {}
+    if not values:
+        raise ValidationException("ExpressionAttributeValues must not be empty")
+    for key, value in values.items():
+        if not _VALUE_KEY.fullmatch(key):
+            raise ValidationException(f'ExpressionAttributeValues contains invalid key: Syntax error; key: "{key}"')
+        try:
+            av.check_value(value)
+        except ValidationException as fault:
+            raise _invalid_value(fault, key) from None
+    return values
+
+
+def _invalid_value(fault: Fault, key: str) -> Fault:
+    if fault.message == av.TOO_DEEP:
+        return fault
+    return ValidationException(f"ExpressionAttributeValues contains invalid value: {fault.message} for key {key}")
+
+
+def check_unused(names: Mapping[str, str], values: Mapping[str, Value], compiled: Sequence[Compiled]) -> None:
+    """Refuse names and values that no expression uses; raises ValidationException."""
+    if names:
+        unused = [name for name in names if not any(name in each.used_names for each in compiled)]
+        if unused:
+            raise ValidationException(
+                f"Value provided in ExpressionAttributeNames unused in expressions: keys: {{{', '.join(unused)}}}"
+            )
+    if values:
+        idle = [name for name in values if not any(name in each.used_values for each in compiled)]
+        if idle:
+            raise ValidationException(
+                f"Value provided in ExpressionAttributeValues unused in expressions: keys: {{{', '.join(idle)}}}"
+            )
