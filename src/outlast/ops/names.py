@@ -1,0 +1,132 @@
+"""DNS as a customer's resolver asks it: from a place, told by EDNS Client Subnet, following aliases to addresses.
+
+https://www.rfc-editor.org/rfc/rfc7871
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import dns.asyncquery
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+
+MAX_ALIASES: Final = 8
+
+
+class NoAnswer(Exception):
+    """No name server gave a usable answer; the text says what they did."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameServer:
+    """Where to ask."""
+
+    host: str
+    port: int = 53
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The addresses of a name, every name on the way to them, and how long the whole may be kept.
+
+    `addresses` is empty when the name exists and has none: an empty answer, which a client cannot use.
+    """
+
+    addresses: tuple[str, ...]
+    names: tuple[str, ...]
+    ttl_s: float
+    server: NameServer
+
+
+class Names(Protocol):
+    """Turns a name into addresses."""
+
+    async def resolve(self, name: str) -> Resolved:
+        """Raises NoAnswer."""
+        ...
+
+
+class Stub:
+    """Asks the given name servers in turn, as a resolver at `subnet` (for example 198.51.100.0/24) would.
+
+    `timeout_s` is for one server; a server that refuses, fails or is silent is passed over.
+    """
+
+    def __init__(self, servers: Sequence[NameServer], subnet: str = "", timeout_s: float = 1.0) -> None:
+        if not servers:
+            raise ValueError("a resolver needs a name server")
+        self._servers = tuple(servers)
+        self._timeout_s = timeout_s
+        self._options: list[dns.edns.Option] = []
+        if subnet:
+            address, _, bits = subnet.partition("/")
+            self._options = [dns.edns.ECSOption(address, int(bits or 24))]
+
+    async def resolve(self, name: str) -> Resolved:
+        """The addresses of `name`, all aliases followed. Raises NoAnswer."""
+        wanted, names, ttl_s = name.rstrip(".").lower(), [], float("inf")
+        for _ in range(MAX_ALIASES):
+            names.append(wanted)
+            answer, server = await self._ask(wanted)
+            found = _read(answer, wanted)
+            names.extend(found.aliases)
+            ttl_s = min(ttl_s, found.ttl_s)
+            if found.addresses or not found.aliases:
+                return Resolved(found.addresses, tuple(names), ttl_s if ttl_s != float("inf") else 0.0, server)
+            wanted = names.pop()
+        raise NoAnswer(f"{name} is an alias of an alias, {MAX_ALIASES} times over")
+
+    async def _ask(self, name: str) -> tuple[dns.message.Message, NameServer]:
+        query = dns.message.make_query(name, dns.rdatatype.A, use_edns=0, payload=1232, options=self._options)
+        failures: list[str] = []
+        for server in self._servers:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    answer, _ = await dns.asyncquery.udp_with_fallback(query, server.host, port=server.port)
+            except (dns.exception.DNSException, OSError, TimeoutError) as error:
+                failures.append(f"{server.host}: {type(error).__name__}")
+                continue
+            if answer.rcode() == dns.rcode.NOERROR:
+                return answer, server
+            failures.append(f"{server.host}: {dns.rcode.to_text(answer.rcode())}")
+        raise NoAnswer(f"{name}: {'; '.join(failures)}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    addresses: tuple[str, ...]
+    aliases: tuple[str, ...]
+    ttl_s: float
+
+
+def _read(answer: dns.message.Message, name: str) -> _Found:
+    """What one message says of a name: the chain of aliases it holds, and the addresses at its end."""
+    aliases: list[str] = []
+    ttl_s = float("inf")
+    here = name
+    for _ in range(MAX_ALIASES):
+        addresses = []
+        following = ""
+        for rrset in answer.answer:
+            if rrset.name.to_text(omit_final_dot=True).lower() != here:
+                continue
+            if rrset.rdtype == dns.rdatatype.A:
+                ttl_s = min(ttl_s, rrset.ttl)
+                addresses += [record.address for record in rrset]
+            elif rrset.rdtype == dns.rdatatype.CNAME:
+                ttl_s = min(ttl_s, rrset.ttl)
+                following = rrset[0].target.to_text(omit_final_dot=True).lower()
+        if addresses or not following:
+            return _Found(tuple(addresses), tuple(aliases), ttl_s)
+        aliases.append(following)
+        here = following
+    return _Found((), tuple(aliases), ttl_s)

@@ -1,0 +1,43 @@
+"""How a command of the kit ends: its exit codes, and the failures that carry one."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes; scripts rely on them."""
+
+    GOOD = 0
+    ERROR = 1
+    USAGE = 2
+    MISSED = 3
+    """An objective was missed."""
+    REFUSED = 4
+    """A safety rule refused."""
+    UNDECIDED = 5
+    """What was seen does not allow a decision."""
+
+
+class OpsError(Exception):
+    """A command cannot go on; the text is one line for the operator."""
+
+    exit = Exit.ERROR
+
+
+class UsageError(OpsError):
+    """The command was given something that it cannot use."""
+
+    exit = Exit.USAGE
+
+
+class RefusedError(OpsError):
+    """A safety rule stands against it."""
+
+    exit = Exit.REFUSED
+
+
+class UndecidedError(OpsError):
+    """The vantage points do not agree, or too few of them could look."""
+
+    exit = Exit.UNDECIDED
