@@ -11,18 +11,25 @@ from outlast.cloud.engine.errors import (
     Unwritable,
     WrongKey,
 )
+from outlast.cloud.engine.ledger import Conflict, Side
+from outlast.cloud.engine.replication import Stranded
+from outlast.cloud.engine.sender import Delivered
 from outlast.cloud.engine.space import Change, Replica, Space
 from outlast.cloud.engine.transaction import Transaction
 
 __all__ = [
     "Change",
+    "Conflict",
     "Damaged",
+    "Delivered",
     "Engine",
     "EngineBusy",
     "EngineError",
     "Replica",
+    "Side",
     "Space",
     "StorageUnavailable",
+    "Stranded",
     "Transaction",
     "Unwritable",
     "WrongKey",

@@ -51,7 +51,7 @@ class Catalogue:
         self.dropped = [int.from_bytes(key, "big") for key, _ in self._all(layout.DROPPED)]
         self.regions = [stored.decode() for _, stored in self._all(layout.REGION)]
         self._numbers = {name: number for number, name in enumerate(self.regions)}
-        self._next = 1 + max([0, *self.dropped, *(record.number for record in self.spaces.values())])
+        self._next = max([self._next, *(each + 1 for each in self.dropped)])
         used = self._store.get(layout.SPACE)
         if used is not None:
             self._next = max(self._next, int.from_bytes(used, "big") + 1)
@@ -86,6 +86,10 @@ class Catalogue:
         """The items of a dropped space are gone."""
         self.dropped.remove(number)
         writes[layout.DROPPED + number.to_bytes(4, "big")] = None
+
+    def number(self, name: str) -> int:
+        """The number of a Region; -1 when it has none."""
+        return self._numbers.get(name, -1)
 
     def region(self, name: str, writes: Writes) -> int:
         """The number of a Region, given to it on first use."""

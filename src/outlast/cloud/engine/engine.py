@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 from outlast.cloud.effects import Effects
@@ -10,9 +11,12 @@ from outlast.cloud.effects.disk import Lock
 from outlast.cloud.engine import layout
 from outlast.cloud.engine.catalogue import Catalogue, SpaceRecord
 from outlast.cloud.engine.clock import HybridClock
-from outlast.cloud.engine.errors import Damaged, EngineBusy, EngineError, Unwritable
+from outlast.cloud.engine.errors import Damaged, EngineBusy, EngineError, StorageUnavailable, Unwritable
 from outlast.cloud.engine.keys import data_key
-from outlast.cloud.engine.space import Derive, Replica, Space
+from outlast.cloud.engine.ledger import Conflict
+from outlast.cloud.engine.replication import Replication, Stranded
+from outlast.cloud.engine.sender import Observer
+from outlast.cloud.engine.space import Derive, Space
 from outlast.cloud.engine.store import Store, Writes
 from outlast.cloud.engine.transaction import Transaction
 
@@ -36,10 +40,9 @@ class Engine:
         self._purging: asyncio.Task[None] | None = None
         known = store.get(layout.CLOCK_KEY)
         self.clock = HybridClock(effects.clock, int.from_bytes(known, "big") if known else 0)
-        self.origin = 0
-        with self.begin() as tx:
-            self.origin = self._catalogue.region(region, tx.writes)
         store.on_failure(self._catalogue.load)
+        self.replication = Replication(self, self._catalogue)
+        self.origin = self.replication.origin
         self._purge()
 
     @staticmethod
@@ -89,8 +92,10 @@ class Engine:
                 record = self._catalogue.add_space(name, (), writes)
                 self.store.submit(writes)
             space = Space(self, name, record.number, record.replicas)
+            space.derive = derive
             self._spaces[name] = space
-        if derive is not None:
+            self.replication.attach(space)
+        elif derive is not None:
             space.derive = derive
         if replicas and set(replicas) - {self.region} != set(space.replicas):
             self.set_replicas(space, replicas)
@@ -102,8 +107,13 @@ class Engine:
 
     def drop(self, space: Space) -> None:
         """Forget the space at once; its items are removed in the background, across restarts. The name is free."""
-        with self.begin() as tx:
-            self._catalogue.drop_space(space.name, tx.writes)
+        writes: Writes = {}
+        self.store.check()
+        for peer in space.replicas:
+            writes[layout.stream_prefix(space.number) + peer.encode()] = None
+        self.replication.detach(space)
+        self._catalogue.drop_space(space.name, writes)
+        self.store.submit(writes)
         self._spaces.pop(space.name, None)
         self._purge()
 
@@ -114,29 +124,67 @@ class Engine:
     async def _purge_dropped(self) -> None:
         while self._catalogue.dropped:
             number = self._catalogue.dropped[0]
-            prefix = layout.item_prefix(number)
-            with self.begin() as tx:
+            writes: Writes = {}
+            for prefix in (layout.item_prefix(number), layout.log_prefix(number)):
                 for key, _ in self.store.range(prefix, layout.successor(prefix)):
-                    tx.writes[key] = None
-                    if len(tx.writes) >= PURGE_KEYS:
+                    writes[key] = None
+                    if len(writes) >= PURGE_KEYS:
                         break
-                else:
-                    self._catalogue.purged(number, tx.writes)
-            await self.settled()
+            try:
+                self.store.check()
+                if len(writes) < PURGE_KEYS:
+                    self._catalogue.purged(number, writes)
+                self.store.submit(writes)
+                await self.settled()
+            except StorageUnavailable:
+                return  # the space is still noted as dropped; the next drop or start goes on
             await self.effects.clock.sleep(0)
+
+    def opened(self, name: str) -> Space | None:
+        """The space called `name`, when this process has opened it."""
+        return self._spaces.get(name)
+
+    def is_unreplicated(self, number: int) -> bool:
+        """Whether the space of that number has no replicas, or is gone."""
+        return not any(each.number == number and each.replicas for each in self._catalogue.spaces.values())
+
+    # ---- replication
 
     def set_replicas(self, space: Space, regions: tuple[str, ...]) -> None:
         """Let exactly `regions` hold copies of `space`; this Region's own name is passed over."""
         others = tuple(sorted(set(regions) - {self.region}))
+        if others == space.replicas:
+            return
         writes: Writes = {}
         self.store.check()
         self._catalogue.change_space(SpaceRecord(space.name, space.number, others), writes)
+        before, space.replicas = space.replicas, others
+        self.replication.change_replicas(space, before, writes)
         self.store.submit(writes)
-        space.replicas = others
 
-    def replica_status(self, space: Space) -> dict[str, Replica]:
-        """Each replica of `space` as seen from here."""
-        return {region: Replica("CREATING", 0, 0) for region in space.replicas}
+    def stranded(self, peer: str, space: Space | None = None) -> Iterator[Stranded]:
+        """The acknowledged writes that `peer` has not acknowledged, oldest first within a space.
+
+        Each write once while the replica is ACTIVE; while it is CREATING, the newest write of each item. Open spaces
+        only. Lazy: consume it without awaiting.
+        """
+        return self.replication.stranded(peer, space)
+
+    def conflicts(self, space: str | None = None, since_ms: int = 0) -> Iterator[Conflict]:
+        """Overwritten concurrent writes noticed since then, oldest first. Lazy: consume it without awaiting."""
+        return self.replication.conflicts(space, since_ms)
+
+    def observe(self, observer: Observer) -> None:
+        """Call `observer(Delivered)` whenever a peer has made writes durable: latencies for each space and peer."""
+        self.replication.observe(observer)
+
+    def pause_replication(self, peer: str, space: str | None = None) -> None:
+        """Hold back what is owed to `peer`, for one space or for all, until `resume_replication` or a restart."""
+        self.replication.pause(peer, space, True)
+
+    def resume_replication(self, peer: str, space: str | None = None) -> None:
+        """End what `pause_replication` with the same arguments began."""
+        self.replication.pause(peer, space, False)
 
     # ---- transactions
 
@@ -152,7 +200,12 @@ class Engine:
         """End a transaction; called by its `with` block."""
         self._active = None
         if apply and tx.writes:
+            if tx.logged:
+                tx.log()
             self.store.submit(tx.writes)
+            for outbox in {space.outbox for space, _ in tx.logged}:
+                if outbox is not None:
+                    self.replication.wake(outbox)
 
     @property
     def is_settled(self) -> bool:
@@ -171,5 +224,14 @@ class Engine:
         if self._purging is not None:
             self._purging.cancel()
             await asyncio.gather(self._purging, return_exceptions=True)
+        await self.replication.close()
         await self.store.close()
+        self._lock.release()
+
+    def abandon(self) -> None:
+        """Stop at once, as if the process had died: what is not durable is lost. For simulations."""
+        if self._purging is not None:
+            self._purging.cancel()
+        self.replication.abandon()
+        self.store.abandon()
         self._lock.release()

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 CLOCK_KEY = b"\x00clock"
+IDENTITY_KEY = b"\x00identity"
 SPACE = b"\x01"
 REGION = b"\x02"
 DROPPED = b"\x03"
+STREAM = b"\x04"
+PEER = b"\x05"
 ITEM = b"\x10"
+LOG = b"\x20"
+LEDGER = b"\x30"
+TOMBSTONE = b"\x31"
 
 SPACE_ID_BYTES = 4
 PREFIX_BYTES = 1 + SPACE_ID_BYTES
@@ -15,6 +21,21 @@ PREFIX_BYTES = 1 + SPACE_ID_BYTES
 def item_prefix(space_id: int) -> bytes:
     """The prefix of a space's items."""
     return ITEM + space_id.to_bytes(SPACE_ID_BYTES, "big")
+
+
+def log_prefix(space_id: int) -> bytes:
+    """The prefix of a space's replication log; eight bytes of sequence number follow."""
+    return LOG + space_id.to_bytes(SPACE_ID_BYTES, "big")
+
+
+def stream_prefix(space_id: int) -> bytes:
+    """The prefix of what is known of a space's replicas; the peer's name follows."""
+    return STREAM + space_id.to_bytes(SPACE_ID_BYTES, "big")
+
+
+def tombstone_key(stamp: int, space_id: int, key: bytes) -> bytes:
+    """Where a deletion is noted, in order of time."""
+    return TOMBSTONE + stamp.to_bytes(8, "big") + space_id.to_bytes(SPACE_ID_BYTES, "big") + key
 
 
 def successor(prefix: bytes) -> bytes:

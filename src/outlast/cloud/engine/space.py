@@ -11,6 +11,7 @@ from outlast.cloud.engine.version import value_of
 
 if TYPE_CHECKING:
     from outlast.cloud.engine.engine import Engine
+    from outlast.cloud.engine.outbox import Outbox
     from outlast.cloud.engine.transaction import Transaction
 
 
@@ -52,7 +53,7 @@ Subscriber = Callable[[Change], None]
 class Space:
     """An ordered durable map. Reads see every applied write; writes go through `Engine.begin`."""
 
-    __slots__ = ("_end", "_engine", "_prefix", "derive", "name", "number", "replicas", "subscribers")
+    __slots__ = ("_end", "_engine", "_prefix", "derive", "name", "number", "outbox", "replicas", "subscribers")
 
     def __init__(self, engine: Engine, name: str, number: int, replicas: tuple[str, ...]) -> None:
         self._engine = engine
@@ -62,6 +63,7 @@ class Space:
         self.number = number
         self.replicas = replicas
         self.derive: Derive | None = None
+        self.outbox: Outbox | None = None
         self.subscribers: list[Subscriber] = []
 
     def __repr__(self) -> str:
@@ -99,7 +101,12 @@ class Space:
 
     def replica_status(self) -> dict[str, Replica]:
         """Each replica's state as seen from here."""
-        return self._engine.replica_status(self)
+        return self._engine.replication.status(self)
+
+    def lag_ms(self, peer: str) -> int:
+        """The age in milliseconds of the oldest write that `peer` has not acknowledged; 0 when there is none."""
+        replica = self.replica_status().get(peer)
+        return 0 if replica is None else replica.lag_ms
 
 
 def stripped(pairs: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:

@@ -21,11 +21,12 @@ class Transaction:
     Reads see the transaction's own writes. Leaving the block applies it; an exception discards it.
     """
 
-    __slots__ = ("_engine", "_stamp", "writes")
+    __slots__ = ("_engine", "_stamp", "logged", "writes")
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._stamp = 0
+        self.logged: dict[tuple[Space, bytes], bytes] = {}
         self.writes: Writes = {}
 
     def __enter__(self) -> Transaction:
@@ -73,19 +74,37 @@ class Transaction:
         engine = self._engine
         stamp = self.stamp
         derive = space.derive
-        old = self.read(raw) if derive is not None else None
-        self.writes[raw] = version.prefix(engine.origin, stamp) + value
+        replicated = space.outbox is not None
+        old = self.read(raw) if replicated or derive is not None else None
+        if replicated:
+            self.writes[raw] = version.following(old, engine.origin, stamp, value, context)
+            self.logged[space, key] = context
+        else:
+            self.writes[raw] = version.prefix(engine.origin, stamp) + value
         if derive is not None:
             derive(Change(space, key, version.value_of(old), value, engine.region, stamp, False, context), self)
 
     def delete(self, space: Space, key: bytes, context: bytes = b"") -> None:
         """Remove `key`; nothing happens when it is not there."""
         raw = space.raw(key)
-        old = version.value_of(self.read(raw))
+        stored = self.read(raw)
+        old = version.value_of(stored)
         if old is None:
             return
         engine = self._engine
         stamp = self.stamp
-        self.writes[raw] = None
+        if space.outbox is not None:
+            self.writes[raw] = version.following(stored, engine.origin, stamp, None, context)
+            self.writes[layout.tombstone_key(stamp, space.number, key)] = b""
+            self.logged[space, key] = context
+            engine.replication.tombstones.schedule()
+        else:
+            self.writes[raw] = None
         if space.derive is not None:
             space.derive(Change(space, key, old, None, engine.region, stamp, False, context), self)
+
+    def log(self) -> None:
+        """Add the replication records of this transaction to its writes."""
+        for (space, key), context in self.logged.items():
+            if space.outbox is not None:
+                space.outbox.append(key, self._stamp, context, self.writes)

@@ -46,6 +46,18 @@ def prefix(origin: int, stamp: int) -> bytes:
     return b"\0" + origin.to_bytes(1, "big") + stamp.to_bytes(8, "big")
 
 
+def following(old: bytes | None, origin: int, stamp: int, value: bytes | None, context: bytes) -> bytes:
+    """The encoded version of a new write here, which knows what was stored before it."""
+    seen: tuple[tuple[int, int], ...] = ()
+    if old is not None and (old[0] & SEEN or old[1] != origin):
+        before = decode(old)
+        newest = dict(before.seen)
+        newest[before.origin] = before.stamp
+        newest.pop(origin, None)
+        seen = tuple(sorted(sorted(newest.items(), key=lambda entry: entry[1])[-MAX_SEEN:]))
+    return encode(Version(origin, stamp, seen, context, value))
+
+
 def encode(version: Version) -> bytes:
     """The bytes kept in the store."""
     flags = len(version.seen)

@@ -1,0 +1,119 @@
+"""The conflict ledger: every write that was overwritten by one that did not know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from outlast.cloud.engine import layout
+from outlast.cloud.engine.clock import stamp_ms
+from outlast.cloud.engine.messages import pack, unpack
+from outlast.cloud.engine.store import Store, Writes
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_AGE_MS = 7 * 24 * 3600 * 1000
+TRIM_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two writes that did not know of each other. `value` is None for a deletion."""
+
+    region: str
+    stamp: int
+    value: bytes | None
+    context: bytes
+
+    @property
+    def written_ms(self) -> int:
+        """When it was written, by its Region's hybrid logical clock."""
+        return stamp_ms(self.stamp)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A write overwritten by a concurrent one. Both Regions may note it; `id` is the same in each."""
+
+    space: str
+    key: bytes
+    winner: Side
+    loser: Side
+    noticed_ms: int
+
+    @property
+    def id(self) -> str:
+        """Names the two writes: stamp and Region of the winner and of the loser."""
+        sides = (self.winner, self.loser)
+        return "-".join(f"{side.stamp:016x}@{side.region}" for side in sides)
+
+
+def _pack_side(side: Side) -> list[bytes]:
+    value = b"\0" if side.value is None else b"\1" + side.value
+    return [side.region.encode(), side.stamp.to_bytes(8, "big"), value, side.context]
+
+
+def _read_side(parts: list[bytes]) -> Side:
+    value = None if parts[2] == b"\0" else parts[2][1:]
+    return Side(parts[0].decode(), int.from_bytes(parts[1], "big"), value, parts[3])
+
+
+class Ledger:
+    """Conflicts in the order in which they were noticed, bounded by age and size; the oldest go first.
+
+    Each record begins with the number of bytes ever written before it, so that the size is known without a scan.
+    """
+
+    def __init__(self, store: Store, max_bytes: int = MAX_BYTES, max_age_ms: int = MAX_AGE_MS) -> None:
+        self._store = store
+        self._max_bytes = max_bytes
+        self._max_age_ms = max_age_ms
+        self.load()
+
+    def load(self) -> None:
+        """Take the durable state again."""
+        end = layout.successor(layout.LEDGER)
+        last = next(self._store.range(layout.LEDGER, end, reverse=True), None)
+        self._number = 0 if last is None else int.from_bytes(last[0][-8:], "big")
+        self._written = 0 if last is None else int.from_bytes(last[1][:8], "big") + len(last[1])
+        first = next(self._store.range(layout.LEDGER, end), None)
+        self._first = self._number + 1 if first is None else int.from_bytes(first[0][-8:], "big")
+
+    def __len__(self) -> int:
+        return self._number - self._first + 1
+
+    def add(self, conflict: Conflict, writes: Writes) -> None:
+        """Note a conflict in `writes`, and let go of what is too old or too much."""
+        parts = [conflict.space.encode(), conflict.key, conflict.noticed_ms.to_bytes(8, "big")]
+        record = pack([*parts, *_pack_side(conflict.winner), *_pack_side(conflict.loser)])
+        self._number += 1
+        writes[self._key(self._number)] = self._written.to_bytes(8, "big") + record
+        self._written += len(record) + 8
+        for _ in range(TRIM_AT_ONCE):
+            if self._first >= self._number:
+                return
+            key = self._key(self._first)
+            oldest = writes.get(key) or self._store.get(key)
+            if oldest is not None:
+                too_much = self._written - int.from_bytes(oldest[:8], "big") > self._max_bytes
+                if not too_much and conflict.noticed_ms - _read(oldest).noticed_ms <= self._max_age_ms:
+                    return
+                writes[key] = None
+            self._first += 1
+
+    def conflicts(self, space: str | None, since_ms: int, now_ms: int) -> Iterator[Conflict]:
+        """Conflicts noticed at or after `since_ms` and not too old, oldest first. Lazy; consume without awaiting."""
+        since_ms = max(since_ms, now_ms - self._max_age_ms)
+        for _, stored in self._store.range(layout.LEDGER, layout.successor(layout.LEDGER)):
+            conflict = _read(stored)
+            if conflict.noticed_ms >= since_ms and (space is None or conflict.space == space):
+                yield conflict
+
+    @staticmethod
+    def _key(number: int) -> bytes:
+        return layout.LEDGER + number.to_bytes(8, "big")
+
+
+def _read(stored: bytes) -> Conflict:
+    parts = unpack(stored[8:])
+    noticed_ms = int.from_bytes(parts[2], "big")
+    return Conflict(parts[0].decode(), parts[1], _read_side(parts[3:7]), _read_side(parts[7:11]), noticed_ms)

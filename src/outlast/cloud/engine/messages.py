@@ -1,0 +1,85 @@
+"""What Regions say to each other about replication: flat lists of byte strings, each with its length before it.
+
+    HELLO   identity                                   -> identity
+    BATCH   identity, names, {space, count, {key, stored} x count} x sections -> identity, one result byte a section
+    CLEAN   identity, stamp, {space} ...               -> identity, one result byte a space
+
+`names` is the sender's table of Region identities, joined by NUL; the versions inside `stored` refer to it by index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+CHANNEL = "replication"
+HELLO, BATCH, CLEAN = b"h", b"b", b"c"
+DONE, NOT_YET = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Items of one space, as stored at the sender."""
+
+    space: str
+    items: Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Sections and the names that their versions refer to."""
+
+    names: tuple[str, ...]
+    sections: tuple[Section, ...]
+
+
+def pack(parts: Sequence[bytes]) -> bytes:
+    """One message of byte strings."""
+    pieces = []
+    for part in parts:
+        pieces.append(len(part).to_bytes(4, "big"))
+        pieces.append(part)
+    return b"".join(pieces)
+
+
+def unpack(message: bytes) -> list[bytes]:
+    """The byte strings of a message; raises ValueError when it is cut short."""
+    parts = []
+    at = 0
+    total = len(message)
+    while at < total:
+        end = at + 4 + int.from_bytes(message[at : at + 4], "big")
+        if end > total:
+            raise ValueError("a replication message is cut short")
+        parts.append(message[at + 4 : end])
+        at = end
+    return parts
+
+
+def pack_batch(identity: bytes, batch: Batch) -> bytes:
+    """A BATCH message."""
+    parts = [BATCH, identity, "\0".join(batch.names).encode()]
+    for section in batch.sections:
+        parts.append(section.space.encode())
+        parts.append(len(section.items).to_bytes(4, "big"))
+        for key, stored in section.items:
+            parts.append(key)
+            parts.append(stored)
+    return pack(parts)
+
+
+def read_batch(parts: list[bytes]) -> Batch:
+    """The batch in a BATCH message's parts; raises ValueError."""
+    names = tuple(parts[2].decode().split("\0"))
+    sections = []
+    at = 3
+    while at < len(parts):
+        if at + 2 > len(parts):
+            raise ValueError("a replication message lacks a section's count")
+        end = at + 2 + 2 * int.from_bytes(parts[at + 1], "big")
+        if end > len(parts):
+            raise ValueError("a replication message lacks items")
+        flat = parts[at + 2 : end]
+        sections.append(Section(parts[at].decode(), list(zip(flat[::2], flat[1::2], strict=True))))
+        at = end
+    return Batch(names, tuple(sections))

@@ -1,0 +1,254 @@
+"""What a replicated space still owes its replicas: a log of changed keys, and how far each replica has got.
+
+A log record names the key, the write's stamp and its request's context; the item itself is read when it is sent, so
+rapid writes of one item travel once, as its newest version. Records leave the log once every replica has them.
+
+A replica is CREATING while existing items are sent to it (`fill`), then ACTIVE. Both the fill and the log are sent in
+spans of which several may be under way; a span that fails is sent again, with all that follow it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from outlast.cloud.engine import layout
+from outlast.cloud.engine.store import Store, Writes
+from outlast.cloud.engine.version import Version, decode
+
+CREATING, ACTIVE = "CREATING", "ACTIVE"
+SCAN_KEYS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One acknowledged write that waits for replicas."""
+
+    number: int
+    stamp: int
+    key: bytes
+    context: bytes
+
+    def encode(self) -> bytes:
+        """Stamp, length of the key, key, context."""
+        return self.stamp.to_bytes(8, "big") + len(self.key).to_bytes(4, "big") + self.key + self.context
+
+    @staticmethod
+    def decode(number: int, stored: bytes) -> LogRecord:
+        """The record in `stored`."""
+        end = 12 + int.from_bytes(stored[8:12], "big")
+        return LogRecord(number, int.from_bytes(stored[:8], "big"), stored[12:end], stored[end:])
+
+
+@dataclass(slots=True)
+class Span:
+    """A piece of a fill or of the log that is under way."""
+
+    stream: Stream
+    fill: bool
+    last_number: int
+    next_key: bytes
+    final: bool
+    stamps: list[int]
+    done: bool = False
+
+
+class Stream:
+    """One replica of one space."""
+
+    __slots__ = (
+        "acked",
+        "delay_s",
+        "fill_acked",
+        "fill_sent",
+        "fill_spans",
+        "identity",
+        "log_spans",
+        "not_before_s",
+        "outbox",
+        "paused",
+        "peer",
+        "scanned",
+        "sent",
+        "status",
+    )
+
+    def __init__(self, outbox: Outbox, peer: str, stored: bytes | None) -> None:
+        self.outbox = outbox
+        self.peer = peer
+        self.paused = False
+        self.not_before_s = 0.0
+        self.delay_s = 0.0
+        self.fill_spans: deque[Span] = deque()
+        self.log_spans: deque[Span] = deque()
+        self.load(stored)
+
+    def load(self, stored: bytes | None) -> None:
+        """Take the durable state: a status byte, the cursor, the peer's identity, where the fill goes on."""
+        if stored is None:
+            self.status, self.acked, self.identity, self.fill_acked = CREATING, self.outbox.last, b"", b""
+        else:
+            self.status = ACTIVE if stored[:1] == b"a" else CREATING
+            self.acked = int.from_bytes(stored[1:9], "big")
+            self.identity = stored[9:25].rstrip(b"\0")
+            self.fill_acked = stored[25:]
+        self.reset()
+
+    def encode(self) -> bytes:
+        """The durable state."""
+        status = b"a" if self.status == ACTIVE else b"c"
+        return status + self.acked.to_bytes(8, "big") + self.identity.ljust(16, b"\0") + self.fill_acked
+
+    def reset(self) -> None:
+        """Send again from what is acknowledged."""
+        self.sent = self.acked
+        self.fill_sent = self.fill_acked
+        self.scanned = False
+        self.fill_spans.clear()
+        self.log_spans.clear()
+
+    def restart(self, identity: bytes) -> None:
+        """The peer has another identity than before (its data is gone): send everything to it."""
+        self.identity = identity
+        self.status = CREATING
+        self.acked = self.outbox.last
+        self.fill_acked = b""
+        self.reset()
+
+    @property
+    def key(self) -> bytes:
+        """Where the durable state is kept."""
+        return layout.stream_prefix(self.outbox.number) + self.peer.encode()
+
+    @property
+    def backlog(self) -> int:
+        """Logged writes that the peer has not acknowledged."""
+        return self.outbox.last - self.acked
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether something can be sent now, were the stream not paused."""
+        return self.sent < self.outbox.last or (self.status == CREATING and not self.scanned)
+
+    def done(self, span: Span) -> bool:
+        """The peer has a span; whether the durable state moved."""
+        spans = self.fill_spans if span.fill else self.log_spans
+        if span not in spans:
+            return False
+        span.done = True
+        moved = False
+        while spans and spans[0].done:
+            first = spans.popleft()
+            moved = True
+            if not first.fill:
+                self.acked = first.last_number
+            elif first.final:
+                self.status, self.fill_acked = ACTIVE, b""
+            else:
+                self.fill_acked = first.next_key
+        return moved
+
+
+class Outbox:
+    """The replication log of one space and its streams."""
+
+    __slots__ = ("_prefix", "_store", "last", "name", "number", "streams", "trimmed")
+
+    def __init__(self, store: Store, name: str, number: int, peers: tuple[str, ...]) -> None:
+        self._store = store
+        self._prefix = layout.log_prefix(number)
+        self.name = name
+        self.number = number
+        self.last = 0
+        self.trimmed = 0
+        self.streams: dict[str, Stream] = {}
+        for peer in peers:
+            self.streams[peer] = Stream(self, peer, None)
+        self.load()
+
+    def load(self) -> None:
+        """Take the durable state again."""
+        prefix = layout.stream_prefix(self.number)
+        stored = {peer: self._store.get(prefix + peer.encode()) for peer in self.streams}
+        end = layout.successor(self._prefix)
+        first = next(self._store.range(self._prefix, end), None)
+        last = next(self._store.range(self._prefix, end, reverse=True), None)
+        known = [int.from_bytes(state[1:9], "big") for state in stored.values() if state is not None]
+        self.last = max([*known, 0 if last is None else int.from_bytes(last[0][-8:], "big")])
+        self.trimmed = self.last if first is None else int.from_bytes(first[0][-8:], "big") - 1
+        for peer, stream in self.streams.items():
+            stream.load(stored[peer])
+
+    def log_key(self, number: int) -> bytes:
+        """Where a log record is kept."""
+        return self._prefix + number.to_bytes(8, "big")
+
+    def append(self, key: bytes, stamp: int, context: bytes, writes: Writes) -> None:
+        """Add a log record to `writes`."""
+        self.last += 1
+        writes[self.log_key(self.last)] = LogRecord(self.last, stamp, key, context).encode()
+
+    def records(self, after: int) -> Iterator[LogRecord]:
+        """Log records with greater numbers, in order; lazy, consume without awaiting."""
+        for key, stored in self._store.range(self.log_key(after + 1), layout.successor(self._prefix)):
+            yield LogRecord.decode(int.from_bytes(key[-8:], "big"), stored)
+
+    def unfilled(self, stream: Stream) -> Iterator[tuple[bytes, Version]]:
+        """Existing items that a replica has not acknowledged, by key; lazy, consume without awaiting."""
+        prefix = layout.item_prefix(self.number)
+        for raw, stored in self._store.range(prefix + stream.fill_acked, layout.successor(prefix)):
+            yield raw[layout.PREFIX_BYTES :], decode(stored)
+
+    def trim(self, limit: int, writes: Writes) -> bool:
+        """Remove up to `limit` records that every replica has; whether more remain to be removed."""
+        needed = min((stream.acked for stream in self.streams.values()), default=self.last)
+        end = min(needed, self.trimmed + limit)
+        for number in range(self.trimmed + 1, end + 1):
+            writes[self.log_key(number)] = None
+        self.trimmed = max(end, self.trimmed)
+        return self.trimmed < needed
+
+    def next_log_span(self, stream: Stream, n_items: int, n_bytes: int) -> tuple[Span, list[tuple[bytes, bytes]]]:
+        """The next piece of the log for a replica, marked as under way: its span and the items, newest versions."""
+        items: dict[bytes, bytes] = {}
+        stamps: list[int] = []
+        prefix = layout.item_prefix(self.number)
+        last = stream.sent
+        for record in self.records(stream.sent):
+            last = record.number
+            stamps.append(record.stamp)
+            if record.key not in items:
+                stored = self._store.get(prefix + record.key)
+                if stored is not None:
+                    items[record.key] = stored
+                    n_bytes -= len(stored) + len(record.key)
+            if len(stamps) >= n_items or n_bytes <= 0:
+                break
+        stream.sent = last
+        span = Span(stream, False, last, b"", False, stamps)
+        stream.log_spans.append(span)
+        return span, list(items.items())
+
+    def next_fill_span(
+        self, stream: Stream, own: int, n_items: int, n_bytes: int
+    ) -> tuple[Span, list[tuple[bytes, bytes]]]:
+        """The next piece of the existing items; passes over what region number `own` (the replica itself) wrote."""
+        prefix = layout.item_prefix(self.number)
+        start = prefix + stream.fill_sent
+        items: list[tuple[bytes, bytes]] = []
+        last, final = stream.fill_sent, True
+        for seen, (raw, stored) in enumerate(self._store.range(start, layout.successor(prefix))):
+            if len(items) >= n_items or n_bytes <= 0 or seen >= SCAN_KEYS:
+                final = False
+                break
+            key = raw[layout.PREFIX_BYTES :]
+            last = key + b"\0"
+            if stored[1] != own:
+                items.append((key, stored))
+                n_bytes -= len(stored) + len(key)
+        stream.fill_sent = last
+        stream.scanned = final
+        span = Span(stream, True, 0, last, final, [])
+        stream.fill_spans.append(span)
+        return span, items

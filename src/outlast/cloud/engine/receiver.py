@@ -1,0 +1,145 @@
+"""Applies what peers send. At least once and in any order: the versions decide.
+
+    the local version knew the incoming one    nothing to do (old, or sent twice)
+    the incoming version knew the local one    it replaces it
+    neither knew the other                     the greater (stamp, Region) stays; the other goes to the conflict ledger
+
+The outcome is always the greatest (stamp, Region), so copies that have exchanged everything are equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from outlast.cloud.engine import layout, version
+from outlast.cloud.engine.ledger import Conflict, Side
+from outlast.cloud.engine.messages import BATCH, CLEAN, DONE, HELLO, NOT_YET, Batch, Section, pack, read_batch, unpack
+from outlast.cloud.engine.space import Change, Space
+from outlast.cloud.engine.version import Version
+
+if TYPE_CHECKING:
+    from outlast.cloud.engine.replication import Replication
+    from outlast.cloud.engine.transaction import Transaction
+
+APPLY_ITEMS = 40
+
+
+def resolve(local: Version, incoming: Version, names: list[str]) -> tuple[Version, Version | None]:
+    """The version to keep, and the loser when neither knew the other.
+
+    The winner of a conflict takes over what the loser had seen, and the loser itself.
+    """
+    if (local.origin, local.stamp) == (incoming.origin, incoming.stamp):
+        return replace(local, seen=_joined(local, [*local.seen, *incoming.seen])), None
+    if incoming.covers(local.origin, local.stamp):
+        return incoming, None
+    if local.covers(incoming.origin, incoming.stamp):
+        return local, None
+    greater = (incoming.stamp, names[incoming.origin]) > (local.stamp, names[local.origin])
+    winner, loser = (incoming, local) if greater else (local, incoming)
+    seen = _joined(winner, [*winner.seen, *loser.seen, (loser.origin, loser.stamp)])
+    return replace(winner, seen=seen), loser
+
+
+def _joined(winner: Version, entries: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    newest: dict[int, int] = {}
+    for origin, stamp in entries:
+        if origin != winner.origin and stamp > newest.get(origin, 0):
+            newest[origin] = stamp
+    kept = sorted(newest.items(), key=lambda entry: entry[1])[-version.MAX_SEEN :]
+    return tuple(sorted(kept))
+
+
+class Receiver:
+    """The peer's side of the replication channel."""
+
+    def __init__(self, replication: Replication) -> None:
+        self._home = replication
+        self._engine = replication.engine
+
+    async def serve(self, peer: str, message: bytes) -> bytes:
+        """Answer one message; raises ValueError when it makes no sense, StorageUnavailable when it cannot be kept."""
+        parts = unpack(message)
+        if len(parts) < 2:
+            raise ValueError("an empty replication message")
+        self._home.meet(peer, parts[1])
+        if parts[0] == HELLO:
+            return pack([self._home.identity])
+        if parts[0] == BATCH and len(parts) >= 3:
+            batch = read_batch(parts)
+            results = bytes([await self._take(batch, section) for section in batch.sections])
+            await self._engine.settled()
+            return pack([self._home.identity, results])
+        if parts[0] == CLEAN and len(parts) >= 3:
+            results = self._home.tombstones.answer(peer, parts[2:])
+            await self._engine.settled()
+            return pack([self._home.identity, results])
+        raise ValueError("an unknown kind of replication message")
+
+    async def _take(self, batch: Batch, section: Section) -> int:
+        numbers = self._home.intern(batch.names)
+        space = self._engine.opened(section.space)
+        if space is None:
+            return NOT_YET
+        for at in range(0, len(section.items), APPLY_ITEMS):
+            if at:
+                await self._engine.effects.clock.sleep(0)
+                space = self._engine.opened(section.space)
+                if space is None:
+                    return NOT_YET
+            changes: list[Change] = []
+            with self._engine.begin() as tx:
+                for key, stored in section.items[at : at + APPLY_ITEMS]:
+                    change = self.apply(tx, space, key, translate(version.decode(stored), numbers))
+                    if change is not None:
+                        changes.append(change)
+            self._home.tell(space, changes)
+        return DONE
+
+    def apply(self, tx: Transaction, space: Space, key: bytes, incoming: Version) -> Change | None:
+        """Merge one incoming version into `tx`; the change when the item's value changed hands."""
+        raw = space.raw(key)
+        stored = tx.read(raw)
+        self._engine.clock.hear(incoming.stamp)
+        tx.writes[layout.CLOCK_KEY] = self._engine.clock.last.to_bytes(8, "big")
+        old: bytes | None = None
+        kept = incoming
+        if stored is not None:
+            local = version.decode(stored)
+            old = local.value
+            kept, loser = resolve(local, incoming, self._home.names_list)
+            if loser is not None:
+                self._note(tx, space, key, kept, loser)
+            if kept == local:
+                return None
+            if (kept.origin, kept.stamp) == (local.origin, local.stamp):
+                tx.writes[raw] = version.encode(kept)
+                return None
+        tx.writes[raw] = version.encode(kept)
+        if kept.value is None:
+            tx.writes[layout.tombstone_key(kept.stamp, space.number, key)] = b""
+            if old is None:
+                return None
+        origin = region_of(self._home.names_list[kept.origin])
+        change = Change(space, key, old, kept.value, origin, kept.stamp, True, kept.context)
+        if space.derive is not None:
+            space.derive(change, tx)
+        return change
+
+    def _note(self, tx: Transaction, space: Space, key: bytes, winner: Version, loser: Version) -> None:
+        names = self._home.names_list
+        sides = [Side(region_of(names[each.origin]), each.stamp, each.value, each.context) for each in (winner, loser)]
+        now_ms = self._engine.effects.clock.now_ms()
+        self._home.ledger.add(Conflict(space.name, key, sides[0], sides[1], now_ms), tx.writes)
+
+
+def translate(incoming: Version, numbers: tuple[int, ...]) -> Version:
+    """The version with this engine's numbers for Regions instead of the sender's."""
+    seen = tuple([(numbers[origin], stamp) for origin, stamp in incoming.seen])
+    return replace(incoming, origin=numbers[incoming.origin], seen=seen)
+
+
+def region_of(identity: str) -> str:
+    """The Region's name in a name that tells its incarnations apart."""
+    return identity.partition("#")[0]

@@ -1,0 +1,361 @@
+"""Replication between Regions: each Region sends what was written in it to every replica; last writer wins per item.
+
+The parts: `outbox` (what is owed), `sender` (one for each peer), `receiver` (applies and judges), `ledger` (conflicts),
+`tombstones` (deletions that must be remembered). This module joins them to the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from outlast.cloud.engine import layout
+from outlast.cloud.engine.catalogue import Catalogue
+from outlast.cloud.engine.clock import stamp_ms
+from outlast.cloud.engine.errors import StorageUnavailable
+from outlast.cloud.engine.ledger import Conflict, Ledger
+from outlast.cloud.engine.messages import CHANNEL
+from outlast.cloud.engine.outbox import CREATING, Outbox, Stream
+from outlast.cloud.engine.receiver import Receiver
+from outlast.cloud.engine.sender import Delivered, Observer, Sender
+from outlast.cloud.engine.space import Change, Replica, Space
+from outlast.cloud.engine.store import Writes
+from outlast.cloud.engine.tombstones import Tombstones
+
+if TYPE_CHECKING:
+    from outlast.cloud.engine.engine import Engine
+
+IDENTITY_CHARS = 16
+TRIM_RECORDS = 500
+MAX_LOG_RECORDS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """An acknowledged write that a peer has not acknowledged."""
+
+    space: str
+    key: bytes
+    stamp: int
+    context: bytes
+
+    @property
+    def written_ms(self) -> int:
+        """When it was written, by this Region's hybrid logical clock."""
+        return stamp_ms(self.stamp)
+
+
+class Replication:
+    """Everything an engine knows about its peers."""
+
+    def __init__(self, engine: Engine, catalogue: Catalogue) -> None:
+        self.engine = engine
+        self._catalogue = catalogue
+        self._senders: dict[str, Sender] = {}
+        self._outboxes: dict[int, Outbox] = {}
+        self._paused: set[tuple[str, str | None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._observers: list[Observer] = []
+        self._trimming: set[int] = set()
+        self.identity, self.origin = self._identify()
+        self._known: dict[str, bytes] = {}
+        self.ledger = Ledger(engine.store)
+        self.tombstones = Tombstones(self)
+        self.max_log_records = MAX_LOG_RECORDS
+        engine.store.on_failure(self._reload)
+        engine.effects.network.serve(CHANNEL, Receiver(self).serve)
+        if next(engine.store.range(layout.TOMBSTONE, layout.successor(layout.TOMBSTONE)), None) is not None:
+            self.tombstones.schedule()
+
+    def _identify(self) -> tuple[bytes, int]:
+        """This folder's own identity: a Region that lost its data comes back as another."""
+        store = self.engine.store
+        writes: Writes = {}
+        identity = store.get(layout.IDENTITY_KEY)
+        if identity is None:
+            identity = self.engine.effects.entropy.hex(IDENTITY_CHARS).encode()
+            writes[layout.IDENTITY_KEY] = identity
+        number = self._catalogue.region(f"{self.engine.region}#{identity.decode()}", writes)
+        if writes:
+            store.submit(writes)
+        return identity, number
+
+    # ---- what the engine calls
+
+    def attach(self, space: Space) -> None:
+        """Start sending a space to its replicas."""
+        if space.replicas:
+            space.outbox = outbox = Outbox(self.engine.store, space.name, space.number, space.replicas)
+            self._outboxes[space.number] = outbox
+            for stream in outbox.streams.values():
+                self._begin(stream)
+
+    def change_replicas(self, space: Space, before: tuple[str, ...], writes: Writes) -> None:
+        """Follow a change of `space.replicas`."""
+        for peer in set(before) - set(space.replicas):
+            writes[layout.stream_prefix(space.number) + peer.encode()] = None
+        if space.outbox is None:
+            self.attach(space)
+        else:
+            for peer in set(before) - set(space.replicas):
+                self._end(space.outbox.streams.pop(peer))
+            for peer in sorted(set(space.replicas) - set(before)):
+                space.outbox.streams[peer] = Stream(space.outbox, peer, None)
+                self._begin(space.outbox.streams[peer])
+        if space.outbox is not None:
+            for peer in set(space.replicas) - set(before):
+                stream = space.outbox.streams[peer]
+                writes[stream.key] = stream.encode()
+            self._trim(space.outbox)
+            if not space.replicas:
+                self._outboxes.pop(space.number, None)
+                space.outbox = None
+
+    def detach(self, space: Space) -> None:
+        """The space is dropped."""
+        if space.outbox is not None:
+            for stream in tuple(space.outbox.streams.values()):
+                self._end(stream)
+            self._outboxes.pop(space.number, None)
+            space.outbox = None
+
+    def wake(self, outbox: Outbox) -> None:
+        """Writes were added to a log."""
+        for peer, stream in outbox.streams.items():
+            if outbox.last - stream.acked > self.max_log_records:
+                self._give_up_log(stream)
+            if not stream.paused:
+                self._senders[peer].wake(stream)
+
+    def abandon(self) -> None:
+        """Stop every task at once."""
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    async def close(self) -> None:
+        """Stop sending; wait for the tasks to end."""
+        self.abandon()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # ---- streams
+
+    def _begin(self, stream: Stream) -> None:
+        stream.paused = (stream.peer, None) in self._paused or (stream.peer, stream.outbox.name) in self._paused
+        sender = self._senders.get(stream.peer)
+        if sender is None:
+            sender = self._senders[stream.peer] = Sender(self, stream.peer)
+            self.spawn(sender.run())
+            sender.wake()
+        self._check_identity(stream)
+        if stream.has_unsent and not stream.paused:
+            sender.wake(stream)
+
+    def _end(self, stream: Stream) -> None:
+        self._senders[stream.peer].forget(stream)
+        stream.outbox.streams.pop(stream.peer, None)
+
+    def streams_to(self, peer: str) -> Iterator[Stream]:
+        """The streams of every open space to one peer."""
+        for outbox in self._outboxes.values():
+            if peer in outbox.streams:
+                yield outbox.streams[peer]
+
+    def meet(self, peer: str, identity: bytes) -> None:
+        """A peer says who it is. One that came back with another identity has lost its data."""
+        sender = self._senders.get(peer)
+        if sender is not None:
+            sender.heard()
+        if self._known.get(peer) == identity:
+            return
+        self._known[peer] = identity
+        for stream in tuple(self.streams_to(peer)):
+            self._check_identity(stream)
+            if stream.has_unsent and sender is not None:
+                sender.wake(stream)
+
+    def _check_identity(self, stream: Stream) -> None:
+        known = self._known.get(stream.peer)
+        if known is None or stream.identity == known:
+            return
+        if stream.identity:
+            stream.restart(known)
+        stream.identity = known
+        self._keep([stream])
+
+    def _give_up_log(self, stream: Stream) -> None:
+        """The log has become too long: the replica gets all items again instead."""
+        stream.restart(stream.identity)
+        self.moved([stream])
+
+    def moved(self, streams: list[Stream]) -> None:
+        """Replicas have acknowledged more: keep their cursors, trim the log."""
+        self._keep(streams)
+        for stream in streams:
+            self._trim(stream.outbox)
+
+    def _keep(self, streams: list[Stream]) -> None:
+        try:
+            self.engine.store.check()
+        except StorageUnavailable:
+            return  # an older cursor is kept: what follows it is sent again, which does no harm
+        live = [stream for stream in streams if stream.outbox.streams.get(stream.peer) is stream]
+        if live:
+            self.engine.store.submit({stream.key: stream.encode() for stream in live})
+
+    def _trim(self, outbox: Outbox) -> None:
+        try:
+            self.engine.store.check()
+        except StorageUnavailable:
+            return
+        writes: Writes = {}
+        more = outbox.trim(TRIM_RECORDS, writes)
+        if writes:
+            self.engine.store.submit(writes)
+        if more and outbox.number not in self._trimming:
+            self._trimming.add(outbox.number)
+            self.later(0, lambda: self._trim_on(outbox))
+
+    def _trim_on(self, outbox: Outbox) -> None:
+        self._trimming.discard(outbox.number)
+        self._trim(outbox)
+
+    def _reload(self) -> None:
+        """Applied writes were lost: go back to what is durable."""
+        self.ledger.load()
+        for outbox in self._outboxes.values():
+            outbox.load()
+            self.wake(outbox)
+
+    # ---- names of Regions
+
+    @property
+    def names_list(self) -> list[str]:
+        """Region identities by number."""
+        return self._catalogue.regions
+
+    def names(self) -> tuple[str, ...]:
+        """Region identities by number, for a message."""
+        return tuple(self._catalogue.regions)
+
+    def number_of(self, peer: str) -> int:
+        """The number of a peer's present identity; -1 when nothing of it has been seen."""
+        known = self._known.get(peer)
+        return -1 if known is None else self._catalogue.number(f"{peer}#{known.decode()}")
+
+    def intern(self, names: tuple[str, ...]) -> tuple[int, ...]:
+        """Numbers for names, given on first sight."""
+        writes: Writes = {}
+        self.engine.store.check()
+        numbers = tuple([self._catalogue.region(name, writes) for name in names])
+        if writes:
+            self.engine.store.submit(writes)
+        return numbers
+
+    def outbox_numbered(self, number: int) -> Outbox | None:
+        """The log of an open replicated space."""
+        return self._outboxes.get(number)
+
+    # ---- tasks and callbacks
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run a task until the engine closes."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _report(task.exception(), "a replication task failed")
+
+    def later(self, delay_s: float, callback: Callable[[], None]) -> None:
+        """Call `callback` after a delay, unless the engine closes first."""
+
+        async def wait() -> None:
+            await self.engine.effects.clock.sleep(delay_s)
+            callback()
+
+        self.spawn(wait())
+
+    async def pause_until(self, event: asyncio.Event, at_most_s: float) -> None:
+        """Return when `event` is set, or after `at_most_s`."""
+        waits = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(self.engine.effects.clock.sleep(at_most_s))]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+
+    def tell(self, space: Space, changes: list[Change]) -> None:
+        """Let a space's subscribers hear of changes that arrived."""
+        for change in changes:
+            if change.new is None:
+                self.tombstones.schedule()
+            for subscriber in space.subscribers:
+                try:
+                    subscriber(change)
+                except Exception as error:
+                    _report(error, "a subscriber failed")
+
+    def observe(self, observer: Observer) -> None:
+        """Call `observer` with every delivery to a peer."""
+        self._observers.append(observer)
+
+    def delivered(self, delivered: Delivered) -> None:
+        """A peer has made writes durable."""
+        for observer in self._observers:
+            observer(delivered)
+
+    # ---- questions and faults
+
+    def status(self, space: Space) -> dict[str, Replica]:
+        """Each replica as seen from here."""
+        streams = space.outbox.streams if space.outbox is not None else {}
+        return {
+            peer: Replica(stream.status, stream.backlog, self.lag_ms(stream))
+            for peer, stream in sorted(streams.items())
+        }
+
+    def lag_ms(self, stream: Stream) -> int:
+        """The age of the oldest write that the replica has not acknowledged; 0 when there is none."""
+        if stream.backlog == 0:
+            return 0
+        first = next(stream.outbox.records(stream.acked), None)
+        return 0 if first is None else max(0, self.engine.effects.clock.now_ms() - stamp_ms(first.stamp))
+
+    def stranded(self, peer: str, space: Space | None = None) -> Iterator[Stranded]:
+        """The acknowledged writes that `peer` has not acknowledged, oldest first within a space."""
+        for stream in tuple(self.streams_to(peer)):
+            if space is None or stream.outbox is space.outbox:
+                yield from self._owed(stream)
+
+    def _owed(self, stream: Stream) -> Iterator[Stranded]:
+        outbox = stream.outbox
+        first = next(outbox.records(stream.acked), None)
+        if stream.status == CREATING:  # items that wait for their turn and that no log record names
+            for key, item in outbox.unfilled(stream):
+                if item.origin == self.origin and (first is None or item.stamp < first.stamp):
+                    yield Stranded(outbox.name, key, item.stamp, item.context)
+        for record in outbox.records(stream.acked):
+            yield Stranded(outbox.name, record.key, record.stamp, record.context)
+
+    def conflicts(self, space: str | None, since_ms: int) -> Iterator[Conflict]:
+        """The conflict ledger's entries."""
+        return self.ledger.conflicts(space, since_ms, self.engine.effects.clock.now_ms())
+
+    def pause(self, peer: str, space: str | None, paused: bool) -> None:
+        """Hold back what is owed to `peer` (for one space or all), or let it go again."""
+        if paused:
+            self._paused.add((peer, space))
+        else:
+            self._paused.discard((peer, space))
+        for stream in self.streams_to(peer):
+            stream.paused = (peer, None) in self._paused or (peer, stream.outbox.name) in self._paused
+            if not stream.paused:
+                self._senders[peer].wake(stream)
+
+
+def _report(error: BaseException | None, message: str) -> None:
+    asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})

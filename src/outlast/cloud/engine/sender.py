@@ -1,0 +1,207 @@
+"""Sends what is owed to one peer: greets it, gathers spans of several spaces into batches, keeps several under way.
+
+Nothing is sent before it is durable here; nothing counts as sent before the peer says that it is durable there. An
+idle sender sleeps without a timer. Memory is bounded by what is under way, whatever the backlog.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from outlast.cloud.effects import LinkDown
+from outlast.cloud.engine.clock import stamp_ms
+from outlast.cloud.engine.errors import StorageUnavailable
+from outlast.cloud.engine.messages import CHANNEL, HELLO, NOT_YET, Batch, Section, pack, pack_batch, unpack
+from outlast.cloud.engine.outbox import CREATING, Span, Stream
+
+if TYPE_CHECKING:
+    from outlast.cloud.engine.replication import Replication
+
+BATCH_ITEMS = 250
+BATCH_BYTES = 512 * 1024
+MAX_UNDER_WAY = 32
+MAX_BYTES_UNDER_WAY = 4 * 1024 * 1024
+FIRST_RETRY_S = 0.05
+LAST_RETRY_S = 1.0
+FIRST_TIMEOUT_S = 3.0
+MIN_TIMEOUT_S = 1.0
+MAX_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Writes that a peer has made durable: milliseconds from local commit to apply there, one entry a write."""
+
+    space: str
+    peer: str
+    latencies_ms: tuple[int, ...]
+
+
+Observer = Callable[[Delivered], None]
+
+
+class Sender:
+    """The way to one peer."""
+
+    def __init__(self, replication: Replication, peer: str) -> None:
+        self._home = replication
+        self._engine = replication.engine
+        self._clock = replication.engine.effects.clock
+        self.peer = peer
+        self.up = False
+        self._streams: dict[Stream, None] = {}
+        self._wake = asyncio.Event()
+        self._nudge = asyncio.Event()
+        self._under_way = 0
+        self._bytes_under_way = 0
+        self._round_trip_s = 0.0
+        self._retry_s = FIRST_RETRY_S
+
+    def wake(self, stream: Stream | None = None) -> None:
+        """Something may be owed."""
+        if stream is not None:
+            self._streams[stream] = None
+        self._wake.set()
+
+    def heard(self) -> None:
+        """The peer speaks: it is worth greeting at once."""
+        if not self.up:
+            self._nudge.set()
+
+    def forget(self, stream: Stream) -> None:
+        """Nothing is owed on this stream any more."""
+        self._streams.pop(stream, None)
+
+    async def run(self) -> None:
+        """Send for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if not self.up:
+                await self._greet()
+            try:
+                await self._send_what_is_owed()
+            except StorageUnavailable:
+                self._rewind()
+                self._home.later(LAST_RETRY_S, self.wake)
+
+    async def _greet(self) -> None:
+        while not self.up:
+            self._nudge.clear()
+            try:
+                message = pack([HELLO, self._home.identity])
+                answer = unpack(await self._engine.effects.network.ask(self.peer, CHANNEL, message, self._timeout_s))
+            except (LinkDown, ValueError):
+                await self._home.pause_until(self._nudge, self._retry_s)
+                self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
+            else:
+                self._home.meet(self.peer, answer[0])
+                self._retry_s = FIRST_RETRY_S
+                self.up = True
+
+    @property
+    def _timeout_s(self) -> float:
+        if self._round_trip_s == 0.0:
+            return FIRST_TIMEOUT_S
+        return min(MAX_TIMEOUT_S, max(MIN_TIMEOUT_S, 4 * self._round_trip_s))
+
+    async def _send_what_is_owed(self) -> None:
+        while self.up and self._under_way < MAX_UNDER_WAY and self._bytes_under_way < MAX_BYTES_UNDER_WAY:
+            gathered = self._gather()
+            if gathered is None:
+                return
+            spans, message = gathered
+            await self._engine.settled()
+            self._under_way += 1
+            self._bytes_under_way += len(message)
+            self._home.spawn(self._send(spans, message))
+
+    def _gather(self) -> tuple[list[Span], bytes] | None:
+        """The next batch over the streams that have something to send, each in its turn."""
+        spans: list[Span] = []
+        sections: list[Section] = []
+        n_items, n_bytes = BATCH_ITEMS, BATCH_BYTES
+        own = self._home.number_of(self.peer)
+        now_s = self._clock.monotonic_s()
+        for stream in list(self._streams):
+            if stream.paused or stream.not_before_s > now_s:
+                continue
+            outbox = stream.outbox
+            for fill in (True, False):
+                wanted = stream.status == CREATING and not stream.scanned if fill else stream.sent < outbox.last
+                if not wanted or n_items <= 0 or n_bytes <= 0:
+                    continue
+                if fill:
+                    span, items = outbox.next_fill_span(stream, own, n_items, n_bytes)
+                else:
+                    span, items = outbox.next_log_span(stream, n_items, n_bytes)
+                spans.append(span)
+                sections.append(Section(outbox.name, items))
+                n_items -= max(len(items), len(span.stamps))
+                n_bytes -= sum(len(key) + len(stored) for key, stored in items)
+            del self._streams[stream]
+            if stream.has_unsent:
+                self._streams[stream] = None
+            if n_items <= 0 or n_bytes <= 0:
+                break
+        if not spans:
+            return None
+        return spans, pack_batch(self._home.identity, Batch(self._home.names(), tuple(sections)))
+
+    async def _send(self, spans: list[Span], message: bytes) -> None:
+        started_s = self._clock.monotonic_s()
+        try:
+            answer = unpack(await self._engine.effects.network.ask(self.peer, CHANNEL, message, self._timeout_s))
+            if len(answer) != 2 or len(answer[1]) != len(spans):
+                raise ValueError("the answer does not fit the batch")
+        except (LinkDown, ValueError):
+            self._lost()
+        else:
+            took_s = self._clock.monotonic_s() - started_s
+            self._round_trip_s = took_s if self._round_trip_s == 0.0 else 0.8 * self._round_trip_s + 0.2 * took_s
+            self._answered(spans, answer[0], answer[1], took_s)
+        finally:
+            self._under_way -= 1
+            self._bytes_under_way -= len(message)
+            self.wake()
+
+    def _answered(self, spans: list[Span], identity: bytes, results: bytes, took_s: float) -> None:
+        self._home.meet(self.peer, identity)
+        moved: dict[Stream, None] = {}
+        applied_ms = self._clock.now_ms() - round(took_s * 500)
+        for span, result in zip(spans, results, strict=True):
+            stream = span.stream
+            if result == NOT_YET:
+                self._postpone(stream)
+                continue
+            stream.delay_s = 0.0
+            if stream.done(span):
+                moved[stream] = None
+            if span.stamps:
+                latencies = tuple([max(0, applied_ms - stamp_ms(stamp)) for stamp in span.stamps])
+                self._home.delivered(Delivered(stream.outbox.name, self.peer, latencies))
+        if moved:
+            self._home.moved(list(moved))
+
+    def _postpone(self, stream: Stream) -> None:
+        """The peer does not know the space yet: ask again in a while."""
+        stream.reset()
+        stream.delay_s = min(LAST_RETRY_S, max(FIRST_RETRY_S, stream.delay_s * 2))
+        stream.not_before_s = self._clock.monotonic_s() + stream.delay_s
+        self._streams[stream] = None
+        self._home.later(stream.delay_s, self.wake)
+
+    def _lost(self) -> None:
+        """A message or its answer was lost: greet again, then send again from what is acknowledged."""
+        if self.up:
+            self.up = False
+            self._rewind()
+
+    def _rewind(self) -> None:
+        for stream in self._home.streams_to(self.peer):
+            stream.reset()
+            if stream.has_unsent:
+                self._streams[stream] = None

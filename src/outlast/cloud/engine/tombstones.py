@@ -1,0 +1,128 @@
+"""Lets go of tombstones once no older write of their item can still arrive.
+
+A tombstone of a replicated space goes when it is older than the retention, every replica has everything that was
+written here up to it, and every replica says that this Region has everything written there up to it (the question
+also moves the replica's clock past the tombstone). Without that, a write that waited behind a cut link would bring a
+deleted item back. One timer for the oldest tombstone; none when there is none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from outlast.cloud.effects import LinkDown
+from outlast.cloud.engine import layout
+from outlast.cloud.engine.clock import stamp_ms
+from outlast.cloud.engine.errors import StorageUnavailable
+from outlast.cloud.engine.messages import CHANNEL, CLEAN, pack, unpack
+from outlast.cloud.engine.outbox import ACTIVE, Outbox
+from outlast.cloud.engine.store import Writes
+from outlast.cloud.engine.version import decode
+
+if TYPE_CHECKING:
+    from outlast.cloud.engine.replication import Replication
+
+RETENTION_MS = 3600 * 1000
+STEP = 200
+
+
+class Tombstones:
+    """The deletions that are still remembered."""
+
+    def __init__(self, replication: Replication, retention_ms: int = RETENTION_MS) -> None:
+        self._home = replication
+        self._engine = replication.engine
+        self._scheduled = False
+        self.retention_ms = retention_ms
+
+    def schedule(self) -> None:
+        """There is at least one tombstone: look again when it is old enough."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._home.later(self.retention_ms / 1000, self._due)
+
+    def _due(self) -> None:
+        self._scheduled = False
+        self._home.spawn(self.collect())
+
+    def _first(self) -> bytes | None:
+        found = next(self._engine.store.range(layout.TOMBSTONE, layout.successor(layout.TOMBSTONE)), None)
+        return None if found is None else found[0]
+
+    async def collect(self) -> int:
+        """Remove what may go; how many went."""
+        removed = 0
+        limit = self._engine.effects.clock.now_ms() - self.retention_ms
+        clean: dict[int, bool] = {}
+        stamp = max(self._engine.clock.last, 0)
+        start = layout.TOMBSTONE
+        while True:
+            notes: list[bytes] = []
+            for key, _ in self._engine.store.range(start, layout.successor(layout.TOMBSTONE)):
+                if stamp_ms(int.from_bytes(key[1:9], "big")) > limit or len(notes) == STEP:
+                    break
+                notes.append(key)
+            if not notes:
+                break
+            for number in {int.from_bytes(note[9:13], "big") for note in notes}:
+                if number not in clean:
+                    clean[number] = await self._is_clean(number, min(stamp, (limit << 16) | 0xFFFF))
+            try:
+                removed += self._remove([note for note in notes if clean[int.from_bytes(note[9:13], "big")]])
+            except StorageUnavailable:
+                break
+            start = notes[-1] + b"\0"
+            await self._engine.effects.clock.sleep(0)
+        if self._first() is not None:
+            self.schedule()
+        return removed
+
+    def _remove(self, notes: list[bytes]) -> int:
+        writes: Writes = {}
+        for note in notes:
+            writes[note] = None
+            raw = layout.ITEM + note[9:]
+            stored = self._engine.store.get(raw)
+            if stored is not None:
+                item = decode(stored)
+                if item.value is None and item.stamp == int.from_bytes(note[1:9], "big"):
+                    writes[raw] = None
+        self._engine.store.check()
+        self._engine.store.submit(writes)
+        return len(notes)
+
+    async def _is_clean(self, number: int, stamp: int) -> bool:
+        outbox = self._home.outbox_numbered(number)
+        if outbox is None:
+            return self._engine.is_unreplicated(number)
+        if not all(_has_all(outbox, peer, stamp) for peer in outbox.streams):
+            return False
+        message = pack([CLEAN, self._home.identity, stamp.to_bytes(8, "big"), outbox.name.encode()])
+        for peer in tuple(outbox.streams):
+            try:
+                answer = unpack(await self._engine.effects.network.ask(peer, CHANNEL, message))
+            except (LinkDown, ValueError):
+                return False
+            if len(answer) != 2 or answer[1] != b"\1":
+                return False
+        return True
+
+    def answer(self, peer: str, parts: list[bytes]) -> bytes:
+        """For each space asked about: 1 when the peer has everything written here up to the stamp and always will."""
+        stamp = int.from_bytes(parts[0], "big")
+        self._engine.clock.hear(stamp)
+        self._engine.store.check()
+        self._engine.store.submit({layout.CLOCK_KEY: self._engine.clock.last.to_bytes(8, "big")})
+        answers = []
+        for name in parts[1:]:
+            space = self._engine.opened(name.decode())
+            answers.append(space is not None and space.outbox is not None and _has_all(space.outbox, peer, stamp))
+        return bytes(answers)
+
+
+def _has_all(outbox: Outbox, peer: str, stamp: int) -> bool:
+    stream = outbox.streams.get(peer)
+    if stream is None or stream.status != ACTIVE:
+        return False
+    first = next(outbox.records(stream.acked), None)
+    return first is None or first.stamp > stamp
