@@ -154,6 +154,8 @@ def _yaml(text: str) -> Any:
 def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(MAX_DEPTH):
+        for one in level:
+            _check_scalar(one)
         level = [
             child
             for one in level
@@ -163,3 +165,13 @@ def _check_depth(value: Any) -> None:
         if not level:
             return
     raise TemplateFault("Template format error: the template is nested too deeply")
+
+
+def _check_scalar(value: Any) -> None:
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        raise TemplateFault(f"Template format error: the number {value} is out of range; write it as text")
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise TemplateFault("Template format error: the template holds text that is not Unicode") from None
