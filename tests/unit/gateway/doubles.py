@@ -125,6 +125,6 @@ def signed(
         "content-type": "application/x-amz-json-1.0",
     }
     made = AWSRequest("POST", "https://dynamodb.us-east-1.amazonaws.com/", data=body, headers=headers)
-    SigV4Auth(Credentials(key_id, secret), "dynamodb", region).add_auth(made)
+    SigV4Auth(Credentials(key_id, secret), service, region).add_auth(made)
     lower = {name.lower(): value for name, value in made.headers.items()}
     return Request("POST", "/", "", lower, body)

@@ -52,6 +52,7 @@ async def test_a_good_request_runs_through_every_stage(site: Site) -> None:
         ("DescribeTable", b"{}", {"secret": "wrong"}, "InvalidSignatureException"),
         ("DescribeTable", b"{}", {"key_id": "AKIAIOSFODNN7EXAMPLE"}, "UnrecognizedClientException"),
         ("DescribeTable", b"{}", {"region": "us-west-2"}, "InvalidSignatureException"),
+        ("DescribeTable", b"{}", {"service": "s3"}, "InvalidSignatureException"),
         ("DescribeTable", b"{", {}, "SerializationException"),
         ("DescribeTable", b"{}", {}, "ValidationException"),
         ("NoSuchOperation", b"{}", {}, "UnknownOperationException"),

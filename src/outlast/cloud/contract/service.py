@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from outlast.cloud.contract.call import Call, Principal, Reply, State
@@ -60,20 +61,25 @@ class Declared:
             found = resource(params, region)
             return ((self.action, found),) if isinstance(found, str) else found
         if "{" in resource:
-            resource = resource.format_map(_Template(params, region))
+            resource = "".join(
+                [part if literal else str(params.get(part, "*")) for literal, part in _parts(resource, region)]
+            )
         return ((self.action, resource),)
 
 
-class _Template(dict[str, Any]):
-    """Values for an ARN template; a member that the request lacks reads as `*`."""
+@lru_cache(maxsize=4096)
+def _cut(template: str, region: str, account: str) -> tuple[tuple[bool, str], ...]:
+    """The template as (is it literal, text or member name), with what the Region fixes filled in."""
+    filled = template.replace("{region}", region).replace("{account}", account)
+    parts: list[tuple[bool, str]] = []
+    for piece in filled.split("{"):
+        name, brace, rest = piece.partition("}")
+        parts += [(False, name), (True, rest)] if brace else [(True, piece)]
+    return tuple(part for part in parts if part[1])
 
-    def __init__(self, params: Mapping[str, Any], region: Region) -> None:
-        super().__init__(params)
-        self["region"] = region.name
-        self["account"] = region.account_id
 
-    def __missing__(self, key: str) -> str:
-        return "*"
+def _parts(template: str, region: Region) -> tuple[tuple[bool, str], ...]:
+    return _cut(template, region.name, region.account_id)
 
 
 @dataclass(frozen=True, slots=True)

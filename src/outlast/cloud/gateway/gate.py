@@ -27,6 +27,8 @@ class Gate:
     hosted: dict[str, Hosted] = field(default_factory=dict)
     by_signing_name: dict[str, list[Hosted]] = field(default_factory=dict)
     by_target: dict[str, Hosted] = field(default_factory=dict)
+    targets: dict[str, tuple[Hosted, Operation, str]] = field(default_factory=dict)
+    """X-Amz-Target -> what it means, for those that were met; bounded by the operations that there are."""
     keys: SigningKeys = field(default_factory=SigningKeys)
     tls_expected: bool = False
     _prefix: str = ""

@@ -9,7 +9,7 @@ the engine has synced everything it may rest on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,6 @@ from outlast.cloud.contract import (
     Fault,
     InternalServerError,
     Principal,
-    Region,
     Reply,
     ServiceUnavailable,
 )
@@ -130,6 +129,10 @@ def door_of(gate: Gate, request: Request, presented: Presented | None) -> tuple[
 
 def address(gate: Gate, request: Request, presented: Presented | None, refusal: SignatureFault | None) -> Target:
     """Find the service and the operation; raises WireError or SignatureFault."""
+    known = gate.targets.get(request.headers.get("x-amz-target", ""))
+    if known is not None and request.method == "POST":
+        hosted, operation, protocol = known
+        return Target(hosted, operation, protocol, {}, presented, refusal)
     signing_name = presented.service if presented is not None else ""
     candidates = gate.candidates(request, signing_name)
     if not candidates and presented is None:
@@ -141,6 +144,8 @@ def address(gate: Gate, request: Request, presented: Presented | None, refusal: 
         except WireError as error:
             problem = error
             continue
+        if protocol == "json":
+            gate.targets[request.headers["x-amz-target"]] = (hosted, operation, protocol)
         return Target(hosted, operation, protocol, captures, presented, refusal)
     if problem is not None:
         raise problem
@@ -176,17 +181,18 @@ def authenticate(gate: Gate, target: Target, declared: Declared, request: Reques
             return Principal.anonymous()
         assert target.refusal is not None
         raise target.refusal
-    return verified(gate, presented, request, gate.home(target.hosted.service))
+    service = target.hosted.service
+    return verified(gate, presented, request, service.model.signing_name, gate.home(service))
 
 
-def verified(gate: Gate, presented: Presented, request: Request, home: str | None = None) -> Principal:
+def verified(gate: Gate, presented: Presented, request: Request, service: str, home: str | None = None) -> Principal:
     """The principal whose key made the signature; raises SignatureFault or Fault."""
     now_s = gate.region.clock.now_s()
     owner = gate.region.identities.owner(presented.access_key_id, presented.token, now_s)
     region = gate.region.name
     if home is not None and presented.region in gate.region.names:
         region = presented.region
-    verify(presented, request, owner.secret, now_s, gate.keys, region=region)
+    verify(presented, request, owner.secret, now_s, gate.keys, region=region, service=service)
     return owner.principal
 
 
@@ -221,7 +227,7 @@ def authorize(gate: Gate, hosted: Hosted, declared: Declared, call: Call[Any], p
     if principal.kind == "service-linked":
         authorize_linked(gate, principal, declared)
         return
-    context = conditions(gate.region, call)
+    context = Conditions(call)
     for action, arn in declared.targets(params, gate.region):
         decision = gate.region.identities.judge(principal, action, arn, context, gate.policy_of(hosted, arn))
         if not decision.allowed:
@@ -241,18 +247,37 @@ def authorize_linked(gate: Gate, principal: Principal, declared: Declared) -> No
     )
 
 
-def conditions(region: Region, call: Call[Any]) -> dict[str, tuple[str, ...]]:
-    """The condition keys that come with the request itself."""
-    found: dict[str, tuple[str, ...]] = {
-        "aws:SourceIp": (call.source_ip,),
-        "aws:RequestedRegion": (region.name,),
-        "aws:UserAgent": (call.user_agent,),
-        "aws:EpochTime": (str(call.now_ms // 1000),),
-    }
-    if call.source_arn:
-        found["aws:SourceArn"] = (call.source_arn,)
-        found["aws:SourceAccount"] = (region.account_id,)
-    return found
+class Conditions(Mapping[str, tuple[str, ...]]):
+    """The condition keys that come with the request itself; made only when a policy looks at one."""
+
+    __slots__ = ("_call", "_made")
+
+    def __init__(self, call: Call[Any]) -> None:
+        self._call = call
+        self._made: dict[str, tuple[str, ...]] | None = None
+
+    def _keys(self) -> dict[str, tuple[str, ...]]:
+        if self._made is None:
+            call = self._call
+            self._made = {
+                "aws:SourceIp": (call.source_ip,),
+                "aws:RequestedRegion": (call.region.name,),
+                "aws:UserAgent": (call.user_agent,),
+                "aws:EpochTime": (str(call.now_ms // 1000),),
+            }
+            if call.source_arn:
+                self._made["aws:SourceArn"] = (call.source_arn,)
+                self._made["aws:SourceAccount"] = (call.region.account_id,)
+        return self._made
+
+    def __getitem__(self, key: str) -> tuple[str, ...]:
+        return self._keys()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys())
+
+    def __len__(self) -> int:
+        return len(self._keys())
 
 
 async def operate(gate: Gate, declared: Declared, call: Call[Any], params: Mapping[str, Any]) -> Reply:
@@ -286,7 +311,7 @@ async def through_door(
     principal, bad = Principal.anonymous(), None
     if presented is not None:
         try:
-            principal = verified(gate, presented, request)
+            principal = verified(gate, presented, request, door.signing_name)
         except (SignatureFault, Fault) as error:
             bad = as_fault(error)
     elif refusal is not None and refusal.code != "MissingAuthenticationTokenException":
