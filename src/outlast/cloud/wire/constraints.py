@@ -262,13 +262,13 @@ def _java(shape: Shape, depth: int) -> Show:
         return lambda value: "*** Sensitive Data Redacted ***"
     if shape.type_name == "timestamp":
         return timestamps.iso8601
-    if depth < 4 and isinstance(shape, ListShape):
+    if depth < 6 and isinstance(shape, ListShape):
         item = _nullable(_java(shape.member, depth + 1))
         return lambda value: f"[{', '.join(item(entry) for entry in value)}]"
-    if depth < 4 and isinstance(shape, MapShape):
+    if depth < 6 and isinstance(shape, MapShape):
         entry = _nullable(_java(shape.value, depth + 1))
         return lambda value: "{" + ", ".join(f"{key}={entry(item)}" for key, item in value.items()) + "}"
-    if depth < 4 and isinstance(shape, StructureShape):
+    if depth < 6 and isinstance(shape, StructureShape):
         return _java_structure(shape, depth)
     return _java_scalar
 

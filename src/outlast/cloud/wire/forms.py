@@ -251,7 +251,7 @@ class RestJsonForm:
             of_member = kit.json_in.of(member)
             return lambda body: of_member(_load_json(body))
 
-        self._read = Reader(source, read_body, payload_of)
+        self._read = Reader(source, operation.http["requestUri"], read_body, payload_of)
         self._bind = Writer(target, operation.http.get("responseCode", 200))
         self._payload = cast("str | None", target.serialization.get("payload")) if target is not None else None
         self._is_raw = False
@@ -312,7 +312,7 @@ class RestXmlForm:
             of_member = kit.xml_in.of(member)
             return lambda body: of_member([xmltrees.parse(body)])
 
-        self._read = Reader(source, read_body, payload_of)
+        self._read = Reader(source, operation.http["requestUri"], read_body, payload_of)
         self._bind = Writer(target, operation.http.get("responseCode", 200))
         self._is_s3 = kit.facts.service == "s3"
         self._is_head = operation.http["method"] == "HEAD"
@@ -366,7 +366,8 @@ class RestXmlForm:
             _refuse_members(rest)
             return b""
         if self._is_location:
-            location = xmltrees.clean(rest.get("LocationConstraint") or "")
+            location = xmltrees.clean(rest.pop("LocationConstraint", None) or "")
+            _refuse_members(rest)
             return f"{_XML_HEAD}<LocationConstraint{self._space}>{location}</LocationConstraint>".encode()
         content = rest
         if self._payload is not None:

@@ -92,7 +92,10 @@ class Operation:
     @property
     def has_streaming_input(self) -> bool:
         """Whether the request body is a stream of bytes rather than a document."""
-        return self._model.boto_operation(self.name).has_streaming_input
+        shape = self._model.boto_operation(self.name).input_shape
+        if shape is None or "payload" not in shape.serialization:
+            return False
+        return bool(shape.members[shape.serialization["payload"]].serialization.get("streaming"))
 
     def _form(self, protocol: str) -> Form:
         form = self._model.kit.form(protocol, self._model.boto_operation(self.name))
@@ -192,7 +195,9 @@ class ServiceModel:
     @cached_property
     def _routes(self) -> Routes:
         routes = Routes()
-        for name, operation in self.operations.items():
+        current_first = sorted(self.operations, key=lambda name: bool(self._raw_operations[name].get("deprecated")))
+        for name in current_first:
+            operation = self.operations[name]
             queries, headers = self._required_bindings(name)
             routes.add(name, operation.http.method, operation.http.uri, queries, headers)
         return routes

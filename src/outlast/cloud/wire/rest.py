@@ -88,11 +88,14 @@ def _split_dates(text: str) -> list[str]:
 class Reader:
     """Compiles an input shape to a function from a request to parameters."""
 
-    def __init__(self, shape: StructureShape | None, read_body: ReadBody, payload_of: Callable[[Shape], ReadPayload]):
+    def __init__(
+        self, shape: StructureShape | None, uri: str, read_body: ReadBody, payload_of: Callable[[Shape], ReadPayload]
+    ) -> None:
         bound, body = split_members(shape)
         payload = cast("str | None", shape.serialization.get("payload")) if shape is not None else None
-        claimed = frozenset(_wire(name, member) for name, member in bound.items() if _place(member) == "querystring")
-        self._fills = [_fill(name, member, claimed) for name, member in bound.items()]
+        literals = {part.partition("=")[0] for part in uri.partition("?")[2].split("&")}
+        claimed = literals | {_wire(name, member) for name, member in bound.items() if _place(member) == "querystring"}
+        self._fills = [_fill(name, member, frozenset(claimed)) for name, member in bound.items()]
         self._payload = payload
         self._streaming = False
         self._read_payload: ReadPayload | None = None

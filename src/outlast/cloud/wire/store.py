@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from botocore.exceptions import UnknownServiceError
+from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.loaders import ExtrasProcessor, Loader
 
 OWN_MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -70,7 +70,7 @@ def read(service: str, folder: Path | None = None) -> RawModel:
     loader = _loader(folder)
     try:
         version = loader.determine_latest_version(service, "service-2")
-    except UnknownServiceError as error:
+    except (DataNotFoundError, UnknownServiceError) as error:
         raise UnknownService(f"There is no model of a service named {service}") from error
     raw = _find(loader, f"{service}/{version}/service-2")
     extras = [_find(loader, f"{service}/{version}/service-2.sdk-extras", missing_ok=True)]
