@@ -116,8 +116,14 @@ async def make_gate(folder: Path) -> tuple[Gate, Notes, Policies]:
 
 
 def signed(
-    operation: str, body: bytes, *, secret: str = SECRET, key_id: str = KEY_ID, region: str = "us-east-1"
-) -> Any:
+    operation: str,
+    body: bytes,
+    *,
+    secret: str = SECRET,
+    key_id: str = KEY_ID,
+    region: str = "us-east-1",
+    service: str = "dynamodb",
+) -> Request:
     """A request as boto3 would send it."""
     headers = {
         "host": "dynamodb.us-east-1.amazonaws.com",
