@@ -115,13 +115,10 @@ def sample(shape: Shape | None, leaf: Leaf = _default_leaf, depth: int = 0, wher
 
 def chosen(shape: Shape, depth: int) -> list[tuple[str, Shape]]:
     """The members to set: one of a union's, no event streams, no aggregates far down."""
-    members = [
-        (name, member)
-        for name, member in shape.members.items()
-        if not member.serialization.get("eventstream")
-        and (depth < 7 or member.type_name not in ("structure", "list", "map"))
-    ]
-    return members[:1] if shape.metadata.get("union") else members
+    members = [pair for pair in shape.members.items() if not pair[1].serialization.get("eventstream")]
+    if shape.metadata.get("union"):
+        return members[:1] if depth < 7 else members[-1:]
+    return [pair for pair in members if depth < 7 or pair[1].type_name not in ("structure", "list", "map")]
 
 
 def to_boto(shape: Shape | None, value: Any) -> Any:
@@ -152,7 +149,7 @@ def without_empty(value: Any) -> Any:
         pruned = {key: without_empty(item) for key, item in value.items()}
         return {key: item for key, item in pruned.items() if item not in ({}, [], None)}
     if isinstance(value, list):
-        return [without_empty(item) for item in value]
+        return [item for item in map(without_empty, value) if item != {}]
     return value
 
 
