@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import calendar
-import time
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from time import gmtime, strftime, strptime
 
 from outlast.cloud.identity.faults import incomplete
 
@@ -16,7 +16,7 @@ def seconds_of(amz_date: str) -> int:
     try:
         if len(amz_date) != 16 or not amz_date.isascii():
             raise ValueError(amz_date)
-        return calendar.timegm(time.strptime(amz_date, "%Y%m%dT%H%M%SZ"))
+        return calendar.timegm(strptime(amz_date, "%Y%m%dT%H%M%SZ"))
     except ValueError:
         raise incomplete(
             f"Date must be in ISO-8601 'basic format'. Got '{amz_date}'. See http://en.wikipedia.org/wiki/ISO_8601"
@@ -25,7 +25,7 @@ def seconds_of(amz_date: str) -> int:
 
 def basic(seconds: float) -> str:
     """ISO 8601 basic text of epoch seconds."""
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
+    return strftime("%Y%m%dT%H%M%SZ", gmtime(seconds))
 
 
 def from_http_date(text: str) -> str:
