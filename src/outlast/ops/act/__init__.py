@@ -1,0 +1,1 @@
+"""What changes something: routing controls, weights, and the audit log that every change is written to."""

@@ -1,0 +1,115 @@
+"""Routing controls through a cluster's five endpoints: data plane only, tried in random order until one answers.
+
+https://docs.aws.amazon.com/r53recovery/latest/dg/routing-control.update.html and best practices on the same site:
+keep the endpoints at hand, try another when one fails, do not ask the control plane.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from outlast.ops.clients import Clients, error_code
+from outlast.ops.deployment import ClusterEndpoint, Deployment
+from outlast.ops.outcome import OpsError, RefusedError
+
+Result = TypeVar("Result")
+
+ROUNDS: Final = 3
+PAUSE_S: Final = 0.5
+FINAL: Final = frozenset(
+    {"AccessDeniedException", "ResourceNotFoundException", "ServiceLimitExceededException", "ValidationException"}
+)
+"""Answers that no other endpoint would change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One call to one endpoint; `error` is empty when it worked."""
+
+    operation: str
+    endpoint: str
+    region: str
+    error: str
+
+
+class Switchboard:
+    """Reads and sets the routing controls of a deployment. `note` hears of every try."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        deployment: Deployment,
+        note: Callable[[Try], None] = lambda _: None,
+        *,
+        shuffle: Callable[[list[ClusterEndpoint]], None] = random.shuffle,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._clients = clients
+        self._deployment = deployment
+        self._note = note
+        self._shuffle = shuffle
+        self._sleep = sleep
+
+    def states(self) -> dict[str, bool]:
+        """Whether each Region's routing control is on. Raises OpsError when no endpoint answers."""
+        return {part.name: self._state(part.routing_control_arn) == "On" for part in self._deployment.regions}
+
+    def set(self, wanted: Mapping[str, bool], override: Sequence[str] = ()) -> None:
+        """Set the controls of these Regions, all or none. Safe to repeat.
+
+        Raises RefusedError when a safety rule stands against it (`override` names rules to break), OpsError when no
+        endpoint answers.
+        """
+        entries = [
+            {
+                "RoutingControlArn": self._deployment.region(region).routing_control_arn,
+                "RoutingControlState": "On" if on else "Off",
+            }
+            for region, on in wanted.items()
+        ]
+        arguments: dict[str, Any] = {"UpdateRoutingControlStateEntries": entries}
+        if override:
+            arguments["SafetyRulesToOverride"] = list(override)
+        self._turn("UpdateRoutingControlStates", lambda client: client.update_routing_control_states(**arguments))
+
+    def _state(self, arn: str) -> str:
+        answer = self._turn(
+            "GetRoutingControlState", lambda client: client.get_routing_control_state(RoutingControlArn=arn)
+        )
+        return str(answer["RoutingControlState"])
+
+    def _turn(self, operation: str, call: Callable[[Any], Result]) -> Result:
+        errors: list[str] = []
+        for round_number in range(ROUNDS):
+            if round_number:
+                self._sleep(PAUSE_S)
+            endpoints = list(self._deployment.arc.endpoints)
+            self._shuffle(endpoints)
+            for endpoint in endpoints:
+                client = self._clients.of("route53-recovery-cluster", endpoint.region, endpoint.url)
+                try:
+                    answer = call(client)
+                except (ClientError, BotoCoreError) as error:
+                    code = error_code(error)
+                    self._note(Try(operation, endpoint.url, endpoint.region, code))
+                    errors.append(f"{endpoint.region}: {code}")
+                    if code == "ConflictException":
+                        raise RefusedError(f"A safety rule refuses it: {_message(error)}") from error
+                    if code in FINAL:
+                        raise OpsError(f"{operation} was refused: {_message(error)}") from error
+                    continue
+                self._note(Try(operation, endpoint.url, endpoint.region, ""))
+                return answer
+        raise OpsError(f"{operation}: no endpoint of the cluster could do it ({'; '.join(errors[-5:])}).")
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Message", error))
+    return str(error)

@@ -1,0 +1,137 @@
+"""boto3 clients as the kit uses them: one attempt, short timeouts. The kit owns its retries; nobody waits unseen.
+
+https://botocore.amazonaws.com/v1/documentation/api/latest/reference/config.html
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, Literal, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from outlast.ops.outcome import UsageError
+
+Kind = Literal["local", "aws"]
+Result = TypeVar("Result")
+
+LOCAL_KEY: Final = "AKIALOCAL"
+PASSING: Final = frozenset(
+    {
+        "InternalFailure",
+        "InternalServerError",
+        "InternalServerException",
+        "PriorRequestNotComplete",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+
+class Clients:
+    """Clients by service and Region, made once and shared by threads.
+
+    Raises UsageError when local credentials would go to AWS, or AWS's to a local world: the two never mix.
+    """
+
+    def __init__(
+        self,
+        session: boto3.Session,
+        kind: Kind,
+        *,
+        endpoint_url: str | None = None,
+        ca_path: str | None = None,
+        connect_timeout_s: float = 1.0,
+        read_timeout_s: float = 5.0,
+    ) -> None:
+        check_target(session, kind, endpoint_url)
+        self.kind: Kind = kind
+        self._session = session
+        self._endpoint_url = endpoint_url
+        self._verify: str | None = ca_path
+        self._config = Config(
+            connect_timeout=connect_timeout_s,
+            read_timeout=read_timeout_s,
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            max_pool_connections=20,
+            user_agent_extra="outlast",
+        )
+        self._lock = threading.Lock()
+        self._made: dict[tuple[str, str, str], Any] = {}
+
+    @property
+    def session(self) -> boto3.Session:
+        """The session that the clients are made of."""
+        return self._session
+
+    def of(self, service: str, region: str, endpoint_url: str | None = None) -> Any:
+        """The client of `service` for `region`; `endpoint_url` for the endpoints of an ARC cluster."""
+        url = endpoint_url or self._endpoint_url or ""
+        key = (service, region, url)
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = self._session.client(
+                    service,  # type: ignore[call-overload]
+                    region_name=region,
+                    endpoint_url=url or None,
+                    verify=self._verify,
+                    config=self._config,
+                )
+            return self._made[key]
+
+
+def check_target(session: boto3.Session, kind: Kind, endpoint_url: str | None) -> None:
+    """Raise UsageError unless credentials and endpoint belong to the same target."""
+    found = session.get_credentials()
+    local_key = found is not None and str(found.access_key).startswith(LOCAL_KEY)
+    if kind == "aws" and endpoint_url:
+        raise UsageError(f"The target is AWS, but calls would go to {endpoint_url}: unset AWS_ENDPOINT_URL.")
+    if kind == "aws" and local_key:
+        raise UsageError("These are credentials of a local world; they are never sent to AWS. Choose a profile.")
+    if kind == "local" and not endpoint_url:
+        raise UsageError("The target is a local world, but no endpoint is known: start it with `outlast up`.")
+
+
+def error_code(error: BaseException) -> str:
+    """The service's error code, or the name of what went wrong before the service answered."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "Unknown"))
+    return type(error).__name__
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same call may succeed when it is made again."""
+    if isinstance(error, ClientError):
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        return error_code(error) in PASSING or status in (429, 500, 502, 503, 504)
+    return isinstance(error, BotoCoreError)
+
+
+def again(
+    call: Callable[[], Result],
+    *,
+    tries: int = 5,
+    pause_s: float = 0.2,
+    passing: Callable[[BaseException], bool] = may_pass,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Result:
+    """Make a call that may be repeated, up to `tries` times, the pause doubling; the last error is raised."""
+    for left in range(tries - 1, -1, -1):
+        try:
+            return call()
+        except (ClientError, BotoCoreError) as error:
+            if not left or not passing(error):
+                raise
+            sleep(pause_s)
+            pause_s *= 2
+    raise AssertionError("unreachable")

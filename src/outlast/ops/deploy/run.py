@@ -1,0 +1,192 @@
+"""The whole deployment, in order: what the next stack needs is an output of an earlier one."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from outlast.ops.act.arc import Switchboard
+from outlast.ops.clients import Clients, again
+from outlast.ops.deploy.package import Archive, canary_archive, function_archive
+from outlast.ops.deploy.parameters import ARC_REGION, ZONE_REGION, Parameters, Wish
+from outlast.ops.deploy.stacks import Progress, StackEvent, StackMaker, StackPlan, StackResult
+from outlast.ops.deployment import Arc, ClusterEndpoint, Deployment, RegionPart, Tables
+from outlast.ops.names import NameServer
+
+WHICH: Final = ("First", "Second")
+
+
+class Deployer:
+    """Deploys one wish. Every step may be repeated; a second run changes what differs and nothing else."""
+
+    def __init__(self, clients: Clients, wish: Wish, progress: Progress) -> None:
+        self._clients = clients
+        self._wish = wish
+        self._progress = progress
+        self._done: dict[tuple[str, str], StackResult] = {}
+
+    def run(self) -> Deployment:
+        """Make everything, turn the routing controls on, and say what was made. Raises OpsError."""
+        wish = self._wish
+        function, canary = function_archive(wish.source), canary_archive(wish.source)
+        given = Parameters(wish, self._out, function.key, canary.key)
+        self._together(
+            [
+                partial(self._make, "zone", ZONE_REGION, given.zone),
+                partial(self._make, "data", wish.first_region, given.data),
+                *(partial(self._make, "foundation", region, given.foundation) for region in wish.all_regions),
+            ]
+        )
+        self._together([partial(self._upload, region, (function, canary)) for region in wish.all_regions])
+        self._together([partial(self._application, region, given) for region in wish.app_regions])
+        self._together(
+            [
+                partial(self._make, "routing", ARC_REGION, given.routing),
+                *(partial(self._make, "watch", region, partial(given.watch, region)) for region in wish.app_regions),
+                partial(self._make, "observer", wish.observer_region, given.observer),
+            ]
+        )
+        deployment = self._deployment()
+        self._switch_on(deployment)
+        return deployment
+
+    def remove(self) -> None:
+        """Delete all stacks, last made first; buckets are emptied before. Raises OpsError."""
+        wish = self._wish
+        watches = [("watch", region) for region in wish.app_regions]
+        for group in (
+            [("observer", wish.observer_region), ("routing", ARC_REGION), *watches],
+            [("application", region) for region in wish.app_regions],
+            [("data", wish.first_region), ("zone", ZONE_REGION)],
+        ):
+            self._together([partial(self._remove, name, region) for name, region in group])
+        self._together([partial(self._remove_foundation, region) for region in wish.all_regions])
+
+    def _make(self, name: str, region: str, parameters: Callable[[], Mapping[str, str]]) -> StackResult:
+        plan = StackPlan(self._stack_name(name), region, self._wish.template(name), parameters())
+        self._done[name, region] = result = self._maker(region).ensure(plan)
+        return result
+
+    def _application(self, region: str, given: Parameters) -> None:
+        """The application, and a fresh deployment of its API when an existing one was changed.
+
+        CloudFormation never renews a deployment: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
+        aws-resource-apigateway-deployment.html
+        """
+        result = self._make("application", region, partial(given.application, region))
+        if result.changed and not result.created:
+            client = self._clients.of("apigateway", region)
+            outputs = result.outputs
+            again(lambda: client.create_deployment(restApiId=outputs["ApiId"], stageName=outputs["StageName"]))
+            self._progress(StackEvent(result.plan.name, region, "API", "AWS::ApiGateway::Deployment", "RENEWED"))
+
+    def _upload(self, region: str, archives: Sequence[Archive]) -> None:
+        bucket = self._out("foundation", region, "CodeBucket")
+        client = self._clients.of("s3", region)
+        for archive in archives:
+            again(partial(client.put_object, Bucket=bucket, Key=archive.key, Body=archive.data))
+            self._progress(StackEvent(bucket, region, archive.key, "AWS::S3::Object", "UPLOADED"))
+
+    def _together(self, tasks: Sequence[Callable[[], object]]) -> None:
+        """Run the tasks side by side; the first failure is raised once all have ended."""
+        with ThreadPoolExecutor(max_workers=max(1, len(tasks))) as pool:
+            running = [pool.submit(task) for task in tasks]
+        for each in running:
+            each.result()
+
+    def _maker(self, region: str) -> StackMaker:
+        return StackMaker(self._clients.of("cloudformation", region), self._progress, poll_s=self._wish.rhythm.poll_s)
+
+    def _stack_name(self, name: str) -> str:
+        return f"{self._wish.application}-{name}"
+
+    def _out(self, name: str, region: str, output: str) -> str:
+        return self._done[name, region].outputs[output]
+
+    def _deployment(self) -> Deployment:
+        wish = self._wish
+        panel = self._done["routing", ARC_REGION].outputs
+        config = self._clients.of("route53-recovery-control-config", ARC_REGION)
+        cluster = again(lambda: config.describe_cluster(ClusterArn=panel["ClusterArn"]))["Cluster"]
+        endpoints = tuple(ClusterEndpoint(each["Endpoint"], each["Region"]) for each in cluster["ClusterEndpoints"])
+        servers = self._out("zone", ZONE_REGION, "NameServers").split(",")
+        tables = self._done["data", wish.first_region].outputs
+        return Deployment(
+            kind=self._clients.kind,
+            application=wish.application,
+            made_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            zone_id=self._out("zone", ZONE_REGION, "ZoneId"),
+            service_name=wish.service_name,
+            record_ttl_s=wish.rhythm.record_ttl_s,
+            regions=tuple(self._part(region, which) for region, which in zip(wish.app_regions, WHICH, strict=True)),
+            observer_region=wish.observer_region,
+            name_canary=self._out("observer", wish.observer_region, "NameCanary"),
+            tables=Tables(tables["CustomersTable"], tables["ProductsTable"], tables["OrdersTable"]),
+            arc=Arc(panel["ClusterArn"], panel["ControlPanelArn"], panel["SafetyRuleArn"], endpoints),
+            name_servers=wish.name_servers or addresses_of(servers),
+            https_port=wish.https_port,
+            ca_path=wish.ca_path,
+            canary_period_s=wish.rhythm.canary_period_s,
+            alarm_period_s=wish.rhythm.alarm_period_s,
+        )
+
+    def _part(self, region: str, which: str) -> RegionPart:
+        application = self._done["application", region].outputs
+        watch = self._done["watch", region].outputs
+        routing = self._done["routing", ARC_REGION].outputs
+        observer = self._done["observer", self._wish.observer_region].outputs
+        return RegionPart(
+            name=region,
+            api_id=application["ApiId"],
+            api_url=application["ApiUrl"],
+            api_name=f"{self._wish.application}-api",
+            stage=application["StageName"],
+            domain=application["RegionalDomain"],
+            function=application["FunctionName"],
+            canary=watch["CanaryName"],
+            alarm=watch["ImpairedAlarm"],
+            routing_control_arn=routing[f"{which}ControlArn"],
+            health_check_id=routing[f"{which}HealthCheckId"],
+            code_bucket=self._out("foundation", region, "CodeBucket"),
+            observer_canary=observer[f"{which}Canary"],
+            observer_alarm=observer[f"{which}Alarm"],
+        )
+
+    def _switch_on(self, deployment: Deployment) -> None:
+        """Routing controls start off: a new pair is switched on. One that an operator has switched off stays off."""
+        board = Switchboard(self._clients, deployment)
+        if not any(board.states().values()):
+            board.set(dict.fromkeys(deployment.region_names, True))
+            for region in deployment.region_names:
+                self._progress(StackEvent("routing control", region, region, "routing control", "ON"))
+
+    def _remove(self, name: str, region: str) -> None:
+        self._maker(region).remove(self._stack_name(name), region)
+
+    def _remove_foundation(self, region: str) -> None:
+        maker = self._maker(region)
+        for bucket in maker.outputs(self._stack_name("foundation")).values():
+            self._empty(bucket, region)
+        maker.remove(self._stack_name("foundation"), region)
+
+    def _empty(self, bucket: str, region: str) -> None:
+        client = self._clients.of("s3", region)
+        for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                client.delete_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])
+
+
+def addresses_of(names: Sequence[str]) -> tuple[NameServer, ...]:
+    """The IPv4 addresses of a zone's name servers, looked up now so that an evacuation need not."""
+    found: list[NameServer] = []
+    for name in names:
+        try:
+            infos = socket.getaddrinfo(name, 53, socket.AF_INET, socket.SOCK_DGRAM)
+        except OSError:
+            continue
+        found += [NameServer(str(info[4][0])) for info in infos]
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,151 @@
+"""The deployment file: every name, ARN and endpoint an evacuation needs, written beforehand.
+
+On the night it happens the control planes that could tell may be down. The kit evacuates with this file, ARC's cluster
+endpoints and nothing else.
+https://docs.aws.amazon.com/r53recovery/latest/dg/route53-arc-best-practices.regional.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from outlast.ops.clients import Kind
+from outlast.ops.names import NameServer
+from outlast.ops.outcome import UsageError
+
+SCHEMA: Final = "outlast.deployment/1"
+
+
+@dataclass(frozen=True, slots=True)
+class RegionPart:
+    """What runs in one application Region."""
+
+    name: str
+    api_id: str
+    api_url: str
+    api_name: str
+    stage: str
+    domain: str
+    function: str
+    canary: str
+    alarm: str
+    routing_control_arn: str
+    health_check_id: str
+    code_bucket: str
+    observer_canary: str
+    observer_alarm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The names of the three tables, the same in every Region."""
+
+    customers: str
+    products: str
+    orders: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterEndpoint:
+    """One of the five endpoints of an ARC cluster."""
+
+    url: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """The cluster that holds the routing controls."""
+
+    cluster_arn: str
+    control_panel_arn: str
+    safety_rule_arn: str
+    endpoints: tuple[ClusterEndpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One deployed application. `made_at` is ISO 8601; `https_port` differs from 443 in local worlds only."""
+
+    kind: Kind
+    application: str
+    made_at: str
+    zone_id: str
+    service_name: str
+    record_ttl_s: int
+    regions: tuple[RegionPart, ...]
+    observer_region: str
+    name_canary: str
+    tables: Tables
+    arc: Arc
+    name_servers: tuple[NameServer, ...]
+    https_port: int = 443
+    ca_path: str | None = None
+    canary_period_s: float = 60.0
+    alarm_period_s: int = 60
+
+    @property
+    def base_url(self) -> str:
+        """The URL that customers use."""
+        return f"https://{self.service_name}/v1"
+
+    @property
+    def region_names(self) -> tuple[str, ...]:
+        """The application's Regions."""
+        return tuple(part.name for part in self.regions)
+
+    def region(self, name: str) -> RegionPart:
+        """The part in one Region; raises UsageError for a Region that the application does not run in."""
+        for part in self.regions:
+            if part.name == name:
+                return part
+        raise UsageError(f"{self.application} does not run in {name}; it runs in {', '.join(self.region_names)}.")
+
+    def others(self, name: str) -> tuple[RegionPart, ...]:
+        """The parts in all other Regions."""
+        return tuple(part for part in self.regions if part.name != name)
+
+
+def save(deployment: Deployment, path: Path) -> None:
+    """Write the file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps({"schema": SCHEMA, **asdict(deployment)}, indent=2) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def load(path: Path) -> Deployment:
+    """The deployment in a file; raises UsageError that says what to do about a missing or foreign one."""
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no deployment file at {path}: `outlast deploy` writes one.") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"The deployment file {path} cannot be read: {error}.") from error
+    if not isinstance(read, dict) or read.pop("schema", None) != SCHEMA:
+        raise UsageError(f"{path} is not a deployment file of this version; run `outlast deploy` again.")
+    try:
+        return parse(read)
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"The deployment file {path} is damaged ({error}); run `outlast deploy` again.") from error
+
+
+def parse(read: Mapping[str, Any]) -> Deployment:
+    """The deployment in the members of a file; raises KeyError and TypeError."""
+    arc = read["arc"]
+    nested = {
+        "regions": tuple(RegionPart(**part) for part in read["regions"]),
+        "tables": Tables(**read["tables"]),
+        "arc": Arc(
+            arc["cluster_arn"],
+            arc["control_panel_arn"],
+            arc["safety_rule_arn"],
+            tuple(ClusterEndpoint(**endpoint) for endpoint in arc["endpoints"]),
+        ),
+        "name_servers": tuple(NameServer(**server) for server in read["name_servers"]),
+    }
+    return Deployment(**{**read, **nested})

@@ -1,0 +1,98 @@
+"""The switch: any endpoint of the five will do, a safety rule's refusal is final."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from outlast.ops.act.arc import Switchboard, Try
+from outlast.ops.clients import Clients
+from outlast.ops.outcome import OpsError, RefusedError
+from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
+
+DEPLOYMENT = sample_deployment()
+
+
+class Endpoint:
+    """One endpoint; all share `states`."""
+
+    def __init__(self, states: dict[str, str], error: Exception | None) -> None:
+        self.states = states
+        self.error = error
+        self.calls: list[dict[str, Any]] = []
+
+    def get_routing_control_state(self, **parameters: Any) -> dict[str, Any]:
+        self.calls.append(parameters)
+        if self.error:
+            raise self.error
+        return {"RoutingControlState": self.states.get(parameters["RoutingControlArn"], "Off")}
+
+    def update_routing_control_states(self, **parameters: Any) -> dict[str, Any]:
+        self.calls.append(parameters)
+        if self.error:
+            raise self.error
+        for entry in parameters["UpdateRoutingControlStateEntries"]:
+            self.states[entry["RoutingControlArn"]] = entry["RoutingControlState"]
+        return {}
+
+
+def board(errors: dict[str, Exception]) -> tuple[Switchboard, list[Try], FakeClients]:
+    states: dict[str, str] = {}
+    clients = FakeClients(lambda service, region, url: Endpoint(states, errors.get(region)))
+    tries: list[Try] = []
+    switch = Switchboard(
+        cast(Clients, clients), DEPLOYMENT, tries.append, shuffle=lambda endpoints: None, sleep=lambda _: None
+    )
+    return switch, tries, clients
+
+
+def test_states_are_set_at_once_and_read_back() -> None:
+    switch, tries, clients = board({})
+    assert switch.states() == {"us-east-1": False, "us-west-2": False}
+    switch.set({"us-east-1": False, "us-west-2": True})
+    assert switch.states() == {"us-east-1": False, "us-west-2": True}
+    (update,) = [t for t in tries if t.operation == "UpdateRoutingControlStates"]
+    assert update.error == ""
+    assert {key[0] for key in clients.made} == {"route53-recovery-cluster"}
+
+
+def test_dead_endpoints_are_passed_over() -> None:
+    dead = {f"region-{number}": fault("InternalServerException", status=500) for number in range(4)}
+    switch, tries, _ = board(dict(dead))
+    switch.set({"us-west-2": True})
+    assert [t.error for t in tries] == ["InternalServerException"] * 4 + [""]
+
+
+def test_without_any_endpoint_the_operator_is_told() -> None:
+    dead = {f"region-{number}": fault("EndpointTemporarilyUnavailableException", status=503) for number in range(5)}
+    switch, tries, _ = board(dict(dead))
+    with pytest.raises(OpsError, match="no endpoint"):
+        switch.states()
+    assert len(tries) == 15
+
+
+def test_a_safety_rule_is_final_and_can_be_overridden() -> None:
+    switch, tries, clients = board({"region-0": fault("ConflictException", "rule never-both-off")})
+    with pytest.raises(RefusedError, match="never-both-off"):
+        switch.set({"us-east-1": False, "us-west-2": False}, override=["arn:rule"])
+    assert len(tries) == 1
+    (call,) = clients.made["route53-recovery-cluster", "region-0", "https://cluster-0"].calls
+    assert call["SafetyRulesToOverride"] == ["arn:rule"]
+
+
+def test_what_no_other_endpoint_would_change_is_not_tried_again() -> None:
+    switch, tries, _ = board({"region-0": fault("AccessDeniedException")})
+    with pytest.raises(OpsError, match="refused"):
+        switch.states()
+    assert len(tries) == 1
+
+
+def test_endpoints_are_tried_in_random_order() -> None:
+    firsts = set()
+    for _ in range(60):
+        tries: list[Try] = []
+        clients = FakeClients(lambda service, region, url: Endpoint({}, None))
+        Switchboard(cast(Clients, clients), DEPLOYMENT, tries.append).states()
+        firsts.add(tries[0].region)
+    assert len(firsts) == 5
