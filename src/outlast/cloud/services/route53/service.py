@@ -1,0 +1,59 @@
+"""Route 53 as a service: its control plane in one Region, its data plane and health checkers in every Region."""
+
+from __future__ import annotations
+
+from outlast.cloud.contract import Region, Service
+from outlast.cloud.services.route53 import timers
+from outlast.cloud.services.route53.gossip import Gossip
+from outlast.cloud.services.route53.resources import RESOURCE_TYPES
+from outlast.cloud.services.route53.state import HOME, State
+
+
+def open_state(region: Region) -> State:
+    """The state of one Region after its storage has been recovered."""
+    state = State(region)
+    state.gossip = Gossip(state)
+    return state
+
+
+route53 = Service(
+    "route53",
+    open=open_state,
+    home=HOME,
+    linked=("route53-recovery-cluster:GetRoutingControlState", "cloudwatch:DescribeAlarms"),
+    provides={"names": lambda state: state.plane},
+    resource_types=RESOURCE_TYPES,
+)
+
+ZONE = "arn:aws:route53:::hostedzone/{Id}"
+CHECK = "arn:aws:route53:::healthcheck/{HealthCheckId}"
+
+
+@route53.timer
+async def probe(state: State) -> None:
+    """Endpoint checkers."""
+    await timers.probe(state, state.gossip)
+
+
+@route53.timer
+async def follow(state: State) -> None:
+    """Routing controls and alarms."""
+    await timers.follow(state, state.gossip)
+
+
+@route53.timer
+async def tell(state: State) -> None:
+    """Views for the other Regions."""
+    await timers.tell(state, state.gossip)
+
+
+@route53.timer
+async def report(state: State) -> None:
+    """Metrics."""
+    await timers.report(state, state.gossip)
+
+
+@route53.timer
+async def write_logs(state: State) -> None:
+    """Query logs."""
+    await timers.write_logs(state)
