@@ -114,10 +114,6 @@ class RegionProcess:
         region.resource_types = catalogue.resource_types(services)
         for service in services:
             self._open(gate, service)
-        if "identities" not in region.capabilities:
-            from outlast.cloud.world.interim import RootOnly
-
-            region.capabilities["identities"] = RootOnly(region)
         self._take_faults(await self.channel.ask("faults"))
         await network.start()
         await self._listen(gate)
@@ -181,8 +177,6 @@ class RegionProcess:
         self._server = await loop.create_server(
             lambda: Connection(listener), host, self._config.port, backlog=1024, reuse_address=True
         )
-        if "names" not in gate.region.capabilities:
-            return
         self._dns = DnsServer(
             gate.region.zones, clock=self._clock, entropy=self._entropy, server_id=f"{self._name}.outlast"
         )
