@@ -1,0 +1,173 @@
+"""The rule: enough vantage points, one of them a customer's, for long enough; and somewhere to go.
+
+A Region can look well to itself while its customers fail (a gray failure), or the other way round; so vantage points
+vote, and who disagrees is written down.
+https://docs.aws.amazon.com/whitepapers/latest/advanced-multi-az-resilience-patterns/gray-failures.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from outlast.ops.decide.window import Sight, Verdict, Window, sights
+from outlast.ops.sightings import SIDES, Sample, Side
+
+State = Literal["healthy", "suspect", "impaired", "unknown"]
+Action = Literal["none", "evacuate", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a Region counts as impaired.
+
+    `quorum` vantage points must say bad, `outside` of them on the customers' side, for `hold_s`. It is healthy again
+    once nobody has said bad for `calm_s`, and never before `damp_s` have passed: a verdict does not flap.
+    """
+
+    sights: Mapping[str, Sight] = field(default_factory=lambda: sights(10.0))
+    quorum: int = 3
+    outside: int = 1
+    hold_s: float = 3.0
+    calm_s: float = 10.0
+    damp_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One vantage point's word on one Region."""
+
+    vantage: str
+    side: Side
+    verdict: Verdict
+    share: float
+    samples: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the vantage points together say of a Region. `since_s`: when it came to this state."""
+
+    region: str
+    state: State
+    since_s: float
+    votes: tuple[Vote, ...]
+
+    def with_verdict(self, verdict: Verdict) -> tuple[Vote, ...]:
+        """The votes of one kind."""
+        return tuple(vote for vote in self.votes if vote.verdict == verdict)
+
+    @property
+    def why(self) -> str:
+        """The votes in words."""
+        bad, good = self.with_verdict("bad"), self.with_verdict("good")
+        if not bad and not good:
+            return "no vantage point could look"
+        told = [f"{vote.vantage} {vote.share:.0%} bad" + (f" ({vote.detail})" if vote.detail else "") for vote in bad]
+        return f"{len(bad)} of {len(bad) + len(good)} vantage points say bad" + (": " + "; ".join(told) if told else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the rule says should be done. `dissent`: who disagrees. It is a recommendation until somebody acts on it."""
+
+    at_s: float
+    action: Action
+    region: str
+    why: str
+    dissent: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    def finding(self, region: str) -> Finding:
+        """The finding on one Region; raises KeyError."""
+        for finding in self.findings:
+            if finding.region == region:
+                return finding
+        raise KeyError(region)
+
+
+@dataclass(slots=True)
+class _Standing:
+    state: State = "unknown"
+    since_s: float = 0.0
+    bad_since_s: float | None = None
+    calm_since_s: float | None = None
+
+
+class Judge:
+    """Takes samples in the order of their time and says what follows from them. Holds no clock."""
+
+    def __init__(self, regions: Sequence[str], rule: Rule | None = None) -> None:
+        self.rule = rule or Rule()
+        self._regions = tuple(regions)
+        self._windows: dict[tuple[str, str], Window] = {}
+        self._standing = {region: _Standing() for region in regions}
+
+    def add(self, sample: Sample) -> None:
+        """Take a sample; those of Regions that are not judged are left out."""
+        if sample.region in self._standing:
+            key = (sample.region, sample.vantage)
+            window = self._windows.get(key)
+            if window is None:
+                window = self._windows[key] = Window(self.rule.sights[sample.vantage])
+            window.add(sample)
+
+    def assess(self, now_s: float) -> Decision:
+        """Judge every Region at `now_s`, and what should be done."""
+        findings = tuple(self._finding(region, now_s) for region in self._regions)
+        impaired = [finding for finding in findings if finding.state == "impaired"]
+        healthy = [finding for finding in findings if finding.state == "healthy"]
+        if not impaired:
+            if len(healthy) == len(findings):
+                return Decision(now_s, "none", "", "every Region is healthy", (), findings)
+            doubtful = [f"{finding.region} is {finding.state}" for finding in findings if finding.state != "healthy"]
+            return Decision(now_s, "none", "", "; ".join(doubtful), (), findings)
+        worst = max(impaired, key=lambda finding: len(finding.with_verdict("bad")))
+        if not healthy:
+            why = f"{worst.region} is impaired, but no other Region is known to be healthy: there is nowhere to go"
+            return Decision(now_s, "undecided", worst.region, why, _dissent(worst), findings)
+        why = f"{worst.region} is impaired: {worst.why}; {healthy[0].region} is healthy"
+        return Decision(now_s, "evacuate", worst.region, why, _dissent(worst), findings)
+
+    def _finding(self, region: str, now_s: float) -> Finding:
+        votes = tuple(self._vote(region, vantage, now_s) for vantage in SIDES if (region, vantage) in self._windows)
+        standing = self._standing[region]
+        self._advance(standing, votes, now_s)
+        return Finding(region, standing.state, standing.since_s, votes)
+
+    def _vote(self, region: str, vantage: str, now_s: float) -> Vote:
+        window = self._windows[region, vantage]
+        verdict = window.look(now_s)
+        return Vote(vantage, SIDES[vantage], verdict, window.share, window.samples, window.detail)
+
+    def _advance(self, standing: _Standing, votes: Sequence[Vote], now_s: float) -> None:
+        """Move a Region's state on; see Rule for when."""
+        bad = [vote for vote in votes if vote.verdict == "bad"]
+        good = [vote for vote in votes if vote.verdict == "good"]
+        outside = sum(vote.side == "customer" for vote in bad)
+        enough = len(bad) >= self.rule.quorum and outside >= self.rule.outside
+        standing.bad_since_s = (now_s if standing.bad_since_s is None else standing.bad_since_s) if enough else None
+        calm = not bad and bool(good)
+        standing.calm_since_s = (now_s if standing.calm_since_s is None else standing.calm_since_s) if calm else None
+        held = standing.bad_since_s is not None and now_s - standing.bad_since_s >= self.rule.hold_s
+        calmed = standing.calm_since_s is not None and now_s - standing.calm_since_s >= self.rule.calm_s
+        state = standing.state
+        if held:
+            state = "impaired"
+        elif state == "impaired":
+            if calmed and now_s - standing.since_s >= self.rule.damp_s:
+                state = "healthy"
+        elif bad:
+            state = "suspect"
+        elif good:
+            state = "healthy" if calmed or state != "suspect" else "suspect"
+        else:
+            state = "unknown"
+        if state != standing.state:
+            standing.state, standing.since_s = state, now_s
+
+
+def _dissent(finding: Finding) -> tuple[str, ...]:
+    return tuple(f"{vote.vantage} says good ({vote.share:.0%} bad)" for vote in finding.with_verdict("good"))
