@@ -28,6 +28,7 @@ from outlast.cloud.runtime.frames import EXITED, FORK, KILL, READY, Unpacker, pa
 START_TIMEOUT_S: Final = 30.0
 INIT_TIMEOUT_S: Final = 10.0
 IDLE_S: Final = 60.0
+FOLDER_PREFIX: Final = "outlast-run-"
 READ_BYTES: Final = 1 << 16
 MAX_UNPACKED_BYTES: Final = 262_144_000
 KEPT_VARIABLES: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
@@ -56,12 +57,21 @@ class Launch:
 
 
 class Host:
-    """All execution environments of one Region."""
+    """All execution environments of one Region.
+
+    `names` is the Region's name server and HTTPS port for workers; `folder` is where unpacked code and workers' scratch
+    files lie while there is a template (empty: the system's temporary folder).
+    """
 
     def __init__(
-        self, now_ms: Callable[[], int], names: tuple[str, int, int] | None = None, idle_s: float = IDLE_S
+        self,
+        now_ms: Callable[[], int],
+        names: tuple[str, int, int] | None = None,
+        idle_s: float = IDLE_S,
+        folder: str = "",
     ) -> None:
         self._now_ms = now_ms
+        self._folder = folder or None
         self._names = names
         self._idle_s = idle_s
         self._template: _Template | None = None
@@ -185,7 +195,8 @@ class Host:
                 self._starting = None
 
     async def _start(self) -> _Template:
-        template = _Template(self._forget, self._lost)
+        await asyncio.to_thread(_clear_leftovers, self._folder)
+        template = _Template(self._folder, self._forget, self._lost)
         await template.start()
         self._template = template
         self._await_idleness()
@@ -221,8 +232,8 @@ SIGKILL_STATUS: Final = -9
 class _Template:
     """The template process and its control socket."""
 
-    def __init__(self, exited: Callable[[int, int], None], lost: Callable[[], None]) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="outlast-run-"))
+    def __init__(self, parent: str | None, exited: Callable[[int, int], None], lost: Callable[[], None]) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=parent))
         self._exited = exited
         self._lost = lost
         self._loop = asyncio.get_running_loop()
@@ -298,6 +309,13 @@ class _Template:
         self._queue.clear()
         await asyncio.to_thread(_reap, self.process)
         await asyncio.to_thread(shutil.rmtree, self.folder, True)
+
+
+def _clear_leftovers(parent: str | None) -> None:
+    """Remove what a Region that was killed left in a folder of its own."""
+    if parent is not None:
+        for left in Path(parent).glob(f"{FOLDER_PREFIX}*"):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _spawn(control_fd: int, folder: Path) -> subprocess.Popen[bytes]:
