@@ -1,0 +1,141 @@
+"""What happens to tables and indexes by and by: statuses move, indexes are filled, deleted tables vanish.
+
+Each step is noted on the table's document before it is due, so a restart goes on with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from outlast.cloud.services.dynamodb.indexes import Index, unpacked
+from outlast.cloud.services.dynamodb.state import DynamoDB
+from outlast.cloud.services.dynamodb.table import Table, index_space_name
+
+CREATE_MS = 100
+UPDATE_MS = 100
+DELETE_MS = 100
+BACKFILL_ITEMS = 250
+Step = Callable[[DynamoDB, Table, dict[str, Any]], Awaitable[None]]
+
+
+async def run(state: DynamoDB) -> None:
+    """Do what is due, then sleep until something else is, or until a table changes."""
+    while True:
+        state.wake.clear()
+        now_ms = state.region.clock.now_ms()
+        upcoming: int | None = None
+        for at_ms, table, step in sorted(state.due(), key=lambda entry: entry[0]):
+            if at_ms <= now_ms:
+                await STEPS[step["Step"]](state, table, step)
+            elif upcoming is None:
+                upcoming = at_ms
+        if not state.wake.is_set():
+            await wait(state, None if upcoming is None else max(upcoming - state.region.clock.now_ms(), 0) / 1000)
+
+
+async def wait(state: DynamoDB, seconds: float | None) -> None:
+    """Until a table changes, at most `seconds`."""
+    if seconds is None:
+        await state.wake.wait()
+        return
+    woken = asyncio.ensure_future(state.wake.wait())
+    slept = asyncio.ensure_future(state.region.clock.sleep(seconds))
+    try:
+        await asyncio.wait((woken, slept), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in (woken, slept):
+            each.cancel()
+        await asyncio.gather(woken, slept, return_exceptions=True)
+
+
+def done(table: Table, step: dict[str, Any]) -> None:
+    """Take the step off the table's document; the caller saves the table."""
+    table.doc["Due"] = [each for each in table.doc.get("Due") or () if each is not step]
+
+
+async def _active(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
+    done(table, step)
+    if table.status in ("CREATING", "UPDATING"):
+        table.doc["Status"] = "ACTIVE"
+    state.save(table)
+
+
+async def _delete(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
+    if state.tables.get(table.name) is table:
+        state.remove(table)
+
+
+def _entry(table: Table, name: str) -> dict[str, Any] | None:
+    return next((entry for entry in table.doc["Indexes"] if entry["IndexName"] == name), None)
+
+
+async def _fill(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
+    """Fill a new index from the items there are; writes made meanwhile reach it by themselves."""
+    entry = _entry(table, step["Index"])
+    index = table.index(step["Index"])
+    if entry is None or index is None:
+        done(table, step)
+        state.save(table)
+        return
+    entry["Backfilling"] = True
+    state.save(table)
+    cursor: bytes | None = b""
+    while cursor is not None and state.tables.get(table.name) is table and entry in table.doc["Indexes"]:
+        cursor = _fill_some(state, table, index, cursor)
+        await state.engine.settled()
+        await state.region.clock.sleep(0)
+    done(table, step)
+    if entry in table.doc["Indexes"] and entry["Status"] == "CREATING":
+        entry["Status"] = "ACTIVE"
+        entry.pop("Backfilling", None)
+    if state.tables.get(table.name) is table:
+        table.doc["Status"] = "ACTIVE" if table.status == "UPDATING" else table.status
+        state.save(table)
+
+
+def _fill_some(state: DynamoDB, table: Table, index: Index, cursor: bytes) -> bytes | None:
+    """Write the entries of the next items; the cursor to go on from, or None at the end."""
+    space = table.index_spaces[index.name]
+    last: bytes | None = None
+    with state.engine.begin() as tx:
+        entries = []
+        for count, (key, stored) in enumerate(tx.range(table.items, cursor), 1):
+            entry = index.entry(unpacked(stored), key, stored)
+            if entry is not None:
+                entries.append(entry)
+            if count == BACKFILL_ITEMS:
+                last = key
+                break
+        for entry_key, value in entries:
+            tx.put(space, entry_key, value)
+    return None if last is None else last + b"\x00"
+
+
+async def _drop_index(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
+    entry = _entry(table, step["Index"])
+    done(table, step)
+    if entry is not None and entry["Status"] == "DELETING":
+        table.doc["Indexes"].remove(entry)
+        _prune_definitions(table)
+        name = index_space_name(table.doc, entry["Number"])
+        if name in state.engine.spaces(name):
+            state.engine.drop(state.engine.space(name))
+    table.doc["Status"] = "ACTIVE" if table.status == "UPDATING" else table.status
+    state.save(table)
+
+
+def _prune_definitions(table: Table) -> None:
+    """Forget definitions of attributes that are no part of a key any more."""
+    doc = table.doc
+    used = {each["AttributeName"] for part in (doc, *doc["Indexes"]) for each in part["KeySchema"]}
+    doc["AttributeDefinitions"] = [each for each in doc["AttributeDefinitions"] if each["AttributeName"] in used]
+
+
+STEPS: dict[str, Step] = {
+    "active": _active,
+    "delete": _delete,
+    "fill-index": _fill,
+    "drop-index": _drop_index,
+}

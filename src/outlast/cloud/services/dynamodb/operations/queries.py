@@ -1,0 +1,317 @@
+"""Many items at a time: Query and Scan.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from outlast.cloud.contract import Call, Reply
+from outlast.cloud.contract.fault import ValidationException
+from outlast.cloud.services.dynamodb import keys, reading, requests
+from outlast.cloud.services.dynamodb.expressions import bind, legacy
+from outlast.cloud.services.dynamodb.expressions.evaluate import tester
+from outlast.cloud.services.dynamodb.expressions.keyconditions import (
+    KeyRange,
+    KeyTest,
+    index_range,
+    key_tests,
+    match_schema,
+    table_range,
+)
+from outlast.cloud.services.dynamodb.expressions.projection import Projection
+from outlast.cloud.services.dynamodb.indexes import Index
+from outlast.cloud.services.dynamodb.names import index_resource
+from outlast.cloud.services.dynamodb.requests import NO_VALUES, Guard
+from outlast.cloud.services.dynamodb.service import dynamodb
+from outlast.cloud.services.dynamodb.state import DynamoDB
+from outlast.cloud.services.dynamodb.table import Table
+from outlast.cloud.services.dynamodb.values import Item, Value
+
+MAX_SEGMENTS = 1_000_000
+
+
+class Asked(NamedTuple):
+    """What a request says about the items: conditions on the key, filter, projection."""
+
+    tests: Mapping[str, KeyTest] | None
+    filter: Guard | None
+    filtered: tuple[str, ...]
+    projection: Projection | None
+
+
+def _bound(
+    key_condition: str | None,
+    filter_: str | None,
+    projection: str | None,
+    names: Mapping[str, str] | None,
+    values: Mapping[str, Value] | None,
+) -> Asked:
+    """Everything that expressions say."""
+    bound_names, bound_values = bind.check_names(names), bind.check_values(values)
+    used: list[bind.Compiled] = []
+    tests: Mapping[str, KeyTest] | None = None
+    key_compiled = filter_compiled = None
+    if key_condition is not None:
+        key_compiled = bind.condition(key_condition, "KeyConditionExpression", bound_names)
+        key_compiled.check_values(bound_values)
+        used.append(key_compiled)
+    if filter_ is not None:
+        filter_compiled = bind.condition(filter_, "FilterExpression", bound_names)
+        filter_compiled.check_values(bound_values)
+        used.append(filter_compiled)
+    compiled = bind.projection(projection, bound_names) if projection is not None else None
+    if compiled is not None:
+        used.append(compiled)
+    if bound_names or bound_values:
+        bind.check_unused(bound_names, bound_values, used)
+    if key_compiled is not None:
+        tests = key_tests(key_compiled.condition, bound_values)
+    guard = Guard(filter_compiled.test, bound_values) if filter_compiled is not None else None
+    filtered = tuple(dict.fromkeys(str(path[0]) for path in filter_compiled.paths)) if filter_compiled else ()
+    return Asked(tests, guard, filtered, compiled.projection if compiled is not None else None)
+
+
+def _legacy_filter(conditions: Mapping[str, Any] | None, operator: str | None) -> Guard | None:
+    legacy.check_operator(operator, conditions)
+    if not conditions:
+        return None
+    condition = legacy.filter_condition(conditions, operator)
+    return None if condition is None else Guard(tester(condition), NO_VALUES)
+
+
+@dynamodb.operation(resource=index_resource)
+def query(
+    call: Call[DynamoDB],
+    *,
+    table_name: str,
+    index_name: str | None = None,
+    select: str | None = None,
+    attributes_to_get: list[str] | None = None,
+    limit: int | None = None,
+    consistent_read: bool = False,
+    key_conditions: dict[str, Any] | None = None,
+    query_filter: dict[str, Any] | None = None,
+    conditional_operator: str | None = None,
+    scan_index_forward: bool = True,
+    exclusive_start_key: Item | None = None,
+    return_consumed_capacity: str | None = None,
+    projection_expression: str | None = None,
+    filter_expression: str | None = None,
+    key_condition_expression: str | None = None,
+    expression_attribute_names: dict[str, str] | None = None,
+    expression_attribute_values: dict[str, Value] | None = None,
+) -> Reply:
+    """Read the items of one partition in the order of their sort keys."""
+    state = call.state
+    began = state.latencies.now_s()
+    requests.check_mixture(
+        (
+            ("ProjectionExpression", projection_expression),
+            ("FilterExpression", filter_expression),
+            ("KeyConditionExpression", key_condition_expression),
+        ),
+        (
+            ("AttributesToGet", attributes_to_get),
+            ("QueryFilter", query_filter),
+            ("ConditionalOperator", conditional_operator),
+            ("KeyConditions", key_conditions),
+        ),
+        expression_attribute_names,
+        expression_attribute_values,
+        ("FilterExpression", "KeyConditionExpression"),
+    )
+    guard = _legacy_filter(query_filter, conditional_operator)
+    if exclusive_start_key is not None:
+        reading.check_start_values(exclusive_start_key)
+    reading.check_select(select, projection_expression, attributes_to_get, index_name, "Querying")
+    tests: Mapping[str, KeyTest] | None = None
+    if key_conditions is not None:
+        tests = legacy.key_condition_tests(key_conditions)
+    asked = _bound(
+        key_condition_expression,
+        filter_expression,
+        projection_expression,
+        expression_attribute_names,
+        expression_attribute_values,
+    )
+    tests = asked.tests if tests is None else tests
+    if tests is None:
+        raise ValidationException(
+            "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
+        )
+    projection = asked.projection
+    if attributes_to_get is not None:
+        projection = legacy.attributes_projection(attributes_to_get)
+    table = state.table(table_name)
+    index = reading.find_index(table, index_name, consistent_read)
+    filtered = asked.filtered if guard is None else tuple(query_filter or ())
+    _check_filtered(table, index, filtered, query_filter is not None)
+    span = _span(table, index, tests)
+    if exclusive_start_key is not None:
+        span = _resumed(table, index, tests, span, exclusive_start_key, scan_index_forward)
+    fetch = reading.check_projected(index, select, projection, filtered)
+    counting = select == "COUNT"
+    plan = reading.Plan(
+        table.items if index is None else table.index_spaces[index.name],
+        span.start,
+        span.end,
+        not scan_index_forward,
+        limit,
+        guard or asked.filter,
+        projection,
+        counting,
+        table if fetch else None,
+        consistent_read,
+    )
+    return _answer(call, plan, table, index, table_name, return_consumed_capacity, began)
+
+
+def _answer(
+    call: Call[DynamoDB],
+    plan: reading.Plan,
+    table: Table,
+    index: Index | None,
+    given_name: str,
+    detail: str | None,
+    began: float,
+) -> Reply:
+    """Read the page, count what it consumed, and word the reply."""
+    page = reading.read_page(plan)
+    consumed = reading.consumed_by(page, given_name, index, plan.consistent)
+    table.metrics.reads.add(consumed.total)
+    table.metrics.returned(call.operation).add(page.count)
+    call.state.latencies.note(table.metrics.latency(call.operation), began)
+    return reading.reply_of(page, table, index, plan.counting, consumed.shown(detail))
+
+
+def _check_filtered(table: Table, index: Index | None, filtered: tuple[str, ...], is_legacy: bool) -> None:
+    """A filter of a query may not look at the key that is queried; raises ValidationException."""
+    if not filtered:
+        return
+    schema = table.schema if index is None else index.schema
+    what = "QueryFilter" if is_legacy else "Filter Expression"
+    for name in schema.names:
+        if name in filtered:
+            raise ValidationException(
+                f"{what} can only contain non-primary key attributes: Primary key attribute: {name}"
+            )
+
+
+def _span(table: Table, index: Index | None, tests: Mapping[str, KeyTest]) -> KeyRange:
+    """The keys that the conditions reach; raises ValidationException."""
+    if index is None:
+        partition, sort = match_schema(tests, table.schema)
+        return table_range(partition[0], sort[0][1] if sort else None, bool(table.schema.sort))
+    partition, sort = match_schema(tests, index.schema)
+    return index_range(partition, [test for _, test in sort])
+
+
+def _resumed(
+    table: Table, index: Index | None, tests: Mapping[str, KeyTest], span: KeyRange, start: Item, forward: bool
+) -> KeyRange:
+    """The rest of a span after an ExclusiveStartKey; raises ValidationException when the key lies elsewhere."""
+    place = reading.start_key(table, index, start)
+    schema = table.schema if index is None else index.schema
+    for attribute in schema.partition:
+        if start[attribute.name] != tests[attribute.name].values[0]:
+            raise ValidationException(
+                "The provided starting key is outside query boundaries based on provided conditions"
+            )
+    if place < span.start or (span.end is not None and place >= span.end):
+        raise ValidationException("The provided starting key does not match the range key predicate")
+    if forward:
+        return KeyRange(place + b"\x00", span.end)
+    return KeyRange(span.start, place)
+
+
+@dynamodb.operation(resource=index_resource)
+def scan(
+    call: Call[DynamoDB],
+    *,
+    table_name: str,
+    index_name: str | None = None,
+    attributes_to_get: list[str] | None = None,
+    limit: int | None = None,
+    select: str | None = None,
+    scan_filter: dict[str, Any] | None = None,
+    conditional_operator: str | None = None,
+    exclusive_start_key: Item | None = None,
+    return_consumed_capacity: str | None = None,
+    total_segments: int | None = None,
+    segment: int | None = None,
+    projection_expression: str | None = None,
+    filter_expression: str | None = None,
+    expression_attribute_names: dict[str, str] | None = None,
+    expression_attribute_values: dict[str, Value] | None = None,
+    consistent_read: bool = False,
+) -> Reply:
+    """Read all items, or one segment of them, in the order in which they lie."""
+    state = call.state
+    began = state.latencies.now_s()
+    requests.check_mixture(
+        (("ProjectionExpression", projection_expression), ("FilterExpression", filter_expression)),
+        (
+            ("AttributesToGet", attributes_to_get),
+            ("ScanFilter", scan_filter),
+            ("ConditionalOperator", conditional_operator),
+        ),
+        expression_attribute_names,
+        expression_attribute_values,
+        ("FilterExpression",),
+    )
+    guard = _legacy_filter(scan_filter, conditional_operator)
+    if exclusive_start_key is not None:
+        reading.check_start_values(exclusive_start_key)
+    _check_segments(segment, total_segments)
+    reading.check_select(select, projection_expression, attributes_to_get, index_name, "Scanning")
+    asked = _bound(
+        None, filter_expression, projection_expression, expression_attribute_names, expression_attribute_values
+    )
+    projection = asked.projection
+    if attributes_to_get is not None:
+        projection = legacy.attributes_projection(attributes_to_get)
+    table = state.table(table_name)
+    index = reading.find_index(table, index_name, consistent_read)
+    fetch = reading.check_projected(index, select, projection, asked.filtered or tuple(scan_filter or ()))
+    start, end = keys.segment_bounds(segment or 0, total_segments or 1)
+    if exclusive_start_key is not None:
+        place = reading.start_key(table, index, exclusive_start_key)
+        if place < start or (end is not None and place >= end):
+            raise ValidationException(
+                "The provided starting key is outside query boundaries based on provided conditions"
+            )
+        start = place + b"\x00"
+    plan = reading.Plan(
+        table.items if index is None else table.index_spaces[index.name],
+        start,
+        end,
+        False,
+        limit,
+        guard or asked.filter,
+        projection,
+        select == "COUNT",
+        table if fetch else None,
+        consistent_read,
+    )
+    return _answer(call, plan, table, index, table_name, return_consumed_capacity, began)
+
+
+def _check_segments(segment: int | None, total: int | None) -> None:
+    if segment is not None and total is None:
+        raise ValidationException(
+            "The TotalSegments parameter is required but was not present in the request "
+            "when Segment parameter is present"
+        )
+    if total is not None and segment is None:
+        raise ValidationException(
+            "The Segment parameter is required but was not present in the request "
+            "when parameter TotalSegments is present"
+        )
+    if segment is not None and total is not None and segment >= total:
+        raise ValidationException(
+            "The Segment parameter is zero-based and must be less than parameter TotalSegments: "
+            f"Segment: {segment} is not less than TotalSegments: {total}"
+        )

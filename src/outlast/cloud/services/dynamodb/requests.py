@@ -1,0 +1,125 @@
+"""What requests have in common: old and new parameters kept apart, names and values bound, conditions made ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from outlast.cloud.contract.fault import ValidationException
+from outlast.cloud.services.dynamodb.expressions import bind, legacy
+from outlast.cloud.services.dynamodb.expressions.evaluate import Test, tester
+from outlast.cloud.services.dynamodb.expressions.projection import Projection
+from outlast.cloud.services.dynamodb.expressions.update import Update
+from outlast.cloud.services.dynamodb.values import Value, check_value
+
+Named = Sequence[tuple[str, Any]]
+NO_VALUES: Mapping[str, Value] = {}
+
+
+class Guard(NamedTuple):
+    """A condition with the values bound to it."""
+
+    test: Test
+    values: Mapping[str, Value]
+
+
+def check_mixture(
+    expressions: Named,
+    others: Named,
+    names: Any,
+    values: Any,
+    value_expressions: Iterable[str],
+) -> None:
+    """Refuse expressions beside parameters from before expressions, and names or values without an expression."""
+    given = [name for name, value in expressions if value is not None]
+    legacy_given = [name for name, value in others if value is not None]
+    if given and legacy_given:
+        raise ValidationException(
+            "Can not use both expression and non-expression parameters in the same request: "
+            f"Non-expression parameters: {{{', '.join(legacy_given)}}} Expression parameters: {{{', '.join(given)}}}"
+        )
+    if names is not None and not given:
+        raise ValidationException("ExpressionAttributeNames can only be specified when using expressions")
+    if values is not None:
+        takers = tuple(value_expressions)
+        if not any(name in given for name in takers):
+            verb = "are" if len(takers) > 1 else "is"
+            raise ValidationException(
+                "ExpressionAttributeValues can only be specified when using expressions: "
+                f"{' and '.join(takers)} {verb} null"
+            )
+
+
+def guard(
+    expression: str | None,
+    expected: Mapping[str, Any] | None,
+    operator: str | None,
+    names: Mapping[str, str] | None,
+    values: Mapping[str, Value] | None,
+) -> Guard | None:
+    """The condition of a put or delete, from an expression or from Expected; None when there is none."""
+    if expression is not None:
+        bound_names, bound_values = bind.check_names(names), bind.check_values(values)
+        compiled = bind.condition(expression, "ConditionExpression", bound_names)
+        compiled.check_values(bound_values)
+        bind.check_unused(bound_names, bound_values, (compiled,))
+        return Guard(compiled.test, bound_values)
+    return expected_guard(expected, operator)
+
+
+def expected_guard(expected: Mapping[str, Any] | None, operator: str | None) -> Guard | None:
+    """The condition of Expected; None when there is none."""
+    legacy.check_operator(operator, expected)
+    if not expected:
+        return None
+    condition = legacy.expected_condition(expected, operator)
+    return None if condition is None else Guard(tester(condition), NO_VALUES)
+
+
+def update_and_guard(
+    update: str | None,
+    condition: str | None,
+    updates: Mapping[str, Any] | None,
+    expected: Mapping[str, Any] | None,
+    operator: str | None,
+    names: Mapping[str, str] | None,
+    values: Mapping[str, Value] | None,
+) -> tuple[Update | None, Guard | None, Mapping[str, Value]]:
+    """The update and the condition of UpdateItem, with the values bound to both."""
+    if update is None and condition is None:
+        actions = legacy.update_actions(updates) if updates else []
+        held = expected_guard(expected, operator)
+        return (Update(actions) if actions else None), held, NO_VALUES
+    bound_names, bound_values = bind.check_names(names), bind.check_values(values)
+    compiled_update = bind.update(update, bound_names) if update is not None else None
+    if compiled_update is not None:
+        compiled_update.check_values(bound_values)
+    compiled = bind.condition(condition, "ConditionExpression", bound_names) if condition is not None else None
+    if compiled is not None:
+        compiled.check_values(bound_values)
+    if bound_names or bound_values:
+        bind.check_unused(bound_names, bound_values, [each for each in (compiled_update, compiled) if each is not None])
+    held = Guard(compiled.test, bound_values) if compiled is not None else None
+    return (compiled_update.update if compiled_update is not None else None), held, bound_values
+
+
+def projection(
+    expression: str | None, attributes: Sequence[str] | None, names: Mapping[str, str] | None
+) -> Projection | None:
+    """The projection of a read, from an expression or from AttributesToGet; None for whole items."""
+    if expression is not None:
+        bound_names = bind.check_names(names)
+        compiled = bind.projection(expression, bound_names)
+        bind.check_unused(bound_names, NO_VALUES, (compiled,))
+        return compiled.projection
+    if attributes is not None:
+        return legacy.attributes_projection(attributes)
+    return None
+
+
+def check_key(key: Any) -> None:
+    """Check the values of a Key parameter and bring numbers to normal form; raises Fault."""
+    if key.__class__ is not dict:
+        check_value(key)
+    for value in key.values():
+        check_value(value)

@@ -1,0 +1,201 @@
+"""A table at run time: its key, its indexes, its stream, and what every change of an item brings with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from outlast.cloud.engine import Change, Engine, Space, Transaction
+from outlast.cloud.services.dynamodb import values as av
+from outlast.cloud.services.dynamodb.indexes import (
+    HEADER,
+    Index,
+    IndexKeys,
+    entry_changes,
+    stored_size,
+    unpacked,
+)
+from outlast.cloud.services.dynamodb.metrics import TableMetrics
+from outlast.cloud.services.dynamodb.names import table_arn
+from outlast.cloud.services.dynamodb.schema import KeySchema, TableKey
+from outlast.cloud.services.dynamodb.stream_log import StreamLog
+from outlast.cloud.services.dynamodb.values import Item
+
+if TYPE_CHECKING:
+    from outlast.cloud.contract.region import Region
+
+Document = dict[str, Any]
+NOTHING: Item = {}
+
+
+class Table:
+    """One table of this Region. `doc` is what is kept of it; the rest follows from `doc`.
+
+    `changed` holds, after a write, what it did: the item as stored before, and the write units of each index.
+    """
+
+    __slots__ = (
+        "_hint",
+        "_region",
+        "arn",
+        "before",
+        "count",
+        "doc",
+        "expires",
+        "index_keys",
+        "index_spaces",
+        "index_units",
+        "indexes",
+        "items",
+        "key",
+        "local",
+        "metrics",
+        "name",
+        "size",
+        "stream",
+    )
+
+    def __init__(self, doc: Document, region: Region) -> None:
+        self.doc = doc
+        self.name: str = doc["TableName"]
+        self.arn = table_arn(region, self.name)
+        self._region = region
+        self.metrics = TableMetrics(region.meter, self.name)
+        self.items: Space = region.engine.space(f"dynamodb/items/{doc['Items']}", derive=self.derive)
+        self.before: bytes | None = None
+        self.index_units: dict[str, float] = {}
+        self._hint: tuple[Item | None, Item | None] | None = None
+        counted = doc.get("Counted") or {}
+        self.count: int = counted.get("Items", 0)
+        self.size: int = counted.get("Bytes", 0)
+        self.stream: StreamLog | None = None
+        self.configure()
+
+    def configure(self) -> None:
+        """Follow `doc`: schema, indexes, stream."""
+        doc, engine = self.doc, self._region.engine
+        types = {each["AttributeName"]: each["AttributeType"] for each in doc["AttributeDefinitions"]}
+        schema = KeySchema.of(doc["KeySchema"], types)
+        self.key = TableKey(schema)
+        self.indexes = tuple(
+            Index.of(entry, types, schema) for entry in doc["Indexes"] if entry["Status"] != "DELETING"
+        )
+        self.local = tuple(index for index in self.indexes if not index.is_global)
+        self.index_keys = IndexKeys(self.indexes, schema)
+        self.index_spaces = {index.name: engine.space(index_space_name(doc, index.number)) for index in self.indexes}
+        stream = doc.get("Stream") or {}
+        if not stream.get("Enabled"):
+            self.stream = None
+        elif self.stream is None or self.stream.label != stream["Label"]:
+            self.stream = self.stream_log(stream)
+
+    def stream_log(self, stream: dict[str, Any]) -> StreamLog:
+        """The log of the current stream, or of an older one by its entry."""
+        space = self._region.engine.space(stream_space_name(self.doc, stream["Number"]))
+        arn = f"{self.arn}/stream/{stream['Label']}"
+        return StreamLog(space, self.key, self._region.name, arn, stream["Label"], stream["ViewType"])
+
+    @property
+    def schema(self) -> KeySchema:
+        return self.key.schema
+
+    @property
+    def status(self) -> str:
+        """CREATING, ACTIVE, UPDATING, DELETING or another status of AWS's."""
+        status: str = self.doc["Status"]
+        return status
+
+    def index(self, name: str) -> Index | None:
+        """The index of that name that can be read or written."""
+        for index in self.indexes:
+            if index.name == name:
+                return index
+        return None
+
+    # ---- changes
+
+    def write(
+        self,
+        tx: Transaction,
+        key: bytes,
+        stored: bytes | None,
+        old: Item | None,
+        new: Item | None,
+        context: bytes,
+    ) -> None:
+        """Put `stored` (or delete, for None). `old` and `new` are the items when the caller has them at hand."""
+        self._hint = (old, new)
+        self.before = None
+        self.index_units = {}
+        try:
+            if stored is None:
+                tx.delete(self.items, key, context)
+            else:
+                tx.put(self.items, key, stored, context)
+        finally:
+            self._hint = None
+
+    def derive(self, change: Change, tx: Transaction) -> None:
+        """Write index entries and the stream record of a change, local or arrived; keep count."""
+        before, after = change.old, change.new
+        self.before = before
+        self.size += stored_size(after) - stored_size(before)
+        self.count += (after is not None) - (before is not None)
+        if not self.indexes and self.stream is None:
+            return
+        old, new = self._hint if self._hint is not None and not change.replicated else (None, None)
+        if before is None:
+            old = None
+        elif old is None:
+            old = unpacked(before)
+        if after is None:
+            new = None
+        elif new is None:
+            new = unpacked(after)
+        if self.indexes:
+            self._derive_indexes(change, tx, old, new)
+        if self.stream is not None and not (
+            old is not None and new is not None and (before == after or av.equal({"M": old}, {"M": new}))
+        ):
+            self.stream.append(tx, change, old, new, change.stamp >> 16)
+
+    def _derive_indexes(self, change: Change, tx: Transaction, old: Item | None, new: Item | None) -> None:
+        held = (old, change.old) if old is not None and change.old is not None else None
+        made = (new, change.new) if new is not None and change.new is not None else None
+        units: dict[str, float] = {}
+        for each in entry_changes(self.indexes, change.key, held, made):
+            space = self.index_spaces[each.index.name]
+            if each.removed is not None:
+                tx.delete(space, each.removed)
+            if each.written is not None:
+                tx.put(space, *each.written)
+            units[each.index.name] = each.units
+        self.index_units = units
+
+    @property
+    def before_size(self) -> int:
+        """The item size before the last write."""
+        return stored_size(self.before)
+
+
+def image(stored: bytes) -> memoryview:
+    """The wire JSON of stored bytes."""
+    return memoryview(stored)[HEADER:]
+
+
+def index_space_name(doc: Document, number: str) -> str:
+    """The name of the space that holds an index."""
+    return f"dynamodb/index/{doc['TableId']}/{number}"
+
+
+def stream_space_name(doc: Document, number: str) -> str:
+    """The name of the space that holds a stream."""
+    return f"dynamodb/stream/{doc['TableId']}/{number}"
+
+
+def drop_table_spaces(doc: Document, engine: Engine) -> None:
+    """Forget the table's items, indexes and streams."""
+    names = {f"dynamodb/items/{doc['Items']}"}
+    names.update(engine.spaces(f"dynamodb/index/{doc['TableId']}/"))
+    names.update(engine.spaces(f"dynamodb/stream/{doc['TableId']}/"))
+    for name in sorted(names & set(engine.spaces("dynamodb/"))):
+        engine.drop(engine.space(name))

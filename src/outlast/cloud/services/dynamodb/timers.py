@@ -1,0 +1,48 @@
+"""What the service does by itself: see each function."""
+
+from __future__ import annotations
+
+from outlast.cloud.services.dynamodb import lifecycle, tokens
+from outlast.cloud.services.dynamodb.service import dynamodb
+from outlast.cloud.services.dynamodb.state import DynamoDB
+
+PURGE_S = 60.0
+COUNT_S = 10.0
+
+
+@dynamodb.timer
+async def move_statuses(state: DynamoDB) -> None:
+    """Tables and indexes become ACTIVE, are filled, and vanish, when it is time."""
+    await lifecycle.run(state)
+
+
+@dynamodb.timer
+async def purge_tokens(state: DynamoDB) -> None:
+    """Client tokens are forgotten once their time is over."""
+    while True:
+        await state.region.clock.sleep(PURGE_S)
+        while tokens.purge(state, state.region.clock.now_ms()) >= tokens.PURGE:
+            await state.engine.settled()
+
+
+@dynamodb.timer
+async def keep_counts(state: DynamoDB) -> None:
+    """Item counts and sizes are kept now and then, so that they survive a restart nearly exactly."""
+    while True:
+        await state.region.clock.sleep(COUNT_S)
+        keep_counted(state)
+
+
+def keep_counted(state: DynamoDB) -> None:
+    """Put the counts of changed tables into their documents."""
+    for table in list(state.tables.values()):
+        counted = {"Items": table.count, "Bytes": table.size}
+        if table.doc.get("Counted") != counted and table.name in state.tables:
+            table.doc["Counted"] = counted
+            state.shelf.put(table.name, table.doc)
+
+
+@dynamodb.closer
+async def close(state: DynamoDB) -> None:
+    """Keep the counts when the Region stops cleanly."""
+    keep_counted(state)
