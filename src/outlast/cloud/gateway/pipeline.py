@@ -27,7 +27,7 @@ from outlast.cloud.contract import (
 )
 from outlast.cloud.effects import LinkDown
 from outlast.cloud.engine import StorageUnavailable
-from outlast.cloud.gateway import forward, injected
+from outlast.cloud.gateway import forward, injected, plain
 from outlast.cloud.gateway.gate import Gate, Hosted
 from outlast.cloud.identity.faults import SignatureFault, faults_for
 from outlast.cloud.identity.presented import Presented, parse
@@ -55,6 +55,15 @@ class Unsupported(Fault, code="UnknownOperationException"):
 
 async def respond(gate: Gate, request: Request, source_ip: str) -> Response:
     """Answer one request of a client. Never raises: whatever goes wrong becomes a wire error."""
+    headers = request.headers
+    response = await answer(gate, request, source_ip)
+    if "origin" in headers or "gzip" in headers.get("accept-encoding", ""):
+        return plain.dressed(request, response) if "x-amz-target" in headers else response
+    return response
+
+
+async def answer(gate: Gate, request: Request, source_ip: str) -> Response:
+    """The stages, one after the other."""
     request_id = gate.request_id()
     target: Target | None = None
     try:
@@ -68,12 +77,16 @@ async def respond(gate: Gate, request: Request, source_ip: str) -> Response:
             return await forward.request(gate.region, home, request, source_ip)
         declared = declaration(target)
         principal = authenticate(gate, target, declared, request)
+        if "content-encoding" in request.headers:
+            request = plain.inflated(request)
         params = target.operation.decode(request, target.protocol, target.captures)
         target.operation.constrain(params)
         call = called(gate, target.hosted, declared, principal, request_id, source_ip, request)
         authorize(gate, target.hosted, declared, call, params)
         result = await operate(gate, declared, call, params)
         return target.operation.encode(target.protocol, result, request_id)
+    except plain.Answered as answered:
+        return answered.response
     except Exception as error:
         return encode_fault(target, await settled_fault(gate, error), request_id)
 
@@ -147,6 +160,10 @@ def address(gate: Gate, request: Request, presented: Presented | None, refusal: 
         if protocol == "json":
             gate.targets[request.headers["x-amz-target"]] = (hosted, operation, protocol)
         return Target(hosted, operation, protocol, captures, presented, refusal)
+    if presented is None and problem is None:
+        known_answer = plain.unaddressed(request, gate.region.name, gate.request_id())
+        if known_answer is not None:
+            raise plain.Answered(known_answer)
     if problem is not None:
         raise problem
     if refusal is not None:
@@ -180,6 +197,7 @@ def authenticate(gate: Gate, target: Target, declared: Declared, request: Reques
         if declared.public:
             return Principal.anonymous()
         assert target.refusal is not None
+        target.operation.decode(request, target.protocol, target.captures)  # a body that cannot be read is told first
         raise target.refusal
     service = target.hosted.service
     return verified(gate, presented, request, service.model.signing_name, gate.home(service))
