@@ -1,0 +1,3 @@
+"""Alarms: when they change state, and what then happens."""
+
+from __future__ import annotations

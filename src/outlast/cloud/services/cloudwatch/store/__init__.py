@@ -1,0 +1,3 @@
+"""Metric data: buckets of values, kept durable and bounded."""
+
+from __future__ import annotations
