@@ -178,6 +178,15 @@ def test_what_a_presigned_url_lacks_is_listed() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [Req(query="AWSAccessKeyId=A&Signature=B&Expires=1"), Req(headers={"authorization": "AWS A:B"})],
+)
+def test_signatures_of_version_2_are_told_so(request_: Req) -> None:
+    fault = refusal(request_)
+    assert (fault.code, "AWS4-HMAC-SHA256" in fault.message) == ("InvalidRequest", True)
+
+
 def test_both_places_at_once_are_refused() -> None:
     request = replace(signed(GET_ITEM), query="X-Amz-Algorithm=AWS4-HMAC-SHA256")
     assert refusal(request).message == (

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
 from outlast.cloud.contract import Addresses, Meter, Region, Service
@@ -70,7 +70,7 @@ class Inside:
             given = (credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials.get("SessionToken"))
         else:
             given = (*credentials, None)
-        session = boto3.session.Session(*given, region_name=region)
+        session: Any = boto3.session.Session(*given, region_name=region)
         made = session.client(
             service,
             endpoint_url="http://127.0.0.1:4566",
@@ -79,7 +79,7 @@ class Inside:
         made.meta.events.register("before-send.*", self._send)
         return made
 
-    def _send(self, request: AWSPreparedRequest, **_kwargs: Any) -> AWSResponse:
+    def _send(self, request: Any, **_kwargs: Any) -> AWSResponse:
         parts = urlsplit(str(request.url))
         headers: dict[str, str] = {"host": parts.netloc}
         for name, value in request.headers.items():
@@ -91,7 +91,8 @@ class Inside:
         received = Request(str(request.method), parts.path or "/", parts.query, headers, body)
         answer = asyncio.run_coroutine_threadsafe(pipeline.respond(self.gate, received, "127.0.0.1"), self._loop)
         response = answer.result(30)
-        return AWSResponse(str(request.url), response.status, dict(response.headers), Raw(response.body))  # type: ignore[arg-type]
+        body = b"" if response.status in (204, 304) or request.method == "HEAD" else response.body
+        return AWSResponse(str(request.url), response.status, dict(response.headers), Raw(body))  # type: ignore[arg-type]
 
     async def play(self, scene: Callable[[], Any]) -> Any:
         """Run boto3 code, which blocks, beside the Region's event loop."""

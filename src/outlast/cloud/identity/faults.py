@@ -102,6 +102,8 @@ def _for_s3(fault: SignatureFault) -> SignatureFault:
         return SignatureFault(
             "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.", 403
         )
+    if fault.code == "InvalidSignatureException" and fault.message.startswith("Credential should be scoped"):
+        return SignatureFault("AuthorizationHeaderMalformed", fault.message, 400)
     if fault.code == "IncompleteSignatureException" and "X-Amz-" in fault.message:
         code = "AuthorizationQueryParametersError"
     return SignatureFault(code, message or fault.message, status)

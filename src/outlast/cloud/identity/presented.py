@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 from outlast.cloud.identity.dates import from_http_date
-from outlast.cloud.identity.faults import incomplete, invalid, missing, obscured
+from outlast.cloud.identity.faults import SignatureFault, incomplete, invalid, missing, obscured
 from outlast.cloud.identity.request import SignedRequest
 
 HMAC = "AWS4-HMAC-SHA256"
@@ -22,6 +22,7 @@ ALGORITHMS = (HMAC, ECDSA)
 WEEK_S = 604_800
 
 _S3 = frozenset({"s3", "s3express"})
+_TOO_OLD = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 _SEPARATORS = re.compile(r"[\s,]+")
 
 
@@ -121,6 +122,8 @@ def _usual(head: str) -> Scope | None:
 def _unusual(authorization: str, amz_date: str | None, http_date: str | None) -> tuple[Scope, str, str]:
     """Any Authorization header, with AWS's text for each thing that it lacks."""
     if not authorization.lstrip().startswith("AWS4-"):
+        if authorization.startswith("AWS "):
+            raise SignatureFault("InvalidRequest", _TOO_OLD)
         raise missing()
     algorithm = _SEPARATORS.split(authorization.strip(), maxsplit=1)[0]
     if algorithm not in ALGORITHMS:
@@ -184,6 +187,8 @@ def scope_of(algorithm: str, credential: str, signed_headers: str) -> Scope:
 
 def _from_query(request: SignedRequest) -> Presented:
     if "X-Amz-" not in request.query:
+        if "AWSAccessKeyId=" in request.query and "Signature=" in request.query:
+            raise SignatureFault("InvalidRequest", _TOO_OLD)
         raise missing()
     given: dict[str, str] = {}
     for part in request.query.split("&"):

@@ -267,4 +267,6 @@ class Writer:
                 status = int(value)
             else:
                 rest[name] = value
+        if status == 200 and result.get("ContentRange"):
+            status = 206
         return status, headers, rest
