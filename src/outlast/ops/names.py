@@ -6,6 +6,7 @@ https://www.rfc-editor.org/rfc/rfc7871
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -55,17 +56,36 @@ class Names(Protocol):
         ...
 
 
+class Machine:
+    """The machine's own resolver: for names that the given name servers do not answer for. It tells no TTL."""
+
+    ttl_s = 60.0
+
+    async def resolve(self, name: str) -> Resolved:
+        """The IPv4 addresses of `name`. Raises NoAnswer."""
+        loop = asyncio.get_running_loop()
+        try:
+            infos = await loop.getaddrinfo(name, 443, family=socket.AF_INET, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise NoAnswer(f"{name}: {error}") from error
+        return Resolved(tuple(str(info[4][0]) for info in infos), (name,), self.ttl_s, NameServer("machine"))
+
+
 class Stub:
     """Asks the given name servers in turn, as a resolver at `subnet` (for example 198.51.100.0/24) would.
 
-    `timeout_s` is for one server; a server that refuses, fails or is silent is passed over.
+    `timeout_s` is for one server; a server that refuses, fails or is silent is passed over. When an alias leads out of
+    what the servers answer for, `beyond` resolves the rest.
     """
 
-    def __init__(self, servers: Sequence[NameServer], subnet: str = "", timeout_s: float = 1.0) -> None:
+    def __init__(
+        self, servers: Sequence[NameServer], subnet: str = "", timeout_s: float = 1.0, beyond: Names | None = None
+    ) -> None:
         if not servers:
             raise ValueError("a resolver needs a name server")
         self._servers = tuple(servers)
         self._timeout_s = timeout_s
+        self._beyond = beyond
         self._options: list[dns.edns.Option] = []
         if subnet:
             address, _, bits = subnet.partition("/")
@@ -73,10 +93,17 @@ class Stub:
 
     async def resolve(self, name: str) -> Resolved:
         """The addresses of `name`, all aliases followed. Raises NoAnswer."""
-        wanted, names, ttl_s = name.rstrip(".").lower(), [], float("inf")
+        names: list[str] = []
+        wanted, ttl_s = name.rstrip(".").lower(), float("inf")
         for _ in range(MAX_ALIASES):
+            try:
+                answer, server = await self._ask(wanted)
+            except NoAnswer:
+                if self._beyond is None or not names:
+                    raise
+                rest = await self._beyond.resolve(wanted)
+                return Resolved(rest.addresses, (*names, *rest.names), min(ttl_s, rest.ttl_s), rest.server)
             names.append(wanted)
-            answer, server = await self._ask(wanted)
             found = _read(answer, wanted)
             names.extend(found.aliases)
             ttl_s = min(ttl_s, found.ttl_s)

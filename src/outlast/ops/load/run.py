@@ -23,7 +23,7 @@ from outlast.ops.http import tls_context
 from outlast.ops.load.client import Client, Habits, Service
 from outlast.ops.load.log import Record, to_line
 from outlast.ops.load.workload import Stock, Want, Workload
-from outlast.ops.names import NameServer, Stub
+from outlast.ops.names import Machine, NameServer, Stub
 from outlast.ops.signing import Credentials
 
 KEYS_FRESH_S = 300.0
@@ -50,6 +50,8 @@ class Plan:
     timeout_s: float = 3.0
     max_in_flight: int = 200
     seed: int = 1
+    machine_names: bool = False
+    """Let the machine's resolver answer for what the name servers do not (the far end of aliases on AWS)."""
 
     @property
     def service(self) -> Service:
@@ -101,7 +103,8 @@ def clients_of(plan: Plan, keys: Callable[[], Credentials]) -> list[Client]:
     found = []
     for number in range(plan.clients):
         hold_s = plan.stubborn_hold_s if number < stubborn else 0.0
-        names = Stub(order.sample(servers, len(servers)), plan.subnet)
+        beyond = Machine() if plan.machine_names else None
+        names = Stub(order.sample(servers, len(servers)), plan.subnet, beyond=beyond)
         ident = f"{plan.coast}-{number:03d}"
         found.append(Client(ident, plan.coast, plan.service, names, tls, keys, Habits(plan.timeout_s, hold_s)))
     return found

@@ -1,0 +1,112 @@
+"""The audit log: what was done, by whom, when, and why. Lines are only added; each carries the hash of the one before.
+
+A changed, removed or reordered line breaks the chain from there on, and `verify` names it. The last hash, kept
+elsewhere (in the report), also tells whether the end was cut off.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from outlast.ops.outcome import OpsError
+
+ROOT: Final = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line. `at_s` epoch seconds; `hash` covers everything else, `previous` included."""
+
+    number: int
+    at_s: float
+    who: str
+    action: str
+    detail: Mapping[str, Any]
+    previous: str
+    hash: str
+
+
+class AuditLog:
+    """An append-only log in a file; several processes may write to one."""
+
+    def __init__(self, path: Path, who: str, now_s: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._who = who
+        self._now_s = now_s
+
+    @property
+    def path(self) -> Path:
+        """Where the log is."""
+        return self._path
+
+    def add(self, action: str, **detail: Any) -> Entry:
+        """Append an entry and have it on disk before anything follows. Raises OpsError when it cannot be written."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a+", encoding="utf-8") as log:
+                fcntl.flock(log, fcntl.LOCK_EX)
+                number, previous = _tail(log)
+                entry = seal(number + 1, round(self._now_s(), 6), self._who, action, detail, previous)
+                log.write(_line(entry) + "\n")
+                log.flush()
+                os.fsync(log.fileno())
+        except OSError as error:
+            raise OpsError(f"The audit log {self._path} cannot be written: {error}.") from error
+        return entry
+
+
+def seal(number: int, at_s: float, who: str, action: str, detail: Mapping[str, Any], previous: str) -> Entry:
+    """An entry with its hash."""
+    members = {"number": number, "at_s": at_s, "who": who, "action": action, "detail": detail, "previous": previous}
+    digest = hashlib.sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return Entry(number, at_s, who, action, detail, previous, digest)
+
+
+def read(path: Path) -> list[Entry]:
+    """All entries; an absent log is empty. Raises OpsError for a line that is no entry."""
+    if not path.exists():
+        return []
+    entries = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            entries.append(Entry(**json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise OpsError(f"Line {number} of the audit log {path} is no entry.") from error
+    return entries
+
+
+def verify(entries: list[Entry]) -> str:
+    """What is wrong with the chain, in words; empty when nothing is."""
+    previous = ROOT
+    for number, entry in enumerate(entries, 1):
+        true = seal(entry.number, entry.at_s, entry.who, entry.action, entry.detail, entry.previous)
+        if entry.hash != true.hash:
+            return f"entry {number} was changed"
+        if entry.number != number or entry.previous != previous:
+            return f"before entry {number} something was removed or moved"
+        previous = entry.hash
+    return ""
+
+
+def _line(entry: Entry) -> str:
+    members = {name: getattr(entry, name) for name in Entry.__slots__}
+    return json.dumps(members, separators=(",", ":"))
+
+
+def _tail(log: Any) -> tuple[int, str]:
+    log.seek(0)
+    last = ""
+    for line in log:
+        last = line
+    if not last:
+        return 0, ROOT
+    read_back = json.loads(last)
+    return int(read_back["number"]), str(read_back["hash"])

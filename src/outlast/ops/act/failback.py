@@ -1,0 +1,92 @@
+"""Carrying out a failback: home's weight from 0 upwards; a step that makes things worse is taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
+
+from outlast.ops.act.audit import AuditLog
+from outlast.ops.act.evacuate import Board
+from outlast.ops.outcome import RefusedError
+from outlast.ops.plan.failback import FailbackPlan
+
+Ending = Literal["returned", "backed off"]
+LOOK_S: Final = 0.5
+
+
+class Pair(Protocol):
+    """The weighted pair; see ops.act.weights."""
+
+    def percent(self, region: str) -> int: ...
+
+    def set(self, region: str, percent: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: home's share, when it was set, when it was judged (epoch seconds), and what was wrong, if anything."""
+
+    percent: int
+    set_s: float
+    judged_s: float
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What came of it."""
+
+    ending: Ending
+    steps: tuple[Step, ...]
+    text: str
+
+
+@dataclass(slots=True)
+class Failback:
+    """Carries out plans. `worse` says what is wrong with the Region, empty while nothing is."""
+
+    board: Board
+    weights: Pair
+    audit: AuditLog
+    worse: Callable[[], str]
+    now_s: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    on_step: Callable[[Step], None] = field(default=lambda _: None)
+
+    async def run(self, plan: FailbackPlan) -> Returned:
+        """Step by step. Raises RefusedError when the plan holds a refusal."""
+        if plan.refused:
+            raise RefusedError("; ".join(check.text for check in plan.refused))
+        self.audit.add("fail back", region=plan.region, plan=plan.document())
+        await self._set(plan.region, 0)
+        await asyncio.to_thread(self.board.set, {plan.region: True})
+        self.audit.add("switched", controls={plan.region: True})
+        steps: list[Step] = []
+        for percent in plan.steps:
+            step = await self._step(plan, percent)
+            steps.append(step)
+            self.on_step(step)
+            if step.problem:
+                back = steps[-2].percent if len(steps) > 1 else 0
+                await self._set(plan.region, back)
+                self.audit.add("backed off", region=plan.region, percent=back, why=step.problem)
+                return Returned("backed off", tuple(steps), f"at {percent} %: {step.problem}; back to {back} %")
+        self.audit.add("returned", region=plan.region)
+        return Returned("returned", tuple(steps), f"{plan.region} has its traffic again")
+
+    async def _step(self, plan: FailbackPlan, percent: int) -> Step:
+        await self._set(plan.region, percent)
+        set_s = self.now_s()
+        until_s = set_s + plan.settle_s + plan.watch_s
+        problem = self.worse()
+        while not problem and self.now_s() < until_s:
+            await self.sleep(LOOK_S)
+            problem = self.worse()
+        return Step(percent, set_s, self.now_s(), problem)
+
+    async def _set(self, region: str, percent: int) -> None:
+        await asyncio.to_thread(self.weights.set, region, percent)
+        self.audit.add("weighted", region=region, percent=percent)

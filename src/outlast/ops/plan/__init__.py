@@ -1,0 +1,1 @@
+"""Plans are data: computed from facts, shown, agreed to, and only then carried out."""

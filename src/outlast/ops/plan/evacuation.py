@@ -1,0 +1,136 @@
+"""The plan of an evacuation: what will be switched, what stands for it and against it, and how long it should take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from outlast.ops.outcome import RefusedError
+from outlast.ops.plan.facts import Facts
+
+Weight = Literal["fine", "warning", "refusal", "unknown"]
+SWITCH_S: Final = 2.0
+"""Seconds from an ARC answer to changed DNS answers: the health check follows its control within a few."""
+HEADROOM: Final = 0.8
+"""A survivor is full at this share of its limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at before."""
+
+    name: str
+    weight: Weight
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvacuationPlan:
+    """What will be done, and why it may be. `controls`: Region -> on. `expected_s`: until the last client moves."""
+
+    region: str
+    reason: str
+    survivors: tuple[str, ...]
+    controls: dict[str, bool]
+    checks: tuple[Check, ...]
+    expected_s: float
+    writes_at_risk: float | None
+
+    @property
+    def refused(self) -> tuple[Check, ...]:
+        """What stands against it."""
+        return tuple(check for check in self.checks if check.weight == "refusal")
+
+    def document(self) -> dict[str, Any]:
+        """The plan as JSON members."""
+        return asdict(self)
+
+
+def plan_evacuation(region: str, reason: str, regions: Sequence[str], facts: Facts) -> EvacuationPlan:
+    """The plan to leave `region`. Raises RefusedError when there is nowhere to go."""
+    survivors = tuple(each for each in regions if each != region)
+    if not survivors:
+        raise RefusedError(f"{region} is the only Region: there is nowhere to go.")
+    checks = (
+        _already(region, facts),
+        *(_health(each, facts) for each in survivors),
+        _safety(survivors, facts),
+        *(_room(each, regions, facts) for each in survivors),
+        _risk(region, facts),
+        _time(facts),
+    )
+    return EvacuationPlan(
+        region=region,
+        reason=reason,
+        survivors=survivors,
+        controls={**dict.fromkeys(survivors, True), region: False},
+        checks=checks,
+        expected_s=facts.ttl_s + SWITCH_S,
+        writes_at_risk=writes_at_risk(region, facts),
+    )
+
+
+def writes_at_risk(region: str, facts: Facts) -> float | None:
+    """Acknowledged writes that are not elsewhere yet, as far as rate and lag tell; None when they do not."""
+    rate, lag_ms = facts.rates.get(region), facts.lag_ms.get(region)
+    if rate is None or lag_ms is None:
+        return None
+    return rate * facts.write_share * lag_ms / 1000
+
+
+def _already(region: str, facts: Facts) -> Check:
+    if region not in facts.states:
+        return Check("routing control", "unknown", f"the state of {region}'s routing control could not be read")
+    if not facts.states[region]:
+        return Check("routing control", "warning", f"{region} is off already: this changes nothing for it")
+    return Check("routing control", "fine", f"{region} is on and will be switched off")
+
+
+def _health(region: str, facts: Facts) -> Check:
+    word = facts.health.get(region, "unknown")
+    if word == "healthy":
+        return Check(f"health of {region}", "fine", f"{region} is healthy by all who look at it")
+    if word == "impaired":
+        return Check(f"health of {region}", "refusal", f"{region} is impaired itself: moving there would not help")
+    return Check(f"health of {region}", "warning", f"{region} is {word}: its health is not certain")
+
+
+def _safety(survivors: Sequence[str], facts: Facts) -> Check:
+    on = [region for region in survivors if facts.states.get(region)]
+    if on:
+        return Check("safety rule", "fine", f"{', '.join(on)} stays on: the rule that one Region is on is kept")
+    return Check(
+        "safety rule", "warning", f"{', '.join(survivors)} is off now and will be switched on in the same change"
+    )
+
+
+def _room(region: str, regions: Sequence[str], facts: Facts) -> Check:
+    name = f"room in {region}"
+    rates = [facts.rates.get(each) for each in regions]
+    capacity = facts.capacity.get(region)
+    known = [rate for rate in rates if rate is not None]
+    if len(known) < len(rates) or capacity is None or capacity.throttle_rps is None:
+        return Check(name, "unknown", "traffic or limits are not known: watch closely")
+    coming = sum(known)
+    text = f"{coming:.1f} requests a second to come, {capacity.throttle_rps:.0f} let in"
+    full = coming > HEADROOM * capacity.throttle_rps
+    if facts.duration_ms is not None and capacity.concurrency is not None:
+        runs = coming * facts.duration_ms / 1000
+        text += f"; {runs:.1f} function runs at once of {capacity.concurrency}"
+        full = full or runs > HEADROOM * capacity.concurrency
+    return Check(name, "warning" if full else "fine", text)
+
+
+def _risk(region: str, facts: Facts) -> Check:
+    risk = writes_at_risk(region, facts)
+    if risk is None:
+        return Check("writes at risk", "unknown", f"how far replication out of {region} is behind is not known")
+    lag_ms = facts.lag_ms.get(region) or 0.0
+    text = f"about {risk:.0f} acknowledged writes are on their way out of {region} ({lag_ms:.0f} ms behind)"
+    return Check("writes at risk", "fine" if lag_ms < 10_000 else "warning", text)
+
+
+def _time(facts: Facts) -> Check:
+    text = f"answers live {facts.ttl_s} s: well-behaved clients have moved after about {facts.ttl_s + SWITCH_S:.0f} s"
+    return Check("expected time", "fine", text)

@@ -1,0 +1,35 @@
+"""What a plan rests on. A fact that is not known is None, and the plan says so; nothing is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What one Region lets in: requests a second by the API's throttle, and concurrent function runs."""
+
+    throttle_rps: float | None = None
+    concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a plan looks at, as of `at_s` (epoch seconds).
+
+    `states`: routing controls, by Region. `rates`: requests a second, by Region. `health`: the finding on each Region,
+    in one word. `lag_ms`: age of each origin's heartbeat elsewhere. `write_share`: writes among requests.
+    `duration_ms`: how long a function run takes at the 90th percentile.
+    """
+
+    at_s: float
+    states: Mapping[str, bool]
+    rates: Mapping[str, float | None] = field(default_factory=dict)
+    health: Mapping[str, str] = field(default_factory=dict)
+    lag_ms: Mapping[str, float | None] = field(default_factory=dict)
+    capacity: Mapping[str, Capacity] = field(default_factory=dict)
+    ttl_s: int = 60
+    write_share: float = 1.0
+    duration_ms: float | None = None
+    offline: bool = False

@@ -1,0 +1,94 @@
+"""The plan of a failback: in steps, each of which must prove itself; not before the data is the same on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from outlast.ops.plan.evacuation import Check
+from outlast.ops.plan.facts import Facts
+
+STEPS: Final = (5, 25, 50, 100)
+CONVERGED_MS: Final = 5_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class FailbackPlan:
+    """Give `region` its traffic back: per cent of home's weight at each step, and how long each is watched."""
+
+    region: str
+    steps: tuple[int, ...]
+    watch_s: float
+    settle_s: float
+    checks: tuple[Check, ...]
+
+    @property
+    def refused(self) -> tuple[Check, ...]:
+        """What stands against it."""
+        return tuple(check for check in self.checks if check.weight == "refusal")
+
+    @property
+    def expected_s(self) -> float:
+        """Until all traffic is back, if every step goes well."""
+        return len(self.steps) * (self.watch_s + self.settle_s)
+
+    def document(self) -> dict[str, Any]:
+        """The plan as JSON members."""
+        return asdict(self)
+
+
+def plan_failback(
+    region: str,
+    regions: Sequence[str],
+    facts: Facts,
+    *,
+    steps: Sequence[int] = STEPS,
+    watch_s: float = 60.0,
+    settle_s: float | None = None,
+    reviewed: bool = False,
+    unreviewed: int | None = None,
+) -> FailbackPlan:
+    """The plan to return to `region`. `unreviewed`: conflicts that nobody has looked at; `reviewed` says one has."""
+    if list(steps) != sorted(set(steps)) or not steps or steps[-1] != 100 or steps[0] < 1:
+        raise ValueError("steps rise to 100")
+    checks = (
+        _health(region, facts),
+        *(_converged(origin, facts) for origin in regions),
+        _ledger(reviewed, unreviewed),
+        _off(region, facts),
+    )
+    return FailbackPlan(region, tuple(steps), watch_s, facts.ttl_s if settle_s is None else settle_s, checks)
+
+
+def _health(region: str, facts: Facts) -> Check:
+    word = facts.health.get(region, "unknown")
+    if word == "healthy":
+        return Check(f"health of {region}", "fine", f"{region} is healthy by all who look at it")
+    return Check(f"health of {region}", "refusal", f"{region} is {word}: it must be healthy before it gets traffic")
+
+
+def _converged(origin: str, facts: Facts) -> Check:
+    name = f"replication out of {origin}"
+    lag_ms = facts.lag_ms.get(origin)
+    if lag_ms is None:
+        return Check(name, "refusal", "no heartbeat is seen elsewhere: it is not known whether the data has converged")
+    if lag_ms > CONVERGED_MS:
+        return Check(name, "refusal", f"{lag_ms / 1000:.1f} s behind: wait until the data has converged")
+    return Check(name, "fine", f"{lag_ms:.0f} ms behind")
+
+
+def _ledger(reviewed: bool, unreviewed: int | None) -> Check:
+    if reviewed:
+        return Check("conflicts", "fine", "reviewed")
+    if unreviewed is None:
+        return Check("conflicts", "warning", "there is no ledger of conflicts here: look for torn and doubled orders")
+    if unreviewed:
+        return Check("conflicts", "refusal", f"{unreviewed} conflicts were not reviewed")
+    return Check("conflicts", "fine", "none")
+
+
+def _off(region: str, facts: Facts) -> Check:
+    if facts.states.get(region):
+        return Check("routing control", "warning", f"{region} is on already: weights alone will be stepped")
+    return Check("routing control", "fine", f"{region} is off; it is switched on behind a weight of 0")

@@ -1,0 +1,242 @@
+"""Acting: shown plans are carried out, looked after, taken back when they hurt, and written down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from outlast.ops.act import audit as audits
+from outlast.ops.act.audit import AuditLog
+from outlast.ops.act.evacuate import Evacuator
+from outlast.ops.act.failback import Failback
+from outlast.ops.act.weights import Weights
+from outlast.ops.clients import Clients
+from outlast.ops.names import NameServer, NoAnswer, Resolved
+from outlast.ops.outcome import OpsError, RefusedError
+from outlast.ops.plan.evacuation import plan_evacuation
+from outlast.ops.plan.failback import plan_failback
+from tests.unit.ops.fakes import FakeClients, sample_deployment
+from tests.unit.ops.test_plan import FACTS, WELL, A, B
+
+
+class Time:
+    """Virtual time."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def now_s(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Board:
+    def __init__(self, error: Exception | None = None) -> None:
+        self.on = {A: True, B: True}
+        self.error = error
+        self.overridden: list[str] = []
+
+    def states(self) -> dict[str, bool]:
+        return dict(self.on)
+
+    def set(self, wanted: Mapping[str, bool], override: Sequence[str] = ()) -> None:
+        if self.error:
+            raise self.error
+        self.on.update(wanted)
+        self.overridden += override
+
+
+class Dns:
+    """Answers with A while its control is on and for a TTL after; `stuck` for ever."""
+
+    def __init__(self, board: Board, time: Time, stuck: bool = False) -> None:
+        self.board, self.time, self.stuck = board, time, stuck
+        self.off_s: float | None = None
+
+    async def resolve(self, name: str) -> Resolved:
+        if self.off_s is None and not self.board.on[A]:
+            self.off_s = self.time.now
+        old = self.off_s is None or self.time.now < self.off_s + 3
+        region = A if old or self.stuck else B
+        return Resolved(("127.0.0.1",), (f"d-1.execute-api.{region}.amazonaws.com",), 5, NameServer("x"))
+
+
+class Dead:
+    async def resolve(self, name: str) -> Resolved:
+        raise NoAnswer("silent")
+
+
+def evacuator(
+    tmp_path: Path, board: Board, time: Time, *, stuck: bool = False, worse: Callable[[], str] = lambda: ""
+) -> Evacuator:
+    log = AuditLog(tmp_path / "audit.jsonl", "tester", time.now_s)
+    names = {"east": Dns(board, time, stuck), "west": Dns(board, time)}
+    return Evacuator(board, names, "orders.test", log, worse, time.now_s, time.sleep)
+
+
+def actions(tmp_path: Path) -> list[str]:
+    entries = audits.read(tmp_path / "audit.jsonl")
+    assert audits.verify(entries) == ""
+    return [entry.action for entry in entries]
+
+
+PLAN = plan_evacuation(A, "it fails", (A, B), FACTS)
+
+
+async def test_an_evacuation_switches_and_looks_whether_customers_are_sent_elsewhere(tmp_path: Path) -> None:
+    board, time = Board(), Time()
+    result = await evacuator(tmp_path, board, time).run(PLAN, watch_s=5)
+    assert result.ending == "left"
+    assert board.on == {A: False, B: True}
+    assert result.seen_s == 1003.0
+    assert actions(tmp_path) == ["evacuate", "switched", "left"]
+
+
+async def test_dns_that_does_not_follow_is_told(tmp_path: Path) -> None:
+    time = Time()
+    result = await evacuator(tmp_path, Board(), time, stuck=True).run(PLAN)
+    assert result.ending == "not seen"
+    assert time.now == pytest.approx(1000 + PLAN.expected_s + 10, abs=1)
+    assert actions(tmp_path)[-1] == "not seen"
+
+
+async def test_silent_dns_is_not_taken_for_success(tmp_path: Path) -> None:
+    run = evacuator(tmp_path, Board(), Time())
+    run.names = {"east": Dead()}
+    assert (await run.run(PLAN)).ending == "not seen"
+
+
+async def test_survivors_that_worsen_take_it_back(tmp_path: Path) -> None:
+    board, time = Board(), Time()
+    worse = lambda: "us-west-2 is impaired" if time.now > 1005 else ""  # noqa: E731
+    result = await evacuator(tmp_path, board, time, worse=worse).run(PLAN, watch_s=30)
+    assert result.ending == "rolled back"
+    assert board.on == {A: True, B: True}
+    assert actions(tmp_path) == ["evacuate", "switched", "rolled back"]
+
+
+async def test_a_refused_plan_changes_nothing_unless_the_glass_is_broken(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    refused = plan_evacuation(A, "x", (A, B), replace(FACTS, health={B: "impaired"}))
+    board, time = Board(), Time()
+    with pytest.raises(RefusedError, match="impaired itself"):
+        await evacuator(tmp_path, board, time).run(refused)
+    assert board.on == {A: True, B: True}
+    assert not (tmp_path / "audit.jsonl").exists()
+    await evacuator(tmp_path, board, time).run(refused, break_glass="all lost anyway", rule="arn:rule")
+    assert board.on == {A: False, B: True}
+    assert board.overridden == ["arn:rule"]
+
+
+async def test_a_switch_that_fails_is_written_down(tmp_path: Path) -> None:
+    with pytest.raises(OpsError, match="no endpoint"):
+        await evacuator(tmp_path, Board(OpsError("no endpoint")), Time()).run(PLAN)
+    assert actions(tmp_path) == ["evacuate", "not switched"]
+
+
+class Pair:
+    def __init__(self) -> None:
+        self.history: list[int] = []
+
+    def percent(self, region: str) -> int:
+        return self.history[-1]
+
+    def set(self, region: str, percent: int) -> None:
+        self.history.append(percent)
+
+
+def failback(tmp_path: Path, board: Board, pair: Pair, time: Time, worse: Callable[[], str]) -> Failback:
+    log = AuditLog(tmp_path / "audit.jsonl", "tester", time.now_s)
+    return Failback(board, pair, log, worse, time.now_s, time.sleep)
+
+
+async def test_a_failback_raises_the_weight_step_by_step(tmp_path: Path) -> None:
+    board, pair, time = Board(), Pair(), Time()
+    board.on[A] = False
+    plan = plan_failback(A, (A, B), WELL, watch_s=10)
+    result = await failback(tmp_path, board, pair, time, lambda: "").run(plan)
+    assert result.ending == "returned"
+    assert pair.history == [0, 5, 25, 50, 100]
+    assert board.on[A]
+    assert [step.judged_s - step.set_s for step in result.steps] == [15.0] * 4
+    assert actions(tmp_path)[:3] == ["fail back", "weighted", "switched"]
+
+
+async def test_a_step_that_worsens_is_taken_back(tmp_path: Path) -> None:
+    board, pair, time = Board(), Pair(), Time()
+    plan = plan_failback(A, (A, B), WELL, watch_s=10)
+    worse = lambda: "A fails" if time.now > 1020 else ""  # noqa: E731
+    result = await failback(tmp_path, board, pair, time, worse).run(plan)
+    assert result.ending == "backed off"
+    assert pair.history == [0, 5, 25, 5]
+    assert actions(tmp_path)[-1] == "backed off"
+
+
+async def test_a_refused_failback_changes_nothing(tmp_path: Path) -> None:
+    pair = Pair()
+    plan = plan_failback(A, (A, B), FACTS)
+    with pytest.raises(RefusedError):
+        await failback(tmp_path, Board(), pair, Time(), lambda: "").run(plan)
+    assert pair.history == []
+
+
+def test_the_audit_log_is_a_chain_that_shows_every_change(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    for number in range(4):
+        AuditLog(path, "tester", lambda: 1.0).add("did", number=number)
+    entries = audits.read(path)
+    assert [entry.number for entry in entries] == [1, 2, 3, 4]
+    assert audits.verify(entries) == ""
+    assert "removed" in audits.verify([*entries[:1], *entries[2:]])
+    lines = path.read_text().splitlines()
+    changed = json.loads(lines[1])
+    changed["detail"]["number"] = 99
+    path.write_text("\n".join([lines[0], json.dumps(changed), *lines[2:]]))
+    assert audits.verify(audits.read(path)) == "entry 2 was changed"
+    path.write_text("nonsense\n")
+    with pytest.raises(OpsError, match="Line 1"):
+        audits.read(path)
+
+
+class Route53:
+    def __init__(self) -> None:
+        self.records = [
+            {"Name": "us-east-1.orders.outlast.example.", "Type": "CNAME", "SetIdentifier": which, "Weight": weight,
+             "TTL": 5, "HealthCheckId": "h", "ResourceRecords": [{"Value": "d-1"}]}
+            for which, weight in (("home", 100), ("away", 0))
+        ]  # fmt: skip
+        self.pending = 2
+
+    def list_resource_record_sets(self, **_: Any) -> dict[str, Any]:
+        other = {"Name": "us-west-2.orders.outlast.example.", "Type": "CNAME", "SetIdentifier": "home", "Weight": 7}
+        return {"ResourceRecordSets": [*self.records, other]}
+
+    def change_resource_record_sets(self, HostedZoneId: str, ChangeBatch: dict[str, Any]) -> dict[str, Any]:
+        self.records = [change["ResourceRecordSet"] for change in ChangeBatch["Changes"]]
+        return {"ChangeInfo": {"Id": "/change/C1", "Status": "PENDING"}}
+
+    def get_change(self, Id: str) -> dict[str, Any]:
+        self.pending -= 1
+        return {"ChangeInfo": {"Id": Id, "Status": "PENDING" if self.pending else "INSYNC"}}
+
+
+def test_weights_are_set_on_both_records_and_waited_for() -> None:
+    route53 = Route53()
+    clients = FakeClients(lambda *_: route53)
+    pair = Weights(cast(Clients, clients), sample_deployment(), sleep=lambda _: None)
+    assert pair.percent(A) == 100
+    pair.set(A, 25)
+    assert {record["SetIdentifier"]: record["Weight"] for record in route53.records} == {"home": 25, "away": 75}
+    assert all(record["HealthCheckId"] == "h" for record in route53.records)
+    assert pair.percent(A) == 25
+    assert route53.pending == 0
+    route53.records = route53.records[:1]
+    with pytest.raises(OpsError, match="not a pair"):
+        pair.set(A, 50)

@@ -1,0 +1,245 @@
+"""Observing: every vantage point says what it sees, and silence is not taken for health."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from outlast.ops.clients import Clients
+from outlast.ops.names import NameServer, Resolved
+from outlast.ops.observe import events, heartbeat, metrics
+from outlast.ops.observe.metrics import CanaryReader, alarm_sample, read_region, request_rate
+from outlast.ops.observe.probes import Probe
+from outlast.ops.observe.survey import Rates, Survey
+from outlast.ops.sightings import Sample
+from outlast.ops.signing import Credentials
+from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
+from tests.unit.ops.servers import dns_server, http_server, reply
+
+KEYS = Credentials("AKIDEXAMPLE", "secret")
+NOW_S = 1000.0
+
+
+class Loopback:
+    async def resolve(self, name: str) -> Resolved:
+        return Resolved(("127.0.0.1",), (name,), 60.0, NameServer("127.0.0.1"))
+
+
+def probe(port: int, pooled: bool = False, slow_ms: float = 1500.0) -> Probe:
+    return Probe("us-east-1", "http://api.test/live", port, Loopback(), None, lambda: KEYS, pooled, slow_ms)
+
+
+async def test_a_probe_is_signed_for_its_region_and_sees_a_well_region() -> None:
+    async def healthy(method: str, target: str, headers: dict[str, str], body: bytes) -> bytes:
+        assert target == "/live/health"
+        assert "/us-east-1/execute-api/aws4_request" in headers["authorization"]
+        return reply(200, b'{"status":"ok"}')
+
+    async with http_server(healthy) as (port, peers):
+        fresh, pooled = probe(port), probe(port, pooled=True)
+        samples = [await each.look() for each in (fresh, fresh, pooled, pooled)]
+        pooled.close()
+        assert len(peers) == 3
+    assert [sample.vantage for sample in samples] == ["probe-fresh", "probe-fresh", "probe-pooled", "probe-pooled"]
+    assert not any(sample.bad for sample in samples)
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        (reply(503), "status 503"),
+        (reply(200, b"hello"), "an answer that is no JSON"),
+        (reply(200, b'{"status":"no"}'), "an answer that is not ok"),
+        (b"", "unreachable"),
+    ],
+)
+async def test_a_probe_sees_each_kind_of_wrong_answer(answer: bytes, detail: str) -> None:
+    async def handler(*_: object) -> bytes:
+        return answer
+
+    async with http_server(handler) as (port, _):
+        sample = await probe(port).look()
+    assert sample.bad
+    assert detail in sample.detail
+
+
+async def test_a_late_answer_is_a_bad_one() -> None:
+    async def late(*_: object) -> bytes:
+        await asyncio.sleep(0.05)
+        return reply(200, b'{"status":"ok"}')
+
+    async with http_server(late) as (port, _):
+        assert "answered after" in (await probe(port, slow_ms=40).look()).detail
+        assert (await probe(port, slow_ms=20).look()).detail == "no answer in time"
+
+
+def test_a_region_s_metrics_are_read_with_their_limits() -> None:
+    points = {
+        "count": [(1.0, 10.0), (2.0, 100.0)],
+        "failed": [(2.0, 4.0)],
+        "latency": [(2.0, 80.0)],
+        "invocations": [(2.0, 96.0)],
+    }
+    assert [sample.bad for sample in read_region("r", points, NOW_S)] == [False, False]
+    worse = {**points, "failed": [(2.0, 30.0)], "latency": [(2.0, 2100.0)], "throttles": [(2.0, 9.0)]}
+    endpoint, components = read_region("r", worse, NOW_S)
+    assert endpoint.detail == "30% answered with an error, p90 2100 ms"
+    assert components.detail == "9 of 96 invocations failed"
+    assert read_region("r", {}, NOW_S) == []
+    assert request_rate(points, 5) == 11.0
+    assert request_rate({}, 5) is None
+
+
+def test_each_run_of_a_canary_is_one_sample() -> None:
+    reader = CanaryReader("observer-canary", "r")
+    assert [sample.bad for sample in reader.read([(1.0, 100.0), (2.0, 0.0)], NOW_S)] == [False, True]
+    assert reader.read([(2.0, 0.0)], NOW_S) == []
+    assert [sample.detail for sample in reader.read([(2.0, 0.0), (3.0, 50.0)], NOW_S)] == ["success 50 %"]
+
+
+def test_an_alarm_without_data_says_nothing() -> None:
+    assert alarm_sample("region-alarm", "r", "a", "INSUFFICIENT_DATA", NOW_S) == []
+    assert alarm_sample("region-alarm", "r", "a", None, NOW_S) == []
+    assert [sample.bad for sample in alarm_sample("region-alarm", "r", "a", "ALARM", NOW_S)] == [True]
+
+
+def test_an_open_issue_is_a_bad_sign_for_its_region_only() -> None:
+    class Health:
+        def describe_events(self, filter: dict[str, Any]) -> dict[str, Any]:
+            assert filter["eventStatusCodes"] == ["open"]
+            return {"events": [{"region": "us-east-1", "eventTypeCode": "AWS_LAMBDA_OPERATIONAL_ISSUE"}]}
+
+    samples = events.read(Health(), ["us-east-1", "us-west-2"], NOW_S)
+    assert [(sample.region, sample.bad) for sample in samples] == [("us-east-1", True), ("us-west-2", False)]
+
+
+class Replica:
+    """A customers table; `other` gets what is written when `linked`."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+        self.other: Replica | None = None
+        self.error: Exception | None = None
+
+    def put_item(self, TableName: str, Item: dict[str, Any]) -> None:
+        if self.error:
+            raise self.error
+        self.items[Item["customer_id"]["S"]] = Item
+        if self.other:
+            self.other.items[Item["customer_id"]["S"]] = Item
+
+    def get_item(self, TableName: str, Key: dict[str, Any], ConsistentRead: bool) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        item = self.items.get(Key["customer_id"]["S"])
+        return {"Item": item} if item else {}
+
+
+def test_the_heartbeat_ages_when_the_link_is_cut() -> None:
+    east, west = Replica(), Replica()
+    east.other = west
+    assert heartbeat.write(east, "t", "us-east-1", 100.0) == ""
+    assert heartbeat.read(west, "t", "us-east-1", "us-west-2", 101.0).age_ms == 1000.0
+    east.other = None
+    heartbeat.write(east, "t", "us-east-1", 120.0)
+    beat = heartbeat.read(west, "t", "us-east-1", "us-west-2", 121.0)
+    assert beat.sample(121.0, 10_000).bad
+    assert not beat.sample(121.0, 30_000).bad
+
+
+def test_a_heartbeat_that_cannot_be_written_or_read_is_told() -> None:
+    broken = Replica()
+    broken.error = fault("InternalServerError", status=500)
+    assert "InternalServerError" in heartbeat.write(broken, "t", "r", NOW_S)
+    beat = heartbeat.read(broken, "t", "r", "s", NOW_S)
+    assert beat.sample(NOW_S, 1000).bad
+    assert heartbeat.read(Replica(), "t", "r", "s", NOW_S).sample(NOW_S, 1000).detail == "never seen in s"
+
+
+class CloudWatch:
+    def __init__(self, region: str) -> None:
+        self.region = region
+
+    def get_metric_data(self, MetricDataQueries: list[Any], **_: Any) -> dict[str, Any]:
+        moment = datetime.now(UTC)
+        values = {"count": 50.0, "failed": 25.0, "success": 100.0}
+        results = []
+        for query in MetricDataQueries:
+            name = query["Id"].rsplit("_", 1)[-1]
+            results.append({"Id": query["Id"], "Timestamps": [moment], "Values": [values.get(name, 0.0)]})
+        return {"MetricDataResults": results}
+
+    def describe_alarms(self, AlarmNames: list[str], AlarmTypes: list[str]) -> dict[str, Any]:
+        return {"CompositeAlarms": [{"AlarmName": name, "StateValue": "ALARM"} for name in AlarmNames]}
+
+
+class Silent:
+    def describe_events(self, **_: Any) -> None:
+        raise fault("SubscriptionRequiredException")
+
+
+async def test_the_survey_looks_from_everywhere_and_survives_what_fails() -> None:
+    async def handler(*_: object) -> bytes:
+        return reply(200, b'{"status":"ok"}')
+
+    def zone(name: str, subnet: str) -> list[tuple[str, int, str, str]]:
+        region = "us-west-2" if subnet.startswith("198") else "us-east-1"
+        host = name if "execute-api" in name else f"d-1.execute-api.{region}.amazonaws.com"
+        alias = [] if host == name else [(name, 5, "CNAME", f"{host}.")]
+        return [*alias, (host, 60, "A", "127.0.0.1")]
+
+    replica = Replica()
+    made: dict[str, Any] = {"dynamodb": replica, "health": Silent()}
+    clients = FakeClients(lambda service, region, _: made.get(service) or CloudWatch(region))
+    samples: list[Sample] = []
+    async with http_server(handler) as (port, _), dns_server(zone) as dns_port:
+        servers = (NameServer("127.0.0.1", dns_port),)
+        parts = tuple(
+            replace(part, api_url=part.api_url.replace("https", "http")) for part in sample_deployment().regions
+        )
+        deployment = replace(sample_deployment(), https_port=port, name_servers=servers, regions=parts)
+        rates = Rates(probe_s=0.02, metrics_s=0.02, heartbeat_s=0.02, events_s=0.02, names_s=0.02)
+        survey = Survey(cast(Clients, clients), deployment, lambda: KEYS, None, samples.append, rates)
+        task = asyncio.get_running_loop().create_task(survey.run())
+        wanted = {
+            "observer-canary",
+            "observer-alarm",
+            "probe-fresh",
+            "probe-pooled",
+            "region-canary",
+            "region-alarm",
+            "endpoint-metrics",
+            "heartbeat",
+        }
+        async with asyncio.timeout(10):
+            while {sample.vantage for sample in samples} < wanted or len(survey.latest.told) < 2:
+                await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    latest = survey.latest
+    assert latest.told["east"].region == "us-east-1"
+    assert latest.told["west"].region == "us-west-2"
+    assert latest.errors["health events"] == "SubscriptionRequiredException"
+    assert latest.alarms["us-east-2", "orders-only-us-east-1-fails"] == "ALARM"
+    assert latest.rates["us-east-1"] == 10.0
+    assert all(sample.bad == (sample.vantage in ("endpoint-metrics", "observer-alarm", "region-alarm"))
+               for sample in samples)  # fmt: skip
+
+
+def test_metrics_are_asked_for_as_cloudwatch_wants() -> None:
+    asked: dict[str, Any] = {}
+
+    class Client:
+        def get_metric_data(self, **parameters: Any) -> dict[str, Any]:
+            asked.update(parameters)
+            return {"MetricDataResults": []}
+
+    metrics.ask(Client(), metrics.canary_series("c", "orders-us-east-1"), 5, 100.0, 120.0)
+    query = asked["MetricDataQueries"][0]["MetricStat"]
+    assert query["Metric"]["Dimensions"] == [{"Name": "CanaryName", "Value": "orders-us-east-1"}]
+    assert (query["Period"], query["Stat"]) == (5, "Average")
+    assert asked["StartTime"].timestamp() == 100.0
