@@ -86,6 +86,7 @@ action = st.one_of(
     st.tuples(st.just("heal"), region_index, region_index),
     st.tuples(st.just("lossy"), region_index, region_index),
     st.tuples(st.just("crash"), region_index, st.just(0)),
+    st.tuples(st.just("power"), region_index, st.just(0)),
     st.tuples(st.just("start"), region_index, st.just(0)),
     st.tuples(st.just("skew"), region_index, st.integers(-100_000, 100_000)),
     st.tuples(st.just("wait"), st.integers(0, 3000), st.just(0)),
@@ -106,12 +107,12 @@ async def act(world: SimulatedEngines, model: Model, number: int, what: tuple[st
             if name == "unsettled":
                 task = asyncio.ensure_future(write(engine, model, second, value))
                 await asyncio.sleep(0)
-                world.crash(region)
+                world.crash(region, power=number % 2 == 0)
                 task.cancel()
             else:
                 await write(engine, model, second, value)
-    elif name == "crash":
-        world.crash(region)
+    elif name in ("crash", "power"):
+        world.crash(region, power=name == "power")
     elif name == "start":
         if engine is None:
             opened(await world.start(region))

@@ -9,9 +9,12 @@ import fcntl
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
+
+STEADY_SYNC_S = 0.01
 
 Job = Callable[[], object]
 Done = Callable[[Exception | None], None]
@@ -100,6 +103,22 @@ class Disk(Protocol):
         """Bytes that can still be written below `folder`."""
         ...
 
+    def sync(self, path: Path) -> None:
+        """Return when the file's contents would survive a loss of power; nothing happens when it is missing."""
+        ...
+
+    def sync_steadily(self, paths: tuple[Path, ...]) -> AbstractContextManager[None]:
+        """Meanwhile sync these files in small steps, so that no later sync finds much to do and holds up others.
+
+        The files belong to a database in this process: their descriptors stay open until `release`, because closing
+        one earlier would drop the database's own locks.
+        """
+        ...
+
+    def release(self, path: Path) -> None:
+        """The database has closed this file: descriptors kept for syncing it may go."""
+        ...
+
     def worker(self, name: str) -> Worker:
         """A worker that answers on the running event loop."""
         ...
@@ -180,6 +199,18 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+_DESCRIPTORS: dict[Path, int] = {}
+
+
+def _descriptor(path: Path) -> int:
+    """A descriptor that stays open until `release`, opened again when the file was replaced."""
+    known = _DESCRIPTORS.get(path)
+    if known is not None and os.fstat(known).st_ino == path.stat().st_ino:
+        return known
+    _DESCRIPTORS[path] = descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    return descriptor
+
+
 class RealDisk:
     """The machine's file system."""
 
@@ -250,6 +281,33 @@ class RealDisk:
     def free_bytes(self, folder: Path) -> int:
         facts = os.statvfs(folder)
         return facts.f_bavail * facts.f_frsize
+
+    def sync(self, path: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.fdatasync(_descriptor(path))
+
+    @contextlib.contextmanager
+    def sync_steadily(self, paths: tuple[Path, ...]) -> Iterator[None]:
+        over = threading.Event()
+
+        def sync() -> None:
+            while not over.wait(STEADY_SYNC_S):
+                for path in paths:
+                    with contextlib.suppress(OSError):  # the sync that counts comes later and tells
+                        self.sync(path)
+
+        pacer = threading.Thread(target=sync, name="pacer", daemon=True)
+        pacer.start()
+        try:
+            yield
+        finally:
+            over.set()
+            pacer.join()
+
+    def release(self, path: Path) -> None:
+        descriptor = _DESCRIPTORS.pop(path, None)
+        if descriptor is not None:
+            os.close(descriptor)
 
     def worker(self, name: str) -> Worker:
         return RealWorker(name)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from outlast.cloud.engine import layout
 from outlast.cloud.engine.errors import EngineError
-from outlast.cloud.engine.store import Store, Writes
+from outlast.cloud.engine.layout import Writes
+from outlast.cloud.engine.store import Store
 
 MAX_REGIONS = 255
 

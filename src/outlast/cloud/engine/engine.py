@@ -8,16 +8,17 @@ from pathlib import Path
 
 from outlast.cloud.effects import Effects
 from outlast.cloud.effects.disk import Lock
-from outlast.cloud.engine import layout
+from outlast.cloud.engine import keys, layout
 from outlast.cloud.engine.catalogue import Catalogue, SpaceRecord
 from outlast.cloud.engine.clock import HybridClock
-from outlast.cloud.engine.errors import Damaged, EngineBusy, EngineError, StorageUnavailable, Unwritable
-from outlast.cloud.engine.keys import data_key
+from outlast.cloud.engine.errors import EngineBusy, EngineError, StorageUnavailable, Unwritable
+from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.ledger import Conflict
+from outlast.cloud.engine.log import Dropped
 from outlast.cloud.engine.replication import Replication, Stranded
 from outlast.cloud.engine.sender import Observer
 from outlast.cloud.engine.space import Derive, Space
-from outlast.cloud.engine.store import Store, Writes
+from outlast.cloud.engine.store import Store
 from outlast.cloud.engine.transaction import Transaction
 
 PURGE_KEYS = 500
@@ -61,12 +62,8 @@ class Engine:
         if lock is None:
             raise EngineBusy(f"another process has the data in {folder} open")
         try:
-            base = folder / "items.db"
-            if disk.exists(base) and not disk.exists(folder / "keys"):
-                raise Damaged(f"the key file {folder / 'keys'} is missing")
-            secret = data_key(folder, key, disk, effects.entropy)
-            disk.append_to(base).close()  # made by the disk door, so that only the owner may read it
-            store = Store(base, secret, disk)
+            data_keys = keys.load(folder, key, disk, effects.entropy)
+            store = Store(folder, data_keys, disk, effects.entropy, effects.clock)
             return Engine(region, effects, store, lock)
         except BaseException:
             lock.release()
@@ -206,6 +203,11 @@ class Engine:
             for outbox in {space.outbox for space, _ in tx.logged}:
                 if outbox is not None:
                     self.replication.wake(outbox)
+
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """What the start cut off the end of the log: bytes of writes that were never acknowledged."""
+        return tuple(self.store.dropped)
 
     @property
     def is_settled(self) -> bool:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from outlast.cloud.engine import layout
 from outlast.cloud.engine.clock import stamp_ms
+from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.messages import pack, unpack
-from outlast.cloud.engine.store import Store, Writes
+from outlast.cloud.engine.store import Store
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_AGE_MS = 7 * 24 * 3600 * 1000

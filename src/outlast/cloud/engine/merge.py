@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+Entries = Iterator[tuple[bytes, bytes | None]]
+Pairs = Iterator[tuple[bytes, bytes]]
 
-def merged(
-    fresh: Iterator[tuple[bytes, bytes | None]], stored: Iterator[tuple[bytes, bytes]], reverse: bool = False
-) -> Iterator[tuple[bytes, bytes]]:
+
+def layered(fresh: list[Entries], stored: Pairs, reverse: bool) -> Pairs:
+    """One order over several sources, the newest first; a None hides the key in all that are older."""
+    for entries in reversed(fresh):
+        stored = merged(entries, stored, reverse)
+    return stored
+
+
+def merged(fresh: Entries, stored: Pairs, reverse: bool = False) -> Pairs:
     """Both sources in one order; `fresh` hides equal keys of `stored`, and a None in it hides the key altogether."""
     new = next(fresh, None)
     old = next(stored, None)

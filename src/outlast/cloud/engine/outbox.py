@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from outlast.cloud.engine import layout
-from outlast.cloud.engine.store import Store, Writes
+from outlast.cloud.engine.layout import Writes
+from outlast.cloud.engine.store import Store
 from outlast.cloud.engine.version import Version, decode
 
 CREATING, ACTIVE = "CREATING", "ACTIVE"

@@ -15,13 +15,13 @@ from outlast.cloud.engine import layout
 from outlast.cloud.engine.catalogue import Catalogue
 from outlast.cloud.engine.clock import stamp_ms
 from outlast.cloud.engine.errors import StorageUnavailable
+from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.ledger import Conflict, Ledger
 from outlast.cloud.engine.messages import CHANNEL
 from outlast.cloud.engine.outbox import CREATING, Outbox, Stream
 from outlast.cloud.engine.receiver import Receiver
 from outlast.cloud.engine.sender import Delivered, Observer, Sender
 from outlast.cloud.engine.space import Change, Replica, Space
-from outlast.cloud.engine.store import Writes
 from outlast.cloud.engine.tombstones import Tombstones
 
 if TYPE_CHECKING:

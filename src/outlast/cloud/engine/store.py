@@ -1,7 +1,8 @@
-"""Where the engine keeps its bytes: one ordered map on SQLite3 Multiple Ciphers, committed in groups.
+"""Where the engine keeps its bytes: a commit log, tables in memory, and a base below them.
 
-Writes are seen by reads at once through an overlay; a worker commits everything that has gathered, with one sync, and
-then takes what gathered meanwhile. A lone write waits for no timer, an idle store wakes nobody.
+A write goes to the newest memory table, where reads see it at once, and into the next group of the log; `settled`
+returns when its group is synced. Full tables are frozen and written to the base by another worker; then their part of
+the log goes. A lone write waits for no timer, an idle store wakes nobody.
 """
 
 from __future__ import annotations
@@ -14,87 +15,94 @@ from pathlib import Path
 
 import apsw
 
-from outlast.cloud.effects import Disk
-from outlast.cloud.engine.errors import Damaged, StorageUnavailable
-from outlast.cloud.engine.merge import merged
+from outlast.cloud.effects import Clock, Disk, Entropy
+from outlast.cloud.engine.base import Base
+from outlast.cloud.engine.errors import StorageUnavailable
+from outlast.cloud.engine.layout import Writes
+from outlast.cloud.engine.log import Dropped, Log
+from outlast.cloud.engine.memtable import MISSING, MemTable, Undo
+from outlast.cloud.engine.merge import layered
 
-Writes = dict[bytes, bytes | None]
-
-CIPHER = "aegis"
-PLAIN_HEADER = b"SQLite format 3\0"
-PAGE_BYTES = 8192
-READ_CACHE_KIB = 8192
-WRITE_CACHE_KIB = 4096
-CHUNK_ROWS = 64
-FULL_RETRY_S = 1.0
-PUT = "INSERT INTO item (k, v) VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v"
-DELETE = "DELETE FROM item WHERE k = ?"
+TABLE_BYTES = 32 * 1024 * 1024
+SEGMENT_BYTES = 64 * 1024 * 1024
+MAX_FROZEN = 3
+RETRY_S = 1.0
+QUIET_S = 20.0
+QUIET_BYTES = 1024 * 1024
+FIRST_DRAIN_BYTES_S = 20_000_000.0
 
 
 class Store:
     """An ordered durable map. Used from the event loop that opened it; `submit` is atomic."""
 
-    def __init__(self, path: Path, key: bytes, disk: Disk) -> None:
-        self._writer = connect(path, key, WRITE_CACHE_KIB)
-        self._writer.execute("CREATE TABLE IF NOT EXISTS item (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID")
-        if disk.read(path, 0, 16).startswith(PLAIN_HEADER):
-            raise Damaged(f"{path} is not encrypted")
-        self._reader = connect(path, key, READ_CACHE_KIB)
-        self._overlay: dict[bytes, tuple[int, bytes | None]] = {}
+    def __init__(self, folder: Path, keys: dict[int, bytes], disk: Disk, entropy: Entropy, clock: Clock) -> None:
+        self._clock = clock
+        self._disk = disk
+        self._folder = folder
+        self._base = Base(folder, keys, disk)
+        self._log = Log(folder, keys, disk, entropy)
+        self._table = MemTable()
+        self._frozen: list[MemTable] = []  # oldest first
+        self._applied = self._base.flushed
+        self._replay()
+        self._synced = self._applied
         self._gathered: list[Writes] = []
-        self._applied = 0
-        self._synced = 0
+        self._undo: list[tuple[int, MemTable, Undo]] = []
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._failure: str | None = None
+        self._full = False
+        self._closed = False
         self._busy = False
+        self._flushing = False
+        self._making_spare = False
+        self._watching = False
+        self._written_at_s = 0.0
+        self._not_before_s = 0.0
+        self._drain_bytes_s = FIRST_DRAIN_BYTES_S
         self._on_failure: list[Callable[[], None]] = []
-        self._worker = disk.worker("store")
+        self._committer = disk.worker("commit")
+        self._flusher = disk.worker("flush")
+        self._janitor = disk.worker("janitor")
+        try:
+            self._log.start()
+        except OSError as error:
+            self._refuse(error)
+        else:
+            self._want_spare()
+        self._flush()
+
+    def _replay(self) -> None:
+        """Take what the log has and the base has not."""
+        for number, writes in self._log.replay(self._base.flushed):
+            self._table.apply(dict(writes), number)
+            self._applied = max(self._applied, number)
+        if self._table.last:
+            self._freeze()
 
     # ---- reads
 
     def get(self, key: bytes) -> bytes | None:
         """The value of `key`, or None. Raises Damaged when a checksum does not hold."""
-        fresh = self._overlay.get(key)
-        if fresh is not None:
-            return fresh[1]
-        try:
-            for (value,) in self._reader.execute("SELECT v FROM item WHERE k = ?", (key,)):
-                return bytes(value)
-        except (apsw.CorruptError, apsw.NotADBError) as error:
-            raise Damaged(f"the data file is damaged: {error}") from error
-        return None
+        value = self._table.data.get(key, MISSING)
+        if value is not MISSING:
+            return value
+        for table in reversed(self._frozen):
+            value = table.data.get(key, MISSING)
+            if value is not MISSING:
+                return value
+        return self._base.get(key)
 
     def range(self, start: bytes, end: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
-        """Pairs with `start` <= key < `end`, in key order. Lazy: consume it without awaiting in between."""
-        overlay = self._overlay
-        if not overlay:
-            return self._stored(start, end, reverse)
-        keys = sorted((key for key in overlay if start <= key < end), reverse=reverse)
-        if not keys:
-            return self._stored(start, end, reverse)
-        fresh = iter([(key, overlay[key][1]) for key in keys])
-        return merged(fresh, self._stored(start, end, reverse), reverse)
-
-    def _stored(self, start: bytes, end: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
-        # Whole chunks, so that no unfinished SELECT pins a snapshot.
-        forward = "SELECT k, v FROM item WHERE k >= ? AND k < ? ORDER BY k LIMIT ?"
-        backward = "SELECT k, v FROM item WHERE k >= ? AND k < ? ORDER BY k DESC LIMIT ?"
-        rows = CHUNK_ROWS // 4
-        while True:
-            try:
-                chunk = list(self._reader.execute(backward if reverse else forward, (start, end, rows)))
-            except (apsw.CorruptError, apsw.NotADBError) as error:
-                raise Damaged(f"the data file is damaged: {error}") from error
-            yield from chunk
-            if len(chunk) < rows:
-                return
-            if reverse:
-                end = chunk[-1][0]
-            else:
-                start = chunk[-1][0] + b"\0"
-            rows = CHUNK_ROWS * 4
+        """Pairs with `start` <= key < `end`, in key order. Lazy: consume it without awaiting or writing in between."""
+        found = [table.range(start, end, reverse) for table in (self._table, *reversed(self._frozen))]
+        return layered([each for each in found if each is not None], self._base.range(start, end, reverse), reverse)
 
     # ---- writes
+
+    @property
+    def dropped(self) -> list[Dropped]:
+        """What the start cut off the end of the log; never an acknowledged write."""
+        return self._log.dropped
 
     def check(self) -> None:
         """Raises StorageUnavailable when writes are refused."""
@@ -105,12 +113,13 @@ class Store:
         """Apply `writes`: seen by reads from now on, durable when `settled` returns."""
         self.check()
         self._applied = number = self._applied + 1
-        overlay = self._overlay
-        for key, value in writes.items():
-            overlay[key] = (number, value)
+        table = self._table
+        self._undo.append((number, table, table.apply(writes, number)))
         self._gathered.append(writes)
+        if table.bytes > TABLE_BYTES:
+            self._freeze()
         if not self._busy:
-            self._start()
+            self._commit()
 
     @property
     def is_settled(self) -> bool:
@@ -130,7 +139,7 @@ class Store:
         self._on_failure.append(callback)
 
     async def close(self) -> None:
-        """Commit what is applied and close the files."""
+        """Make durable what is applied, and close the files."""
         with contextlib.suppress(StorageUnavailable):
             await self.settled()
         self.abandon()
@@ -138,78 +147,183 @@ class Store:
     def abandon(self) -> None:
         """Close the files; what is not durable yet is lost."""
         self._failure = self._failure or "the engine is closed"
-        self._worker.close()
-        self._reader.close()
-        self._writer.close()
+        self._closed = True
+        self._base.stopping = True
+        for worker in (self._committer, self._flusher, self._janitor):
+            worker.close()
+        self._log.close()
+        self._base.close()
 
-    def _start(self) -> None:
-        batches, self._gathered = self._gathered, []
+    # ---- the log
+
+    def _commit(self) -> None:
+        """Send what has gathered to the log, as one group; later when the base is far behind."""
         self._busy = True
-        self._worker.run(lambda: self._commit(batches), lambda error: self._ended(len(batches), error))
+        wait_s = self._not_before_s - self._clock.monotonic_s() if self._not_before_s else 0.0
+        if wait_s > 0.0:
+            asyncio.get_running_loop().call_later(wait_s, self._commit_now)
+        else:
+            self._commit_now()
 
-    def _commit(self, batches: list[Writes]) -> None:
-        """On the worker: one transaction, one sync."""
-        with self._writer:
-            for writes in batches:
-                puts = [(key, value) for key, value in writes.items() if value is not None]
-                gone = [(key,) for key, value in writes.items() if value is None]
-                if puts:
-                    self._writer.executemany(PUT, puts)
-                if gone:
-                    self._writer.executemany(DELETE, gone)
+    def _commit_now(self) -> None:
+        if self._closed or not self._gathered:
+            self._busy = False
+            return
+        if self._log.size > SEGMENT_BYTES or (self._frozen and self._log.size > TABLE_BYTES):
+            self._roll()
+        batches, self._gathered = self._gathered, []
+        last = self._undo[-1][0]
+        self._committer.run(lambda: self._log.write(batches, last), lambda error: self._ended(last, error))
 
-    def _ended(self, n_batches: int, error: Exception | None) -> None:
+    def _ended(self, last: int, error: Exception | None) -> None:
         self._busy = False
+        if self._closed:
+            return
         if error is not None:
             self._failed(error)
             return
-        self._synced = synced = self._synced + n_batches
+        self._synced = last
+        undo = self._undo
+        done = len(undo) if undo[-1][0] <= last else next(at for at, entry in enumerate(undo) if entry[0] > last)
+        del undo[:done]
+        if len(self._frozen) >= MAX_FROZEN - 1:
+            self._slow_down()
         if self._gathered:
-            self._overlay = {key: entry for key, entry in self._overlay.items() if entry[0] > synced}
-            self._start()
-        else:
-            self._overlay.clear()
-        ready = [future for number, future in self._waiting if number <= synced]
-        self._waiting = [entry for entry in self._waiting if entry[0] > synced]
-        for future in ready:
+            self._commit()
+        waiting = self._waiting
+        ready = len(waiting) if waiting and waiting[-1][0] <= last else 0
+        while ready < len(waiting) and waiting[ready][0] <= last:
+            ready += 1
+        for _, future in waiting[:ready]:
             if not future.done():
                 future.set_result(None)
+        del waiting[:ready]
+        if self._frozen and not self._flushing:
+            self._flush()
+        if not self._watching:
+            self._watch()
+        self._written_at_s = self._clock.monotonic_s()
 
     def _failed(self, error: Exception) -> None:
         """What was applied and not synced is gone; reads go on from what is durable."""
-        full = isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno == errno.ENOSPC)
-        self._failure = reason = f"writes are refused: {'the disk is full' if full else error}"
+        self._refuse(error)
+        for _, table, undo in reversed(self._undo):
+            table.revert(undo)
+        for table in (*self._frozen, self._table):
+            table.last = min(table.last, self._synced)
+        self._undo.clear()
         self._gathered.clear()
-        self._overlay.clear()
-        self._synced = self._applied
+        self._applied = self._synced
         waiting, self._waiting = self._waiting, []
         for _, future in waiting:
             if not future.done():
-                future.set_exception(StorageUnavailable(reason))
+                future.set_exception(StorageUnavailable(self._failure))
         for callback in self._on_failure:
             callback()
-        if full:
-            asyncio.get_running_loop().call_later(FULL_RETRY_S, self._try_again)
+
+    def _refuse(self, error: Exception) -> None:
+        self._full = is_full(error)
+        self._failure = f"writes are refused: {'the disk is full' if self._full else error}"
+        if self._full:
+            asyncio.get_running_loop().call_later(RETRY_S, self._try_again)
 
     def _try_again(self) -> None:
-        if self._failure is not None and "full" in self._failure:
+        """After a full disk: let writes in again; the next one that does not fit closes the door again."""
+        if self._full and not self._closed:
+            self._full = False
+            if self._log.is_open:
+                self._failure = None
+            self._want_spare()
+            self._flush()
+
+    def _roll(self) -> None:
+        """Go on in a fresh segment, if there is one; see to it that the old one can go."""
+        if self._log.has_spare:
+            self._log.roll()
+            if not self._frozen:
+                self._freeze()
+        self._want_spare()
+
+    def _want_spare(self) -> None:
+        if not self._log.has_spare and not self._making_spare:
+            self._making_spare = True
+            self._janitor.run(self._log.make_spare, self._spare_made)
+
+    def _spare_made(self, error: Exception | None) -> None:
+        self._making_spare = False
+        if self._closed:
+            return
+        if error is not None:
+            if not is_full(error) or not self._log.is_open:
+                self._refuse(error)  # else the full disk will be met by the next write or by the next roll
+        elif not self._log.is_open:
+            self._log.roll()
             self._failure = None
 
+    # ---- the base
 
-def connect(path: Path, key: bytes, cache_kib: int) -> apsw.Connection:
-    """An encrypted connection; raises Damaged when the cipher is not active or the file cannot be decrypted."""
-    connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(5000)
-    if connection.pragma("cipher", CIPHER) != CIPHER:
-        raise Damaged("the SQLite library in use cannot encrypt (apsw-sqlite3mc is needed)")
-    connection.execute(f"PRAGMA key = 'raw:{key.hex()}'")
-    try:
-        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        connection.pragma("journal_mode", "wal")
-    except (apsw.NotADBError, apsw.CorruptError) as error:
-        connection.close()
-        raise Damaged(f"{path} is damaged: {error}") from error
-    connection.pragma("synchronous", "full")
-    connection.pragma("cache_size", -cache_kib)
-    connection.pragma("temp_store", "memory")
-    return connection
+    def _freeze(self) -> None:
+        self._table.sort()
+        self._frozen.append(self._table)
+        self._table = MemTable()
+
+    def _flush(self) -> None:
+        """Write the oldest frozen table to the base, once all of it is durable in the log."""
+        if self._flushing or self._closed or not self._frozen or self._frozen[0].last > self._synced:
+            return
+        self._flushing = True
+        table = self._frozen[0]
+        started_s = self._clock.monotonic_s()
+        self._flusher.run(lambda: self._base.flush(table), lambda error: self._flushed(table, started_s, error))
+
+    def _flushed(self, table: MemTable, started_s: float, error: Exception | None) -> None:
+        self._flushing = False
+        if self._closed:
+            return
+        if error is not None:
+            if isinstance(error, apsw.Error | OSError) and (is_full(error) or len(self._frozen) < MAX_FROZEN):
+                if len(self._frozen) >= MAX_FROZEN:
+                    self._refuse(error)
+                asyncio.get_running_loop().call_later(RETRY_S, self._flush)
+            else:
+                self._refuse(error)
+            return
+        took_s = max(0.001, self._clock.monotonic_s() - started_s)
+        if table.bytes > TABLE_BYTES // 4:
+            self._drain_bytes_s = 0.5 * self._drain_bytes_s + 0.5 * table.bytes / took_s
+        self._frozen.remove(table)
+        self._flusher.run(table.release, lambda error: None)
+        if len(self._frozen) < MAX_FROZEN - 1:
+            self._not_before_s = 0.0
+        remove = self._log.take_removable(table.last)
+        if remove is not None:
+            self._janitor.run(remove, lambda error: None)
+        self._flush()
+
+    def _slow_down(self) -> None:
+        """The base is behind: let groups through no faster than it drains."""
+        waiting_bytes = sum(len(key) + len(value or b"") for writes in self._gathered for key, value in writes.items())
+        rate = self._drain_bytes_s if len(self._frozen) < MAX_FROZEN else self._drain_bytes_s / 2
+        self._not_before_s = self._clock.monotonic_s() + min(0.1, waiting_bytes / rate)
+
+    def _watch(self) -> None:
+        """After writes, look once whether they have ended; then a small table goes to the base too."""
+        self._watching = True
+        asyncio.get_running_loop().call_later(QUIET_S, self._quiet)
+
+    def _quiet(self) -> None:
+        self._watching = False
+        if self._closed:
+            return
+        if self._clock.monotonic_s() - self._written_at_s < QUIET_S / 2:
+            self._watch()
+        elif self._table.bytes > QUIET_BYTES and self._failure is None:
+            self._roll()
+            self._flush()
+
+
+def is_full(error: Exception) -> bool:
+    """Whether an error says that the disk is full."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, apsw.FullError)

@@ -14,9 +14,9 @@ from outlast.cloud.effects import LinkDown
 from outlast.cloud.engine import layout
 from outlast.cloud.engine.clock import stamp_ms
 from outlast.cloud.engine.errors import StorageUnavailable
+from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.messages import CHANNEL, CLEAN, pack, unpack
 from outlast.cloud.engine.outbox import ACTIVE, Outbox
-from outlast.cloud.engine.store import Writes
 from outlast.cloud.engine.version import decode
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from outlast.cloud.engine import layout, version
+from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.merge import merged
 from outlast.cloud.engine.space import Change, Space, stripped
-from outlast.cloud.engine.store import Writes
 
 if TYPE_CHECKING:
     from outlast.cloud.engine.engine import Engine

@@ -1,11 +1,17 @@
-"""The disk's twin: jobs run in virtual time, on the loop."""
+"""The disk's twin: jobs run in virtual time, on the loop; what is not synced can be lost; faults on demand."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
-from outlast.cloud.effects import RealDisk
-from outlast.cloud.effects.disk import Done, Job
+from outlast.cloud.effects import Entropy, RealDisk
+from outlast.cloud.effects.disk import AppendFile, Done, Job
 
 
 class SimulatedWorker:
@@ -35,13 +41,84 @@ class SimulatedWorker:
         done(error)
 
 
+@dataclass(slots=True)
+class DiskFaults:
+    """What goes wrong next on appended files.
+
+    `full`: appends write a part of their data, then raise ENOSPC. `failing_syncs`: syncs raise EIO. `hold_syncs`:
+    syncs do nothing, so that a loss of power loses what they should have kept.
+    """
+
+    full: bool = False
+    failing_syncs: bool = False
+    hold_syncs: bool = False
+
+
+class SimulatedFile:
+    """An append-only file that remembers what a loss of power would leave."""
+
+    __slots__ = ("_disk", "_file", "path", "synced")
+
+    def __init__(self, disk: SimulatedDisk, path: Path, file: AppendFile) -> None:
+        self._disk = disk
+        self._file = file
+        self.path = path
+        self.synced = path.stat().st_size
+
+    def append(self, data: bytes) -> None:
+        self._disk.files[self.path] = self
+        if self._disk.faults.full:
+            self._file.append(data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._file.append(data)
+
+    def sync(self) -> None:
+        if self._disk.faults.failing_syncs:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        if not self._disk.faults.hold_syncs:
+            self.synced = self.path.stat().st_size
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class SimulatedDisk(RealDisk):
     """Files in a temporary folder of the machine, written in virtual time."""
 
-    __slots__ = ("delay_s",)
+    __slots__ = ("delay_s", "faults", "files")
 
     def __init__(self, delay_s: float = 0.0003) -> None:
         self.delay_s = delay_s
+        self.faults = DiskFaults()
+        self.files: dict[Path, SimulatedFile] = {}
+
+    def append_to(self, path: Path) -> AppendFile:
+        return SimulatedFile(self, path, super().append_to(path))
 
     def worker(self, name: str) -> SimulatedWorker:
         return SimulatedWorker(self.delay_s)
+
+    @contextmanager
+    def sync_steadily(self, paths: tuple[Path, ...]) -> Iterator[None]:
+        yield
+
+    def lose_power(self, entropy: Entropy) -> None:
+        """What was appended and not synced is lost, but for a torn piece of it, perhaps with wrong bytes."""
+        for file in self.files.values():
+            if not file.path.exists():
+                continue
+            size = file.path.stat().st_size
+            keep = file.synced + int((size - file.synced + 1) * entropy.uniform())
+            os.truncate(file.path, keep)
+            if keep > file.synced and entropy.uniform() < 0.5:
+                at = file.synced + int((keep - file.synced) * entropy.uniform())
+                flip(file.path, at)
+
+
+def flip(path: Path, at: int) -> None:
+    """Turn one bit over."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        old = file.read(1)
+        file.seek(at)
+        file.write(bytes((old[0] ^ 0x10,)))

@@ -25,15 +25,17 @@ class SimulatedEngines:
         self.net = SimulatedNet(regions, SimulatedEntropy(f"{seed} net"), self.trace.append)
         self.clocks = {region: SimulatedClock() for region in regions}
         self.engines: dict[str, Engine] = {}
+        self.disks: dict[str, SimulatedDisk] = {}
         self._lives = dict.fromkeys(regions, 0)
 
     async def start(self, region: str) -> Engine:
         """Open the engine of a Region; its data is what the last life made durable."""
         self._lives[region] += 1
+        self.disks[region] = disk = SimulatedDisk()
         effects = Effects(
             self.clocks[region],
             SimulatedEntropy(f"{self.seed} {region} {self._lives[region]}"),
-            SimulatedDisk(),
+            disk,
             self.net.join(region),
         )
         folder = self.folder / region / str(self._disk(region))
@@ -44,12 +46,14 @@ class SimulatedEngines:
     def _disk(self, region: str) -> int:
         return len(list((self.folder / region).glob("*.lost")))
 
-    def crash(self, region: str) -> None:
-        """The Region's process dies: what was not durable is lost."""
+    def crash(self, region: str, *, power: bool = False) -> None:
+        """The Region's process dies; with `power`, its machine does: what was not synced is lost, torn or wrong."""
         engine = self.engines.pop(region, None)
         if engine is not None:
             self.net.leave(region)
             engine.abandon()
+            if power:
+                self.disks[region].lose_power(SimulatedEntropy(f"{self.seed} {region} {self._lives[region]} power"))
 
     def destroy(self, region: str) -> None:
         """The Region dies and its disk with it."""

@@ -1,0 +1,173 @@
+"""The base: one SQLite3 Multiple Ciphers file that memory tables are written to, in key order, off the commit path.
+
+Every page is encrypted and authenticated (AEGIS-256). One connection reads, on the event loop; another writes, on a
+worker. The base never holds what the log has not made durable, and the log keeps everything that the base has not.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+import apsw
+
+from outlast.cloud.effects import Disk
+from outlast.cloud.engine.errors import Damaged
+from outlast.cloud.engine.memtable import MemTable
+
+CIPHER = "aegis"
+PLAIN_HEADER = b"SQLite format 3\0"
+PAGE_BYTES = 16384
+READ_CACHE_KIB = 8192
+WRITE_CACHE_KIB = 4096
+FIRST_ROWS = 16
+MORE_ROWS = 256
+PUT_ROWS = 64
+TRANSACTION_ROWS = 8192
+FLUSHED_KEY = b"\x00flushed"
+GET = "SELECT v FROM item WHERE k = ?"
+FORWARD = "SELECT k, v FROM item WHERE k >= ? AND k < ? ORDER BY k LIMIT ?"
+BACKWARD = "SELECT k, v FROM item WHERE k >= ? AND k < ? ORDER BY k DESC LIMIT ?"
+DELETE = "DELETE FROM item WHERE k = ?"
+DAMAGE = (apsw.CorruptError, apsw.NotADBError)
+
+
+class Base:
+    """The ordered map below the memory tables."""
+
+    def __init__(self, folder: Path, keys: dict[int, bytes], disk: Disk) -> None:
+        self.path = folder / "items.db"
+        self._wal = folder / "items.db-wal"
+        self._disk = disk
+        self.stopping = False
+        if not disk.exists(self.path):
+            disk.append_to(self.path).close()  # made by the disk door, so that only the owner may read it
+        self.key_number, self._reader = open_with_one_of(self.path, keys)
+        self._key = keys[self.key_number]
+        try:
+            self._reader.execute("CREATE TABLE IF NOT EXISTS item (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID")
+        except DAMAGE as error:
+            self._reader.close()
+            raise Damaged(f"{self.path} is damaged: {error}") from error
+        if disk.read(self.path, 0, 16).startswith(PLAIN_HEADER):
+            raise Damaged(f"{self.path} is not encrypted")
+        self._get = self._reader.cursor().execute
+        known = self.get(FLUSHED_KEY)
+        self.flushed = 0 if known is None else int.from_bytes(known, "big")
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of `key`, or None. Raises Damaged."""
+        try:
+            rows: list[Any] = self._get(GET, (key,)).fetchall()
+        except DAMAGE as error:
+            raise Damaged(f"{self.path} is damaged: {error}") from error
+        return cast(bytes, rows[0][0]) if rows else None
+
+    def range(self, start: bytes, end: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
+        """Pairs with `start` <= key < `end` in order, read in chunks so that no statement stays open."""
+        rows = FIRST_ROWS
+        while True:
+            try:
+                query = BACKWARD if reverse else FORWARD
+                chunk = cast(list[tuple[bytes, bytes]], self._get(query, (start, end, rows)).fetchall())
+            except DAMAGE as error:
+                raise Damaged(f"{self.path} is damaged: {error}") from error
+            yield from chunk
+            if len(chunk) < rows:
+                return
+            if reverse:
+                end = chunk[-1][0]
+            else:
+                start = chunk[-1][0] + b"\0"
+            rows = MORE_ROWS
+
+    def flush(self, table: MemTable) -> None:
+        """Write a memory table, whose every commit is durable in the log; durable itself on return. May block.
+
+        Raises apsw.Error or OSError; the table can be written again.
+        """
+        wal = self._wal
+        writer = connect(self.path, self._key, WRITE_CACHE_KIB)
+        try:
+            with self._disk.sync_steadily((self.path, wal)):
+                entries = table.ordered()
+                while part := list(islice(entries, TRANSACTION_ROWS)):
+                    with writer:
+                        self._write_rows(writer, part)
+                    writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                with writer:
+                    self._write_rows(writer, [(FLUSHED_KEY, table.last.to_bytes(8, "big"))])
+                self._disk.sync(wal)
+                writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        finally:
+            writer.close()
+        self.flushed = table.last
+
+    def _write_rows(self, writer: apsw.Connection, entries: list[tuple[bytes, bytes | None]]) -> None:
+        """Write entries; several rows a statement, so that other threads run meanwhile."""
+        arguments: list[Any] = []
+        for key, value in entries:
+            if value is None:
+                writer.execute(DELETE, (key,))
+                continue
+            arguments.append(key)
+            arguments.append(value)
+            if len(arguments) == 2 * PUT_ROWS:
+                if self.stopping:
+                    raise OSError(errno.ECANCELED, "the engine closes")
+                writer.execute(put_statement(PUT_ROWS), arguments)
+                arguments = []
+        for at in range(0, len(arguments), 2):
+            writer.execute(put_statement(1), arguments[at : at + 2])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._reader.close()
+        self._disk.release(self.path)
+        self._disk.release(self._wal)
+
+
+def put_statement(n_rows: int) -> str:
+    """Puts `n_rows` pairs."""
+    rows = ",".join(["(?, ?)"] * n_rows)
+    return f"INSERT INTO item (k, v) VALUES {rows} ON CONFLICT (k) DO UPDATE SET v = excluded.v"  # noqa: S608
+
+
+def open_with_one_of(path: Path, keys: dict[int, bytes]) -> tuple[int, apsw.Connection]:
+    """A connection under the newest key that fits (an older one in the middle of a rotation). Raises Damaged."""
+    for number in sorted(keys, reverse=True):
+        try:
+            connection = connect(path, keys[number], READ_CACHE_KIB)
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        except (Damaged, *DAMAGE) as error:
+            if number == min(keys):
+                raise Damaged(f"{path} is damaged: {error}") from error
+        else:
+            return number, connection
+    raise Damaged(f"there is no key for {path}")
+
+
+def connect(path: Path, key: bytes, cache_kib: int) -> apsw.Connection:
+    """An encrypted connection; raises Damaged when the cipher is not active or the file cannot be decrypted."""
+    connection = apsw.Connection(str(path))
+    try:
+        connection.set_busy_timeout(5000)
+        if connection.pragma("cipher", CIPHER) != CIPHER:
+            raise Damaged("the SQLite library in use cannot encrypt (apsw-sqlite3mc is needed)")
+        connection.execute(f"PRAGMA key = 'raw:{key.hex()}'")
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "normal")
+        connection.pragma("cache_size", -cache_kib)
+        connection.pragma("temp_store", "memory")
+        connection.wal_autocheckpoint(0)
+    except DAMAGE as error:
+        connection.close()
+        raise Damaged(f"{path} is damaged: {error}") from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,194 @@
+"""The commit log: segments of encrypted frames in files `log-<number>`, one frame and one sync for each group.
+
+Segments are made ahead of need and removed by a worker of their own, because both wait for the file system's journal.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from outlast.cloud.effects import Disk, Entropy
+from outlast.cloud.effects.disk import AppendFile
+from outlast.cloud.engine.errors import Damaged
+from outlast.cloud.engine.frames import (
+    HEADER_BYTES,
+    Segment,
+    Tail,
+    good_frames,
+    group_number,
+    group_writes,
+    new_segment,
+    pack_group,
+    read_segment,
+)
+from outlast.cloud.engine.layout import Writes
+
+PREFIX = "log-"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Bytes at the end of the log that were never acknowledged, cut off at a start."""
+
+    file: str
+    at: int
+    n_bytes: int
+
+
+@dataclass(slots=True)
+class Open:
+    """A segment that is written to."""
+
+    segment: Segment
+    file: AppendFile
+    path: Path
+    size: int = HEADER_BYTES
+
+
+class Log:
+    """The log of one engine. `write` and `make_spare` run on workers, the rest on the event loop."""
+
+    def __init__(self, folder: Path, keys: dict[int, bytes], disk: Disk, entropy: Entropy) -> None:
+        self._folder = folder
+        self._keys = keys
+        self._disk = disk
+        self._entropy = entropy
+        self._next = 1
+        self._current: Open | None = None
+        self._spare: Open | None = None
+        self._closed: list[tuple[int, Path]] = []  # number of the last commit in it, path
+        self._last = 0
+        self.dropped: list[Dropped] = []
+
+    # ---- at the start
+
+    def replay(self, after: int) -> Iterator[tuple[int, Iterator[tuple[bytes, bytes | None]]]]:
+        """Groups that hold commits greater than `after`, as (number of the last commit, writes), oldest first.
+
+        Cuts a torn end off the newest segment and notes it in `dropped`. Raises Damaged.
+        """
+        names = [name for name in self._disk.names(self._folder) if name.startswith(PREFIX) and name[4:].isdigit()]
+        for name in names:
+            path = self._folder / name
+            contents = self._disk.read(path)
+            segment = read_segment(contents, self._keys, name)
+            newest = name == names[-1]
+            if segment is None:
+                if not newest and name != names[-2]:
+                    raise Damaged(f"the log segment {name} is damaged at byte 0")
+                self._disk.remove(path)  # a spare that was never used
+                continue
+            self._next = segment.number + 1
+            last = 0
+            for piece in good_frames(segment, contents, name, may_be_torn=newest or self._is_unused(names, name)):
+                if isinstance(piece, Tail):
+                    self._cut(path, piece)
+                else:
+                    last = group_number(piece)
+                    if last > after:
+                        yield last, group_writes(piece)
+            if last > after:
+                self._closed.append((last, path))
+            else:
+                self._disk.remove(path)
+
+    def _is_unused(self, names: list[str], name: str) -> bool:
+        """Whether every newer segment was made ahead and never written to."""
+        newer = names[names.index(name) + 1 :]
+        return all(self._disk.size(self._folder / each) <= HEADER_BYTES for each in newer)
+
+    def _cut(self, path: Path, tail: Tail) -> None:
+        if tail.dropped_bytes:
+            self._disk.truncate(path, tail.good_bytes)
+            self.dropped.append(Dropped(path.name, tail.good_bytes, tail.dropped_bytes))
+
+    def start(self) -> None:
+        """Begin a segment of this life; after `replay`."""
+        self.make_spare()
+        self.roll()
+
+    # ---- while running
+
+    @property
+    def size(self) -> int:
+        """Bytes in the segment that is written to."""
+        return 0 if self._current is None else self._current.size
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a segment to write to."""
+        return self._current is not None
+
+    @property
+    def has_spare(self) -> bool:
+        """Whether `roll` can happen at once."""
+        return self._spare is not None
+
+    def make_spare(self) -> None:
+        """Make the next segment's file, synced. May block."""
+        number = self._next
+        self._next += 1
+        segment = new_segment(number, max(self._keys), self._keys[max(self._keys)], self._entropy)
+        path = self._folder / f"{PREFIX}{number:016d}"
+        file = self._disk.append_to(path)
+        try:
+            file.append(segment.header)
+            file.sync()
+        except OSError:
+            file.close()
+            self._disk.remove(path)
+            raise
+        self._spare = Open(segment, file, path)
+
+    def roll(self) -> None:
+        """Go on in the spare segment. Not while a write runs."""
+        current, spare = self._current, self._spare
+        if spare is None:
+            raise RuntimeError("there is no spare segment")
+        if current is not None:
+            current.file.close()
+            self._closed.append((self._last, current.path))
+        self._current, self._spare = spare, None
+
+    def write(self, batches: list[Writes], last: int) -> None:
+        """Make a group durable. May block; raises OSError, after which nothing of the group is in the log."""
+        current = self._current
+        if current is None:
+            raise OSError(errno.EBADF, "the log is closed")
+        frame = current.segment.seal(pack_group(batches, last))
+        try:
+            current.file.append(frame)
+        except OSError:
+            self._disk.truncate(current.path, current.size)
+            raise
+        current.file.sync()
+        current.size += len(frame)
+        self._last = last
+
+    def take_removable(self, flushed: int) -> Callable[[], None] | None:
+        """A job that removes the segments whose every commit is at or below `flushed`; None when there is none."""
+        gone = [path for last, path in self._closed if last <= flushed]
+        if not gone:
+            return None
+        self._closed = [entry for entry in self._closed if entry[0] > flushed]
+
+        def remove() -> None:
+            for path in gone:
+                self._disk.remove(path)
+
+        return remove
+
+    @property
+    def n_segments(self) -> int:
+        """Segments that are still needed."""
+        return len(self._closed) + (self._current is not None)
+
+    def close(self) -> None:
+        """Close the files."""
+        for each in (self._current, self._spare):
+            if each is not None:
+                each.file.close()
+        self._current = self._spare = None

@@ -1,0 +1,160 @@
+"""Recent writes in memory, in key order.
+
+Values are plain `bytes` in one dictionary, which the garbage collector does not walk. Keys are kept sorted in short
+lists, brought up to date when a range is asked for, so that writes do not pay for it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from outlast.cloud.engine import layout
+from outlast.cloud.engine.layout import Writes
+
+CHUNK_KEYS = 512
+MAX_FRESH = 1024
+ENTRY_BYTES = 160
+MISSING = b"\0missing"  # compared by identity
+LOG_KIND = layout.LOG[0]
+
+Undo = list[tuple[bytes, bytes | None]]
+
+
+class MemTable:
+    """A map of the newest values; None marks a deletion. `last` is the number of the newest commit in it."""
+
+    __slots__ = ("_chunks", "_fresh", "_lasts", "bytes", "data", "last")
+
+    def __init__(self) -> None:
+        self.data: Writes = {}
+        self.bytes = 0
+        self.last = 0
+        self._chunks: list[list[bytes]] = []
+        self._lasts: list[bytes] = []
+        self._fresh: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def apply(self, writes: Writes, number: int) -> Undo:
+        """Take the writes of commit `number`; what they replaced."""
+        data = self.data
+        undo: Undo = []
+        size = 0
+        for key, value in writes.items():
+            old = data.get(key, MISSING)
+            undo.append((key, old))
+            if old is MISSING:
+                self._fresh.append(key)
+                size += len(key) + ENTRY_BYTES
+            elif old is not None:
+                size -= len(old)
+                if value is None and key[0] == LOG_KIND:
+                    # A replication record that came and went: the base below never heard of it.
+                    del data[key]
+                    size -= len(key) + ENTRY_BYTES
+                    continue
+            if value is not None:
+                size += len(value)
+            data[key] = value
+        self.bytes += size
+        self.last = number
+        if len(self._fresh) > MAX_FRESH:
+            self.sort()
+        return undo
+
+    def revert(self, undo: Undo) -> None:
+        """Take back the newest commit."""
+        for key, old in reversed(undo):
+            if old is MISSING:
+                self.data.pop(key, None)
+            else:
+                if key not in self.data:
+                    self._fresh.append(key)
+                self.data[key] = old
+
+    def range(self, start: bytes, end: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes | None]] | None:
+        """Entries with `start` <= key < `end` in order; None when there are none. Do not write while it is used."""
+        if not self.data:
+            return None
+        self.sort()
+        first = bisect_left(self._lasts, start)
+        if first == len(self._lasts):
+            return None
+        at = bisect_left(self._chunks[first], start)
+        if self._chunks[first][at] >= end:
+            return None
+        return self._backward(first, at, end) if reverse else self._forward(first, at, end)
+
+    def _forward(self, number: int, at: int, end: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+        data = self.data
+        for chunk in self._chunks[number:]:
+            for key in chunk[at:] if at else chunk:
+                if key >= end:
+                    return
+                value = data.get(key, MISSING)
+                if value is not MISSING:
+                    yield key, value
+            at = 0
+
+    def _backward(self, first: int, at: int, end: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+        data = self.data
+        last = min(bisect_left(self._lasts, end), len(self._lasts) - 1)
+        for number in range(last, first - 1, -1):
+            chunk = self._chunks[number]
+            low = at if number == first else 0
+            high = bisect_left(chunk, end) if number == last else len(chunk)
+            for place in range(high - 1, low - 1, -1):
+                key = chunk[place]
+                value = data.get(key, MISSING)
+                if value is not MISSING:
+                    yield key, value
+
+    def sort(self) -> None:
+        """Bring the order of keys up to date."""
+        fresh = self._fresh
+        if not fresh:
+            return
+        self._fresh = []
+        chunks, lasts = self._chunks, self._lasts
+        fresh = sorted({key for key in fresh if key in self.data})
+        if not chunks:
+            for at in range(0, len(fresh), CHUNK_KEYS):
+                chunks.append(fresh[at : at + CHUNK_KEYS])
+                lasts.append(chunks[-1][-1])
+            return
+        for key in fresh:
+            number = bisect_left(lasts, key)
+            if number == len(lasts):
+                number -= 1
+                chunks[number].append(key)
+                lasts[number] = key
+            else:
+                chunk = chunks[number]
+                place = bisect_left(chunk, key)
+                if chunk[place] == key:
+                    continue  # it came back after it had gone
+                chunk.insert(place, key)
+            if len(chunks[number]) > 2 * CHUNK_KEYS:
+                half = chunks[number][CHUNK_KEYS:]
+                del chunks[number][CHUNK_KEYS:]
+                lasts[number] = chunks[number][-1]
+                chunks.insert(number + 1, half)
+                lasts.insert(number + 1, half[-1])
+
+    def ordered(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Every entry in key order, as of the last `sort`. Reads only, so any thread may walk a table at rest."""
+        data = self.data
+        for chunk in self._chunks:
+            for key in chunk:
+                value = data.get(key, MISSING)
+                if value is not MISSING:
+                    yield key, value
+
+    def release(self) -> None:
+        """Let the memory go, in small steps so that other threads get their turn."""
+        while self.data:
+            self.data.popitem()
+        while self._chunks:
+            self._chunks.pop()

@@ -1,0 +1,241 @@
+"""Durability in virtual time: power lost at any moment, full disks, failing syncs, flipped bits, tables of any size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from outlast.cloud.engine import Damaged, Engine, StorageUnavailable
+from outlast.cloud.engine import store as store_module
+from outlast.cloud.simulation import SimulatedEngines, SimulatedEntropy, simulate
+from outlast.cloud.simulation.disk import flip
+
+EAST = "us-east-1"
+
+
+async def put(engine: Engine, key: bytes, value: bytes) -> None:
+    with engine.begin() as tx:
+        tx.put(engine.space("t"), key, value)
+    await engine.settled()
+
+
+def files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.rglob(pattern))
+
+
+def contents(engine: Engine) -> dict[bytes, bytes]:
+    return dict(engine.space("t").range())
+
+
+def alone(tmp_path: Path, play: Callable[[SimulatedEngines], Awaitable[None]], seed: int = 1) -> None:
+    """Play with one Region."""
+
+    async def run() -> None:
+        world = SimulatedEngines(tmp_path, (EAST,), seed)
+        await world.start(EAST)
+        await play(world)
+        await world.close()
+
+    simulate(run())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_acknowledged_writes_survive_a_loss_of_power(tmp_path: Path, seed: int) -> None:
+    async def play(world: SimulatedEngines) -> None:
+        entropy = SimulatedEntropy(seed)
+        acknowledged: dict[bytes, bytes] = {}
+        pending: dict[bytes, bytes] = {}
+
+        async def write(number: int) -> None:
+            key, value = b"%d" % (number % 40), b"%d" % number + bytes(int(entropy.uniform() * 3000))
+            pending[key] = value
+            await put(world.engines[EAST], key, value)
+            acknowledged[key] = value
+
+        for life in range(6):
+            tasks = []
+            for number in range(60):
+                tasks.append(asyncio.ensure_future(write(life * 1000 + number)))
+                await asyncio.sleep(0.0001 * entropy.uniform())
+            world.crash(EAST, power=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            found = contents(await world.start(EAST))
+            for key, value in acknowledged.items():
+                assert int(found[key].rstrip(b"\0")) >= int(value.rstrip(b"\0"))
+            assert set(found) <= set(pending)
+            acknowledged = dict(found)
+
+    alone(tmp_path, play, seed)
+
+
+def test_what_a_start_cuts_off_is_reported(tmp_path: Path) -> None:
+    async def play(world: SimulatedEngines) -> None:
+        await put(world.engines[EAST], b"kept", b"v")
+        world.disks[EAST].faults.hold_syncs = True
+        await put(world.engines[EAST], b"torn", bytes(5000))
+        world.engines[EAST].abandon()
+        log = max(path for path in files(tmp_path, "log-*") if path.stat().st_size > 1000)
+        with log.open("r+b") as file:
+            file.truncate(log.stat().st_size - 7)
+        world.crash(EAST)
+        engine = await world.start(EAST)
+        assert contents(engine) == {b"kept": b"v"}
+        (dropped,) = engine.dropped
+        assert dropped.file == log.name
+        assert 5000 <= dropped.n_bytes <= 5200
+        world.crash(EAST)
+        assert contents(await world.start(EAST)) == {b"kept": b"v"}
+        assert world.engines[EAST].dropped == ()
+
+    alone(tmp_path, play)
+
+
+def test_a_flipped_bit_in_an_acknowledged_frame_is_named(tmp_path: Path) -> None:
+    async def play(world: SimulatedEngines) -> None:
+        for number in range(10):
+            await put(world.engines[EAST], b"%d" % number, bytes(200))
+        world.crash(EAST)
+        log = max(files(tmp_path, "log-*"), key=lambda path: path.stat().st_size)
+        size = log.stat().st_size
+        for at in (2, 40, 120, size // 3, size // 2):
+            flip(log, at)
+            with pytest.raises(Damaged, match=rf"{log.name}"):
+                await world.start(EAST)
+            flip(log, at)
+        assert len(contents(await world.start(EAST))) == 10
+
+    alone(tmp_path, play)
+
+
+def test_a_full_disk_refuses_writes_goes_on_reading_and_recovers(tmp_path: Path) -> None:
+    async def play(world: SimulatedEngines) -> None:
+        engine = world.engines[EAST]
+        await put(engine, b"a", b"1")
+        world.disks[EAST].faults.full = True
+        with engine.begin() as tx:
+            tx.put(engine.space("t"), b"a", b"2")
+            tx.put(engine.space("t"), b"b", b"2")
+        with pytest.raises(StorageUnavailable, match="the disk is full"):
+            await engine.settled()
+        with pytest.raises(StorageUnavailable, match="the disk is full"):
+            engine.begin()
+        assert contents(engine) == {b"a": b"1"}
+        await engine.settled()  # a read's reply rests on nothing that could be lost
+        await asyncio.sleep(5)
+        with pytest.raises(StorageUnavailable):
+            await put(engine, b"c", b"3")
+        world.disks[EAST].faults.full = False
+        await asyncio.sleep(2)
+        await put(engine, b"d", b"4")
+        assert contents(engine) == {b"a": b"1", b"d": b"4"}
+        world.crash(EAST, power=True)
+        assert contents(await world.start(EAST)) == {b"a": b"1", b"d": b"4"}
+
+    alone(tmp_path, play)
+
+
+def test_a_failed_sync_refuses_writes_until_the_next_start(tmp_path: Path) -> None:
+    async def play(world: SimulatedEngines) -> None:
+        engine = world.engines[EAST]
+        await put(engine, b"a", b"1")
+        world.disks[EAST].faults.failing_syncs = True
+        with pytest.raises(StorageUnavailable, match="Input/output error"):
+            await put(engine, b"b", b"2")
+        world.disks[EAST].faults.failing_syncs = False
+        await asyncio.sleep(60)
+        with pytest.raises(StorageUnavailable):
+            engine.begin()
+        assert contents(engine) == {b"a": b"1"}
+        world.crash(EAST)
+        engine = await world.start(EAST)
+        assert contents(engine)[b"a"] == b"1"
+        await put(engine, b"c", b"3")
+
+    alone(tmp_path, play)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_small_tables_flush_often_and_lose_nothing(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "TABLE_BYTES", 20_000)
+    monkeypatch.setattr(store_module, "SEGMENT_BYTES", 40_000)
+
+    async def play(world: SimulatedEngines) -> None:
+        entropy = SimulatedEntropy(seed)
+        expected: dict[bytes, bytes] = {}
+        for number in range(1500):
+            engine = world.engines[EAST]
+            key = b"%03d" % int(entropy.uniform() * 400)
+            if entropy.uniform() < 0.2:
+                with engine.begin() as tx:
+                    tx.delete(engine.space("t"), key)
+                await engine.settled()
+                expected.pop(key, None)
+            else:
+                value = b"%d" % number + bytes(int(entropy.uniform() * 300))
+                await put(engine, key, value)
+                expected[key] = value
+            if number % 100 == 99:
+                assert contents(engine) == expected
+                assert dict(engine.space("t").range(b"1", b"2", reverse=True)) == {
+                    k: v for k, v in expected.items() if b"1" <= k < b"2"
+                }
+                if entropy.uniform() < 0.3:
+                    world.crash(EAST, power=True)
+                    await world.start(EAST)
+        await asyncio.sleep(1)
+        assert len(files(tmp_path, "log-*")) <= 8
+        world.crash(EAST, power=True)
+        assert contents(await world.start(EAST)) == expected
+
+    alone(tmp_path, play, seed)
+
+
+def test_a_missing_key_file_is_named(tmp_path: Path) -> None:
+    async def play(world: SimulatedEngines) -> None:
+        await put(world.engines[EAST], b"a", b"1")
+        world.crash(EAST)
+        (keys,) = files(tmp_path, "keys")
+        saved = keys.read_bytes()
+        keys.unlink()
+        with pytest.raises(Damaged, match="keys is missing"):
+            await world.start(EAST)
+        keys.write_bytes(saved)
+        await world.start(EAST)
+
+    alone(tmp_path, play)
+
+
+def test_a_flipped_bit_in_the_base_is_named_and_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "TABLE_BYTES", 100_000)
+
+    async def play(world: SimulatedEngines) -> None:
+        for number in range(600):
+            await put(world.engines[EAST], b"%04d" % number, b"%d" % number + bytes(1000))
+        await asyncio.sleep(60)
+        world.crash(EAST)
+        (base,) = files(tmp_path, "items.db")
+        assert base.stat().st_size > 300_000
+        for at in range(20_000, base.stat().st_size, 16_384):
+            flip(base, at)
+        served = refused = 0
+        try:
+            engine = await world.start(EAST)
+        except Damaged:
+            refused = 600
+        else:
+            for number in range(600):
+                try:
+                    value = engine.space("t").get(b"%04d" % number)
+                except Damaged:
+                    refused += 1
+                else:
+                    assert value is None or value == b"%d" % number + bytes(1000)
+                    served += value is not None
+        assert refused > 400
+
+    alone(tmp_path, play)
