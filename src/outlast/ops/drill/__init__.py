@@ -1,0 +1,1 @@
+"""Drills: the story played on a running world, with objectives that it meets or misses."""
