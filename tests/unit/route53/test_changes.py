@@ -261,6 +261,11 @@ def test_the_ttl_of_a_weighted_set_is_changed_in_one_batch() -> None:
     assert {each.ttl_s for each in after.ordered[2:]} == {5}
 
 
+def test_a_weight_of_zero_is_a_weight() -> None:
+    zone = zone_of(change("w.example.com", "A", "192.0.2.1", SetIdentifier="a", Weight=0))
+    assert zone.ordered[-1].policy == "weighted"
+
+
 def test_aliases_must_find_their_target() -> None:
     outside = problems(zone_of(), alias("a.example.com", "A", "b.example.net", "Z9"))
     start = "Tried to create an alias that targets b.example.net., type A in zone Z9, but "

@@ -69,7 +69,7 @@ def _check_form(change: Mapping[str, Any]) -> None:
             "Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or "
             f"TrafficPolicyInstanceId], but found {found} in {_where(change)}"
         )
-    routing = [member for member in ROUTING if given.get(member) not in (None, False)]
+    routing = [member for member in ROUTING if given.get(member) is not None and given[member] is not False]
     if len(routing) > 1 or (given.get("SetIdentifier") and not routing):
         raise InvalidInput(
             "Invalid request: Expected exactly one of [Weight, Region, Failover, GeoLocation, MultiValueAnswer, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ from outlast.cloud.contract.names import Answer, Draw, Question, Rcode, RecordTy
 from outlast.cloud.services.route53 import dnsnames
 from outlast.cloud.services.route53.answers import Knowledge, lookup
 from outlast.cloud.services.route53.cloudnames import CloudNames
+from outlast.cloud.services.route53.dnsnames import BadName
 from outlast.cloud.services.route53.model import Zone
 from outlast.cloud.services.route53.tree import Tree
 
@@ -53,12 +55,14 @@ class DataPlane:
         self.known = Knowledge(self._trees, cloud, world_map, healthy, uniform)
         self._faults = faults
         self._faults_seen = faults.active
+        self._emptied: frozenset[bytes] = frozenset()
         self._now_ms = now_ms
         self._generation = 1
         self.queries: Counter[str] = Counter()
         self.logged_zones: frozenset[str] = frozenset()
         self.log_lines: deque[LoggedQuery] = deque(maxlen=MOST_LOGGED)
         self.log_dropped = 0
+        self._read_faults()
 
     # ---- what is served
 
@@ -119,15 +123,14 @@ class DataPlane:
     @property
     def generation(self) -> int:
         if self._faults.active is not self._faults_seen:
-            self._faults_seen = self._faults.active
-            self._generation += 1
+            self._read_faults()
         return self._generation
 
     def place(self, address: str) -> str:
         return self.known.map.locate(address)[0]
 
     def lookup(self, question: Question) -> Draw:
-        if self._faults_seen and self._is_emptied(question.name):
+        if self._emptied and any(dnsnames.within(question.name, domain) for domain in self._emptied):
             return EMPTY
         return lookup(self.known, question, logged=self.logged_zones.__contains__)
 
@@ -153,27 +156,17 @@ class DataPlane:
             )
         )
 
-    def _is_emptied(self, name: bytes) -> bool:
-        """Whether a fault empties the answers for `name`.
-
-        Its scope: the services whose endpoint names it means (`route53`: the hosted zones), and `names`, domains that
-        it holds with everything below. Without a scope it means every name.
-        """
-        for fault in self._faults.active:
-            if fault.spec.kind != "dns-empty":
-                continue
-            services = frozenset(fault.spec.services)
-            domains = [dnsnames.wire(each) for each in fault.spec.parameters.get("names", ())]
-            if not services and not domains:
-                return True
-            if any(dnsnames.within(name, domain) for domain in domains):
-                return True
-            if self.known.cloud.owns(name):
-                if any(label.decode("latin-1") in services for label in dnsnames.labels(name)):
-                    return True
-            elif "route53" in services:
-                return True
-        return False
+    def _read_faults(self) -> None:
+        """The domains whose answers a fault empties: its `names` with everything below, all when it has none."""
+        self._faults_seen = self._faults.active
+        emptied: set[bytes] = set()
+        for fault in self._faults_seen:
+            if fault.spec.kind == "dns-empty":
+                for name in fault.spec.parameters.get("names") or (".",):
+                    with suppress(BadName):
+                        emptied.add(dnsnames.wire(str(name)))
+        self._emptied = frozenset(emptied)
+        self.touch()
 
 
 def type_name(number: int) -> str:
