@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 
+import outlast
 from outlast.cloud.world import run
 from outlast.cloud.world.config import load_config
 from outlast.cloud.world.home import environment
 
 ACCESS_KEY = "AKIALOCALTESTTESTTEST"[:20]
+MODELS = Path(outlast.__file__).parent / "models"
 SECRET = "only-for-tests-only-for-tests-only-for-t"
 
 
@@ -47,7 +50,9 @@ class World:
             "config": Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60),
             **overrides,
         }
-        return boto3.session.Session().client(service, **settings)
+        session = botocore.session.Session()
+        session.get_component("data_loader").search_paths.append(str(MODELS))
+        return boto3.session.Session(botocore_session=session).client(service, **settings)
 
     def front(self, service: str, region: str = "us-east-1", **overrides: Any) -> Any:
         """A boto3 client that goes through the front door."""

@@ -11,6 +11,7 @@ MODULES: Final = (
     ("outlast.cloud.services.iam", ("iam",)),
     ("outlast.cloud.services.sts", ("sts",)),
     ("outlast.cloud.services.dynamodb", ("dynamodb", "dynamodbstreams")),
+    ("outlast.cloud.services.dynamodb.ledger", ("world",)),
     ("outlast.cloud.services.s3", ("s3",)),
     ("outlast.cloud.services.logs", ("logs",)),
     ("outlast.cloud.services.cloudwatch", ("cloudwatch",)),

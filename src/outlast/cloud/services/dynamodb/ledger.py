@@ -1,0 +1,218 @@
+"""The world's own API: what AWS keeps no record of. Conflicts, stranded writes and the state of replication."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from outlast.cloud.contract import Call, Fault, Region, Reply, Service
+from outlast.cloud.engine import Space
+from outlast.cloud.services.dynamodb.key_reading import read_key
+from outlast.cloud.services.dynamodb.state import DynamoDB
+from outlast.cloud.services.dynamodb.table import Table, image
+
+PAGE = 100
+STAMP_SHIFT = 16
+
+
+class ResourceNotFoundException(Fault):
+    """There is no such table here."""
+
+
+class ValidationException(Fault):
+    """A token or a Region that means nothing here."""
+
+
+world: Service[DynamoDB] = Service("outlast", open=DynamoDB.open, shares="dynamodb")
+
+
+def table_target(params: Mapping[str, Any], region: Region) -> str:
+    """The table's ARN, or all tables of this Region."""
+    return region.arn("dynamodb", f"table/{params.get('TableName', '*')}")
+
+
+@world.operation(resource="*")
+def describe_world(call: Call[DynamoDB]) -> Reply:
+    """What this Region knows of its world."""
+    region = call.region
+    addresses = region.addresses
+    return {
+        "AccountId": region.account_id,
+        "Region": region.name,
+        "MeasuredIn": "local",
+        "ReplicationDelayMilliseconds": [float(each) for each in region.settings.get("replication_delay_ms", (0, 0))],
+        "CertificateAuthority": region.certificates.authority_pem,
+        "Regions": [
+            {
+                "Name": name,
+                "Endpoint": addresses.url(name),
+                "DnsServer": f"{addresses.hosts[name]}:{addresses.dns_ports[name]}",
+            }
+            for name in region.names
+        ],
+    }
+
+
+@world.operation(resource=table_target)
+def list_conflicts(
+    call: Call[DynamoDB],
+    *,
+    table_name: str | None = None,
+    since: float = 0.0,
+    max_results: int = PAGE,
+    next_token: str | None = None,
+) -> Reply:
+    """Writes that a concurrent write in another Region overwrote, oldest first."""
+    tables = chosen(call.state, table_name)
+    since_ms, last_id = int(since * 1000), ""
+    if next_token is not None:
+        noticed, last_id = read_token(next_token, 2)
+        since_ms = int(noticed)
+    found: Iterator[Any] = (each for each in call.region.engine.conflicts(since_ms=since_ms) if each.space in tables)
+    if last_id:
+        found = after(found, last_id)
+    page = list(islice(found, max_results + 1))
+    conflicts = [described_conflict(each, tables[each.space], call.region.name) for each in page[:max_results]]
+    reply: dict[str, Any] = {"Conflicts": conflicts}
+    if len(page) > max_results:
+        reply["NextToken"] = token(str(page[max_results - 1].noticed_ms), page[max_results - 1].id)
+    return reply
+
+
+def after(conflicts: Iterator[Any], last_id: str) -> Iterator[Any]:
+    """What follows the conflict of that id; everything, when it has gone from the ledger meanwhile."""
+    kept = list(conflicts)
+    places = [place for place, each in enumerate(kept) if each.id == last_id]
+    return iter(kept[places[0] + 1 :] if places else kept)
+
+
+@world.operation(resource=table_target)
+def list_stranded_writes(
+    call: Call[DynamoDB],
+    *,
+    missing_in: str,
+    table_name: str | None = None,
+    max_results: int = PAGE,
+    next_token: str | None = None,
+) -> Reply:
+    """Acknowledged writes of this Region that `missing_in` has not acknowledged."""
+    if missing_in not in call.region.names or missing_in == call.region.name:
+        raise ValidationException(f"{missing_in} is not another Region of this world.")
+    tables = chosen(call.state, table_name)
+    last_space, last_stamp = "", 0
+    if next_token is not None:
+        last_space, stamp = read_token(next_token, 2)
+        last_stamp = int(stamp)
+    writes: list[Any] = []
+    for name in sorted(tables):
+        if name < last_space or len(writes) > max_results:
+            continue
+        owed = call.region.engine.stranded(missing_in, tables[name].items)
+        writes += islice((each for each in owed if name != last_space or each.stamp > last_stamp), max_results + 1)
+    page = writes[:max_results]
+    reply: dict[str, Any] = {"Writes": [described_write(each, tables[each.space], call, missing_in) for each in page]}
+    if len(writes) > max_results:
+        reply["NextToken"] = token(page[-1].space, str(page[-1].stamp))
+    return reply
+
+
+@world.operation(resource=table_target)
+def list_replication_links(call: Call[DynamoDB], *, table_name: str | None = None) -> Reply:
+    """Replication from this Region, table by table and Region by Region."""
+    links = [
+        {
+            "TableName": table.name,
+            "Region": peer,
+            "Status": replica.status,
+            "PendingWrites": replica.backlog,
+            "LagMilliseconds": replica.lag_ms,
+        }
+        for table in chosen(call.state, table_name).values()
+        for peer, replica in sorted(table.items.replica_status().items())
+    ]
+    return {"Links": links}
+
+
+def chosen(state: DynamoDB, table_name: str | None) -> dict[str, Table]:
+    """The tables asked for, by the names of their item spaces; raises ResourceNotFoundException."""
+    if table_name is None:
+        tables = list(state.tables.values())
+    else:
+        table = state.tables.get(table_name)
+        if table is None:
+            raise ResourceNotFoundException(f"There is no table {table_name} here.")
+        tables = [table]
+    return {space_name(table.items): table for table in tables}
+
+
+def space_name(space: Space) -> str:
+    """The engine's name of a table's items, as its ledger and its stranded writes have it."""
+    return space.name
+
+
+def described_conflict(conflict: Any, table: Table, here: str) -> dict[str, Any]:
+    """One entry of the ledger."""
+    return {
+        "Id": conflict.id,
+        "TableName": table.name,
+        "Key": key_text(conflict.key, table),
+        "Winner": described_side(conflict.winner),
+        "Loser": described_side(conflict.loser),
+        "DetectedAt": conflict.noticed_ms / 1000,
+        "DetectedIn": here,
+    }
+
+
+def described_side(side: Any) -> dict[str, Any]:
+    """One of the two versions."""
+    return version(side.region, side.stamp, side.context, side.value)
+
+
+def version(region: str, stamp: int, context: bytes, stored: bytes | None) -> dict[str, Any]:
+    """A version of an item; a deletion has no item."""
+    described: dict[str, Any] = {
+        "Region": region,
+        "Timestamp": (stamp >> STAMP_SHIFT) / 1000,
+        "Clock": f"{stamp:016x}",
+        "RequestId": context.decode("utf-8", "replace"),
+        "Deleted": stored is None,
+    }
+    if stored is not None:
+        described["Item"] = bytes(image(stored)).decode()
+    return described
+
+
+def described_write(write: Any, table: Table, call: Call[DynamoDB], missing_in: str) -> dict[str, Any]:
+    """One stranded write; its item is the newest version that this Region holds."""
+    stored = table.items.get(write.key)
+    return {
+        "TableName": table.name,
+        "Key": key_text(write.key, table),
+        "Written": version(call.region.name, write.stamp, write.context, stored),
+        "MissingIn": missing_in,
+    }
+
+
+def key_text(raw: bytes, table: Table) -> str:
+    """The primary key in DynamoDB JSON."""
+    return orjson.dumps(read_key(raw, table.schema)).decode()
+
+
+def token(*parts: str) -> str:
+    """Where the next page begins."""
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode()
+
+
+def read_token(text: str, count: int) -> list[str]:
+    """The other end of `token`; raises ValidationException."""
+    try:
+        parts = orjson.loads(base64.urlsafe_b64decode(text))
+    except ValueError:
+        parts = None
+    if not isinstance(parts, list) or len(parts) != count or not all(isinstance(each, str) for each in parts):
+        raise ValidationException("The NextToken is not one that this operation gave.")
+    return parts
