@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -285,25 +286,18 @@ def copy_object(
             "object's metadata, storage class, website redirect location or encryption attributes."
         )
     body = call.state.objects.read(source, 0, source.size)
-    headers = _headers(
-        CacheControl=cache_control,
-        ContentDisposition=content_disposition,
-        ContentEncoding=content_encoding,
-        ContentLanguage=content_language,
-    )
-    copy = Version(
-        key=key,
-        version_id="",
-        sequence=0,
-        modified_ms=call.now_ms,
-        size=source.size,
-        etag=source.etag,
-        content_type=(content_type or "binary/octet-stream") if replaced else source.content_type,
-        headers=headers if replaced else source.headers,
-        metadata=dict(metadata or {}) if replaced else source.metadata,
-        checksums=checksums.checked(body, checksum_algorithm, {}) if checksum_algorithm else source.checksums,
-        tags=source.tags,
-    )
+    copy = replace(source, key=key, modified_ms=call.now_ms)
+    if checksum_algorithm:
+        copy = replace(copy, checksums=checksums.checked(body, checksum_algorithm, {}))
+    if replaced:
+        headers = _headers(
+            CacheControl=cache_control,
+            ContentDisposition=content_disposition,
+            ContentEncoding=content_encoding,
+            ContentLanguage=content_language,
+        )
+        kind = content_type or "binary/octet-stream"
+        copy = replace(copy, content_type=kind, headers=headers, metadata=dict(metadata or {}))
     placed = call.state.objects.put(bucket, copy, body, versioned=versioned)
     result = {"ETag": placed.quoted_etag, "LastModified": placed.modified_s, **placed.checksums}
     reply: dict[str, Any] = {"CopyObjectResult": result, "ServerSideEncryption": "AES256"}
