@@ -167,6 +167,10 @@ def read_ten(space: Space, start: bytes) -> int:
     return count
 
 
+def megabytes(folder: Path, pattern: str) -> float:
+    return sum(path.stat().st_size for path in folder.glob(pattern)) / 1e6
+
+
 async def run_recovery(folder: Path) -> dict[str, float | str]:
     """Leave as much in the log as can be, die, start."""
     engine = await opened(folder)
@@ -178,8 +182,7 @@ async def run_recovery(folder: Path) -> dict[str, float | str]:
             await engine.settled()
     await engine.settled()
     engine.abandon()
-    log_mb = sum(path.stat().st_size for path in folder.glob("log-*")) / 1e6
-    base_mb = (folder / "items.db").stat().st_size / 1e6
+    log_mb, base_mb = megabytes(folder, "log-*"), megabytes(folder, "items.db")
     started = time.perf_counter()
     engine = await opened(folder)
     took_s = time.perf_counter() - started

@@ -239,3 +239,26 @@ def test_a_flipped_bit_in_the_base_is_named_and_not_served(tmp_path: Path, monke
         assert refused > 400
 
     alone(tmp_path, play)
+
+
+def test_names_made_while_the_disk_was_full_come_back(tmp_path: Path) -> None:
+    async def play(world: SimulatedEngines) -> None:
+        engine = world.engines[EAST]
+        await put(engine, b"a", b"1")
+        world.disks[EAST].faults.full = True
+        late = engine.space("late")
+        with pytest.raises(StorageUnavailable):
+            await engine.settled()
+        world.disks[EAST].faults.full = False
+        await asyncio.sleep(2)
+        with engine.begin() as tx:
+            tx.put(late, b"k", b"v")
+        other = engine.space("other")
+        assert other.number != late.number
+        await engine.settled()
+        world.crash(EAST)
+        engine = await world.start(EAST)
+        assert engine.spaces() == ("late", "other", "t")
+        assert engine.space("late").get(b"k") == b"v"
+
+    alone(tmp_path, play)

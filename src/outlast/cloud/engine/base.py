@@ -150,6 +150,17 @@ def open_with_one_of(path: Path, keys: dict[int, bytes]) -> tuple[int, apsw.Conn
     raise Damaged(f"there is no key for {path}")
 
 
+def change_key(path: Path, old: bytes, new: bytes) -> None:
+    """Encrypt a closed base file anew, in one transaction, and leave nothing of it in a write-ahead log."""
+    connection = connect(path, old, WRITE_CACHE_KIB)
+    try:
+        connection.pragma("synchronous", "full")
+        connection.execute(f"PRAGMA rekey = 'raw:{new.hex()}'")
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    finally:
+        connection.close()
+
+
 def connect(path: Path, key: bytes, cache_kib: int) -> apsw.Connection:
     """An encrypted connection; raises Damaged when the cipher is not active or the file cannot be decrypted."""
     connection = apsw.Connection(str(path))

@@ -73,6 +73,7 @@ class Catalogue:
     def change_space(self, record: SpaceRecord, writes: Writes) -> None:
         """Replace the record of the same name."""
         self.spaces[record.name] = record
+        writes[layout.SPACE] = (self._next - 1).to_bytes(4, "big")
         writes[layout.SPACE + record.name.encode()] = record.encode()
 
     def drop_space(self, name: str, writes: Writes) -> int:

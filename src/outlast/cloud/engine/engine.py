@@ -11,7 +11,8 @@ from outlast.cloud.effects.disk import Lock
 from outlast.cloud.engine import keys, layout
 from outlast.cloud.engine.catalogue import Catalogue, SpaceRecord
 from outlast.cloud.engine.clock import HybridClock
-from outlast.cloud.engine.errors import EngineBusy, EngineError, StorageUnavailable, Unwritable
+from outlast.cloud.engine.errors import EngineError, StorageUnavailable
+from outlast.cloud.engine.folder import take
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.ledger import Conflict
 from outlast.cloud.engine.log import Dropped
@@ -41,9 +42,11 @@ class Engine:
         self._purging: asyncio.Task[None] | None = None
         known = store.get(layout.CLOCK_KEY)
         self.clock = HybridClock(effects.clock, int.from_bytes(known, "big") if known else 0)
+        self._lost = False
         store.on_failure(self._catalogue.load)
         self.replication = Replication(self, self._catalogue)
         self.origin = self.replication.origin
+        store.on_failure(self._mark_lost)
         self._purge()
 
     @staticmethod
@@ -54,13 +57,7 @@ class Engine:
         """
         folder = Path(folder)
         disk = effects.disk
-        try:
-            disk.make_folder(folder)
-            lock = disk.lock(folder / "lock")
-        except OSError as error:
-            raise Unwritable(f"the folder {folder} cannot be used: {error.strerror}") from None
-        if lock is None:
-            raise EngineBusy(f"another process has the data in {folder} open")
+        lock = take(folder, disk)
         try:
             data_keys = keys.load(folder, key, disk, effects.entropy)
             store = Store(folder, data_keys, disk, effects.entropy, effects.clock)
@@ -190,8 +187,25 @@ class Engine:
         if self._active is not None:
             raise EngineError("a transaction is already open")
         self.store.check()
+        if self._lost:
+            self._restore_names()
         self._active = tx = Transaction(self)
         return tx
+
+    def _mark_lost(self) -> None:
+        self._lost = True
+
+    def _restore_names(self) -> None:
+        """Writes were lost: note again the spaces and names that this process holds and the store has lost."""
+        self._lost = False
+        writes: Writes = {}
+        for space in self._spaces.values():
+            record = SpaceRecord(space.name, space.number, space.replicas)
+            if self._catalogue.spaces.get(space.name) != record:
+                self._catalogue.change_space(record, writes)
+        self.replication.identify_again(writes)
+        if writes:
+            self.store.submit(writes)
 
     def finish(self, tx: Transaction, apply: bool) -> None:
         """End a transaction; called by its `with` block."""

@@ -231,10 +231,8 @@ class Outbox:
         stream.log_spans.append(span)
         return span, list(items.items())
 
-    def next_fill_span(
-        self, stream: Stream, own: int, n_items: int, n_bytes: int
-    ) -> tuple[Span, list[tuple[bytes, bytes]]]:
-        """The next piece of the existing items; passes over what region number `own` (the replica itself) wrote."""
+    def next_fill_span(self, stream: Stream, n_items: int, n_bytes: int) -> tuple[Span, list[tuple[bytes, bytes]]]:
+        """The next piece of the existing items, also of those that the replica wrote: it may have dropped them."""
         prefix = layout.item_prefix(self.number)
         start = prefix + stream.fill_sent
         items: list[tuple[bytes, bytes]] = []
@@ -245,9 +243,8 @@ class Outbox:
                 break
             key = raw[layout.PREFIX_BYTES :]
             last = key + b"\0"
-            if stored[1] != own:
-                items.append((key, stored))
-                n_bytes -= len(stored) + len(key)
+            items.append((key, stored))
+            n_bytes -= len(stored) + len(key)
         stream.fill_sent = last
         stream.scanned = final
         span = Span(stream, True, 0, last, final, [])

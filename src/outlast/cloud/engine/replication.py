@@ -82,6 +82,13 @@ class Replication:
             store.submit(writes)
         return identity, number
 
+    def identify_again(self, writes: Writes) -> None:
+        """Note this Region's identity again when the store has lost it."""
+        if self.engine.store.get(layout.IDENTITY_KEY) != self.identity:
+            writes[layout.IDENTITY_KEY] = self.identity
+        self.origin = self._catalogue.region(f"{self.engine.region}#{self.identity.decode()}", writes)
+        self.engine.origin = self.origin
+
     # ---- what the engine calls
 
     def attach(self, space: Space) -> None:

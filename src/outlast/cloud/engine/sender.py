@@ -124,7 +124,6 @@ class Sender:
         spans: list[Span] = []
         sections: list[Section] = []
         n_items, n_bytes = BATCH_ITEMS, BATCH_BYTES
-        own = self._home.number_of(self.peer)
         now_s = self._clock.monotonic_s()
         for stream in list(self._streams):
             if stream.paused or stream.not_before_s > now_s:
@@ -135,7 +134,7 @@ class Sender:
                 if not wanted or n_items <= 0 or n_bytes <= 0:
                     continue
                 if fill:
-                    span, items = outbox.next_fill_span(stream, own, n_items, n_bytes)
+                    span, items = outbox.next_fill_span(stream, n_items, n_bytes)
                 else:
                     span, items = outbox.next_log_span(stream, n_items, n_bytes)
                 spans.append(span)

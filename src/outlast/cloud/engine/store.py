@@ -138,6 +138,26 @@ class Store:
         """Call `callback` after applied writes were lost, so that memory built on them is rebuilt."""
         self._on_failure.append(callback)
 
+    @property
+    def base_key_number(self) -> int:
+        """Which data key the base is encrypted with."""
+        return self._base.key_number
+
+    @property
+    def base_path(self) -> Path:
+        """The base's file."""
+        return self._base.path
+
+    async def drain(self) -> None:
+        """Return when the base holds everything and the log nothing but its present segment. Nobody may write."""
+        await self.settled()
+        if len(self._table):
+            self._freeze()
+        self._flush()
+        while self._frozen:
+            self.check()
+            await self._clock.sleep(0.01)
+
     async def close(self) -> None:
         """Make durable what is applied, and close the files."""
         with contextlib.suppress(StorageUnavailable):
