@@ -95,15 +95,16 @@ def merged(buckets: Iterable[Bucket]) -> Bucket | None:
     return found
 
 
-def bounded(values: dict[float, float]) -> dict[float, float]:
-    """The values, joined into classes as narrow as fit into a bucket; each class is named by its weighted mean."""
-    if len(values) <= MAX_DISTINCT:
+def bounded(values: dict[float, float], most: int = MAX_DISTINCT) -> dict[float, float]:
+    """The values, joined into classes as narrow as fit into `most`; each class is named by its weighted mean."""
+    if len(values) <= most:
         return values
+    joined = values
     for width in CLASS_WIDTHS:
         joined = _classes(values, width)
-        if len(joined) <= MAX_DISTINCT * 2 // 3:
+        if len(joined) <= most * 2 // 3:
             return joined
-    return joined if len(joined) <= MAX_DISTINCT else _coarsest(joined)
+    return joined if len(joined) <= most else _coarsest(joined, most)
 
 
 def _classes(values: Mapping[float, float], width: float) -> dict[float, float]:
@@ -124,10 +125,10 @@ def _classes(values: Mapping[float, float], width: float) -> dict[float, float]:
     return found
 
 
-def _coarsest(values: Mapping[float, float]) -> dict[float, float]:
+def _coarsest(values: Mapping[float, float], most: int) -> dict[float, float]:
     """As many neighbours joined as needed, in order of size."""
     ordered = sorted(values.items())
-    step = -(-len(ordered) // (MAX_DISTINCT // 2))
+    step = -(-len(ordered) // (most // 2))
     found: dict[float, float] = {}
     for start in range(0, len(ordered), step):
         part = ordered[start : start + step]
