@@ -37,6 +37,7 @@ def signed(
     *,
     service: str = "dynamodb",
     region: str = "us-east-1",
+    key_id: str = KEY_ID,
     secret: str = SECRET,
     token: str | None = None,
     now_s: float = NOW_S,
@@ -47,7 +48,7 @@ def signed(
     url = f"http://{host}{request.path}" + (f"?{request.query}" if request.query else "")
     headers = {k: v for k, v in request.headers.items() if k != "host"}
     aws = AWSRequest(method=request.method, url=url, headers=headers, data=request.body)
-    credentials = Credentials(KEY_ID, secret, token)
+    credentials = Credentials(key_id, secret, token)
     s3 = service == "s3"
     auth: SigV4Auth
     if presigned_s is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -99,20 +99,20 @@ class Inside:
         return await asyncio.to_thread(scene)
 
 
-@asynccontextmanager
-async def opened(folder: Path, *services: Service[Any], **capabilities: Any) -> AsyncIterator[Inside]:
-    """A Region us-east-1 with these services."""
-    clock = RealClock()
-    effects = Effects(clock, RealEntropy(), RealDisk(), Alone())
-    engine = await Engine.open(folder / "data", region="us-east-1", key=bytes(range(32)), effects=effects)
+def gate_of(
+    effects: Effects, engine: Engine, names: tuple[str, ...], services: Sequence[Service[Any]], capabilities: Any
+) -> Gate:
+    """The gate of the Region that the engine belongs to, in a world of these Regions."""
     region = Region(
-        name="us-east-1",
+        name=engine.region,
         account_id=ACCOUNT,
-        names=("us-east-1",),
+        names=names,
         effects=effects,
         engine=engine,
         meter=Meter(),
-        addresses=Addresses({"us-east-1": "127.0.0.1"}, {"us-east-1": 4566}, {"us-east-1": 53}, "", ""),
+        addresses=Addresses(
+            dict.fromkeys(names, "127.0.0.1"), dict.fromkeys(names, 4566), dict.fromkeys(names, 53), "", ""
+        ),
         secret=b"s" * 32,
         settings={"root_access_key_id": ROOT[0], "root_secret_access_key": ROOT[1]},
         capabilities=dict(capabilities),
@@ -124,6 +124,16 @@ async def opened(folder: Path, *services: Service[Any], **capabilities: Any) -> 
         gate.host(service, state)
         for name, make in service.provides.items():
             region.capabilities[name] = make(state)
+    return gate
+
+
+@asynccontextmanager
+async def opened(folder: Path, *services: Service[Any], **capabilities: Any) -> AsyncIterator[Inside]:
+    """A Region us-east-1 with these services."""
+    clock = RealClock()
+    effects = Effects(clock, RealEntropy(), RealDisk(), Alone())
+    engine = await Engine.open(folder / "data", region="us-east-1", key=bytes(range(32)), effects=effects)
+    gate = gate_of(effects, engine, ("us-east-1",), services, capabilities)
     try:
         yield Inside(gate, asyncio.get_running_loop(), clock)
     finally:

@@ -199,9 +199,11 @@ def decide(
     if resource_policy is not None:
         guard.count((resource_policy,), facts, resource_policy=True)
     stable = guard.stable and all(tally.stable for _, tally in layers)
-    for source, tally in (*layers, ("resource-based policy", guard)):
+    for source, tally in layers:
         if tally.denied_by is not _NOTHING:
             return Decision(False, "explicit deny", source, *tally.denied_by, stable)
+    if guard.denied_by is not _NOTHING:
+        return Decision(False, "explicit deny", "resource-based policy", *guard.denied_by, stable)
     return _without_denials(facts, layers, guard, resource_required, stable)
 
 
