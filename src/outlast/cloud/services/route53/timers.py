@@ -9,7 +9,7 @@ from outlast.cloud.services.route53.gossip import Gossip
 from outlast.cloud.services.route53.querylog import QueryLogs
 from outlast.cloud.services.route53.state import State
 
-FOLLOW_EVERY_S: Final = 1.0
+FOLLOW_EVERY_S: Final = 0.5
 TELL_EVERY_S: Final = 0.5
 REPORT_EVERY_S: Final = 10.0
 LOG_EVERY_S: Final = 2.0
@@ -26,7 +26,7 @@ async def probe(state: State, gossip: Gossip) -> None:
 
 
 async def follow(state: State, gossip: Gossip) -> None:
-    """Read routing controls and alarms each second."""
+    """Read routing controls and alarms twice a second."""
     followers = Followers(state, gossip)
     while True:
         await followers.follow()
