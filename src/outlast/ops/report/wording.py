@@ -1,0 +1,120 @@
+"""What a report says, in sentences; the page and the terminal share them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+WORDS: Final = {
+    "met": "Objectives met",
+    "missed": "Objective missed",
+    "undecided": "Undecided",
+    "refused": "Refused",
+    "error": "Error",
+}
+
+
+def tiles(report: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The figures at the top."""
+    everyone = report["customers"].get("everyone", {"bad": 0, "requests": 0})
+    writes = report["rpo"]["writes"]
+    lost = sum(write["fate"] == "lost" for write in writes)
+    detected = next((phase["seconds"] for phase in report["rto"]["phases"] if phase["name"] == "detected"), None)
+    return [
+        {"name": "Recovery time", "value": figure(report["rto"]["seconds"], "s"), "text": "well-behaved customers"},
+        {"name": "Detected after", "value": figure(detected, "s"), "text": "by quorum of vantage points"},
+        {"name": "Writes missing at the cut", "value": str(len(writes)), "text": f"of {report['rpo']['acknowledged']}"},
+        {"name": "Writes lost for good", "value": str(lost), "text": "after everything converged"},
+        {"name": "Products sold twice", "value": str(len(report["double_sales"])), "text": "listed below"},
+        {
+            "name": "Requests failed or late",
+            "value": str(everyone["bad"]),
+            "text": f"of {everyone['requests']} ({share(everyone['bad'], everyone['requests'])})",
+        },
+    ]
+
+
+def rto_text(report: Mapping[str, Any]) -> str:
+    """The recovery time in words."""
+    rto = report["rto"]
+    if not rto["felt"]:
+        return "No well-behaved customer lost a request to the Region."
+    if rto["seconds"] is None:
+        return f"Well-behaved customers lost {rto['lost']} requests and were still losing some at the end."
+    return f"Well-behaved customers lost {rto['lost']} requests, the last one {rto['seconds']:.1f} s after the impact."
+
+
+def stubborn_text(report: Mapping[str, Any]) -> str:
+    """What became of clients that outlive their DNS answers."""
+    rto = report["rto_stubborn"]
+    if not rto["felt"]:
+        return "Stubborn clients, who outlive their DNS answers, lost nothing."
+    if rto["seconds"] is None:
+        return f"Stubborn clients, who outlive their DNS answers, lost {rto['lost']} requests, to the end."
+    return (
+        f"Stubborn clients, who outlive their DNS answers, lost {rto['lost']} requests, "
+        f"the last one {rto['seconds']:.1f} s after the impact."
+    )
+
+
+def rpo_text(report: Mapping[str, Any]) -> str:
+    """The writes at risk in words."""
+    rpo = report["rpo"]
+    if rpo["cut_s"] is None:
+        return "There was no cut: nothing was switched."
+    fates = [write["fate"] for write in rpo["writes"]]
+    told = ", ".join(f"{fates.count(fate)} {fate}" for fate in dict.fromkeys(fates))
+    survivors = ", ".join(report["configuration"]["survivors"])
+    return (
+        f"Of {rpo['acknowledged']} orders that {report['configuration']['region']} had acknowledged in the "
+        f"{rpo['window_s']:.0f} s before the cut, {len(fates)} were not whole in {survivors} at that moment"
+        + (f": {told}." if told else ".")
+    )
+
+
+def sales_text(report: Mapping[str, Any]) -> str:
+    """Products sold twice, in words."""
+    count = len(report["double_sales"])
+    if not count:
+        return "No product was sold twice."
+    what = "One product was" if count == 1 else f"{count} products were"
+    return f"{what} sold to two customers: each Region sold it before the other's sale had arrived."
+
+
+def conflicts_text(report: Mapping[str, Any]) -> str:
+    """The conflict ledger in words."""
+    if not report["conflicts"]["known"]:
+        return "This target keeps no ledger of conflicts; overwritten writes are found by comparing items."
+    entries = report["conflicts"]["entries"]
+    return (
+        f"{len(entries)} writes were overwritten by a concurrent write in another Region; the ledger has both versions."
+    )
+
+
+def convergence_text(report: Mapping[str, Any]) -> str:
+    """Whether the replicas hold the same in the end."""
+    found = report["convergence"]
+    if found is None:
+        return "The replicas were not compared."
+    if found["unequal"]:
+        different = ", ".join(found["unequal"])
+        return f"The replicas differ in {len(found['unequal'])} of {found['orders']} orders: {different}."
+    return f"The replicas hold the same {found['orders']} orders of this drill."
+
+
+def place_text(place: Mapping[str, Any]) -> str:
+    """Where it was measured, in words."""
+    return ", ".join(str(value) for value in place.values())
+
+
+def figure(value: float | None, unit: str) -> str:
+    """A figure with its unit; a dash when it was not measured."""
+    if value is None:
+        return "–"
+    text = f"{value:.0f}" if float(value).is_integer() and unit != "s" else f"{value:.1f}"
+    return f"{text} {unit}".rstrip()
+
+
+def share(part: float, whole: float) -> str:
+    """A share in per cent."""
+    return f"{100 * part / whole:.1f} %" if whole else "–"

@@ -1,0 +1,151 @@
+"""The report: one document that keeps its schema, one page that stands alone, one summary."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+from rich.console import Console
+
+from outlast.ops.drill.story import Story
+from outlast.ops.outcome import UsageError
+from outlast.ops.report import terminal
+from outlast.ops.report.build import build
+from outlast.ops.report.page import render
+from outlast.ops.report.write import read, write
+from tests.unit.ops.fakes import sample_deployment
+from tests.unit.ops.samples import BEGIN_S, story
+
+SCHEMA = json.loads(resources.files("outlast.ops.report").joinpath("schema.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    built: dict[str, Any] = json.loads(json.dumps(build(story())))
+    return built
+
+
+def empty() -> Story:
+    bare = Story("A drill", "h", "us-east-1", {}, {}, sample_deployment(), [], lambda: BEGIN_S)
+    bare.trouble = "The world is not there."
+    return bare
+
+
+def test_the_document_keeps_its_schema(report: dict[str, Any]) -> None:
+    jsonschema.validate(report, SCHEMA)
+    jsonschema.validate(json.loads(json.dumps(build(empty()))), SCHEMA)
+
+
+def test_the_figures_are_those_of_the_drill(report: dict[str, Any]) -> None:
+    assert report["verdict"]["exit_code"] == 3
+    assert report["verdict"]["text"] == "Missed: double_sales == 0."
+    assert [each["met"] for each in report["objectives"]] == [True, True, False]
+    phases = {phase["name"]: phase["seconds"] for phase in report["rto"]["phases"]}
+    assert phases["detected"] == 11.0
+    assert report["rto"]["seconds"] == pytest.approx(sum(phases.values()), abs=0.01)
+    assert report["rto_stubborn"]["seconds"] is None
+    assert report["measured"] == "local"
+    assert [step["share"] for step in report["failback"]["steps"]] == pytest.approx([0.05, 0.25, 0.5, 1.0], abs=0.2)
+    states = [step["state"] for step in report["steps"]]
+    assert states == ["true", "absent", *["false"] * 10]
+    assert report["audit"]["intact"]
+
+
+def test_trouble_is_an_error_whatever_the_objectives_say() -> None:
+    told = story()
+    told.trouble = "us-east-1 could not be reached"
+    assert build(told)["verdict"] == {"exit_code": 1, "word": "error", "text": "us-east-1 could not be reached"}
+
+
+def test_a_broken_audit_chain_is_told() -> None:
+    told = story()
+    told.audit[1] = replace(told.audit[1], action="nothing")
+    assert not build(told)["audit"]["intact"]
+    assert "CHAIN BROKEN" in render(json.loads(json.dumps(build(told))))
+
+
+class Page(HTMLParser):
+    """Gathers what a page would load, its scripts and unclosed elements."""
+
+    VOID = frozenset({"meta", "br", "link", "img", "input", "hr"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.open: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loads += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open
+        assert self.open.pop() == tag
+
+
+def test_the_page_stands_alone_and_is_well_formed(report: dict[str, Any]) -> None:
+    html = render(report)
+    page = Page()
+    page.feed(html)
+    assert page.open == []
+    assert page.loads == []
+    assert "script" not in page.tags
+    assert "@import" not in html
+    assert "url(" not in html
+    assert page.tags.count("svg") == 6
+    assert "prefers-color-scheme: dark" in html
+
+
+def test_every_figure_on_the_page_says_where_it_was_measured(report: dict[str, Any]) -> None:
+    html = render(report)
+    assert html.count('<span class="badge">local</span>') >= 6 + 3 + 6
+    for tile in re.findall(r'<div class="tile">.*?</div>', html, re.DOTALL):
+        assert '<span class="badge">local</span>' in tile
+    for figure in re.findall(r"<figure>.*?</figure>", html, re.DOTALL):
+        assert '<span class="badge">local</span>' in figure
+
+
+def test_what_others_wrote_is_escaped(report: dict[str, Any]) -> None:
+    html = render(report)
+    assert "gray failure begins &lt;in us-east-1&gt;" in html
+    assert "<in us-east-1>" not in html
+
+
+def test_a_page_can_be_made_of_a_drill_that_failed_early() -> None:
+    html = render(json.loads(json.dumps(build(empty()))))
+    assert "The world is not there." in html
+    assert "Nothing was decided." in html
+
+
+def test_the_terminal_tells_verdict_figures_and_where(report: dict[str, Any]) -> None:
+    console = Console(record=True, width=140, file=open("/dev/null", "w"))  # noqa: SIM115
+    terminal.show(report, console)
+    text = console.export_text()
+    assert "Objective missed" in text
+    assert "every figure measured: local" in text
+    assert "Products sold twice" in text
+    assert "not there yet" in text
+
+
+def test_a_report_is_found_again(tmp_path: Path, report: dict[str, Any]) -> None:
+    document, page = write(report, tmp_path / "run")
+    assert read(document) == read(tmp_path / "run") == report
+    assert page.read_text().startswith("<!doctype html>")
+    with pytest.raises(UsageError):
+        read(tmp_path / "none.json")
+    document.write_text('{"schema": "other"}')
+    with pytest.raises(UsageError, match="not a report"):
+        read(document)
