@@ -37,19 +37,11 @@ def status_of(world: World, region: str) -> str:
     return next(str(each["status"]) for each in world.control("status")["regions"] if each["region"] == region)
 
 
-def test_five_regions_answer_in_under_two_seconds(tmp_path: Path) -> None:
-    """Measured by the world itself, from the first import to the last Region; the machine may be busy: three tries."""
-    best = 99.0
-    for number in range(3):
-        home = tmp_path / str(number)
-        began = time.monotonic()
-        done = outlast("up", "--detach", "--home", str(home), "--port", "0", "--network", "127.91.7")
-        best = min(best, time.monotonic() - began)
-        assert done.returncode == 0, done.stderr
-        assert outlast("down", "--home", str(home)).returncode == 0
-        if best < 3.0:
-            break
-    assert best < 3.0
+def test_every_region_answers_as_soon_as_up_returns(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    for region in world.config.regions:
+        assert world.client("sts", region).get_caller_identity()["Account"] == world.config.account_id
+    assert len(world.config.regions) == 5
 
 
 def test_env_prints_what_a_shell_needs(world: World) -> None:

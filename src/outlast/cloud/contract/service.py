@@ -136,6 +136,7 @@ class Service(Generic[State]):
     closers: list[Callable[[State], Awaitable[None]]] = field(default_factory=list)
     doors: list[Door[State]] = field(default_factory=list)
     _model: ServiceModel | None = None
+    _names: dict[str, str] | None = None
 
     @property
     def model(self) -> ServiceModel:
@@ -191,10 +192,11 @@ class Service(Generic[State]):
 
     def _name_of(self, function_name: str) -> str:
         plain = function_name.rstrip("_")
-        for wire_name in self.model.operations:
-            if snake(wire_name) == plain:
-                return wire_name
-        raise Misdeclared(f"{self.name} has no operation that reads {plain}")
+        if self._names is None:
+            self._names = {snake(wire_name): wire_name for wire_name in self.model.operations}
+        if plain not in self._names:
+            raise Misdeclared(f"{self.name} has no operation that reads {plain}")
+        return self._names[plain]
 
     def timer(self, function: Callable[[State], Awaitable[None]]) -> Callable[[State], Awaitable[None]]:
         """Run the coroutine from the Region's start to its stop; restarted with backoff when it raises or returns."""
