@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -143,18 +144,22 @@ def test_the_same_seed_gives_the_same_history(tmp_path: Path) -> None:
     assert simulate(play(tmp_path / "a")) == simulate(play(tmp_path / "b"))
 
 
-def test_two_dead_members_do_not_stop_the_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dead", list(combinations(REGIONS, 2)), ids="+".join)
+def test_any_two_dead_members_do_not_stop_the_others(tmp_path: Path, dead: tuple[str, str]) -> None:
     async def play() -> None:
         world = World(tmp_path, 1)
         await world.start_all()
-        await world.stop("us-1")
-        await world.stop("us-2", destroyed=True)
-        began = world.now()
+        await world.nodes[dead[0]].change(KEY, lambda value: (b"off", None))
+        await world.stop(dead[0])
+        await world.stop(dead[1], destroyed=True)
+        for region in sorted(world.nodes):
+            began = world.now()
 
-        await world.nodes["us-3"].change(KEY, lambda value: (b"on", None))
+            before = await world.nodes[region].change(KEY, lambda value: (b"on", value))
 
-        assert world.now() - began < 1.0
-        assert await world.nodes["ap-1"].read(KEY) == b"on"
+            assert before is not None
+            assert world.now() - began < 1.0
+            assert await world.nodes[region].read(KEY) == b"on"
         await world.close()
 
     simulate(play())

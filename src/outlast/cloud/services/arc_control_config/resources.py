@@ -28,6 +28,10 @@ def _tags(properties: Properties) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in properties.get("Tags", ())}
 
 
+def _but_wait(rule: Properties) -> dict[str, Any]:
+    return {name: value for name, value in rule.items() if name != "WaitPeriodMs"}
+
+
 class _Type:
     """What the four types share: the ARN is the physical id; a resource is ready once it is DEPLOYED."""
 
@@ -147,6 +151,14 @@ class SafetyRuleType(_Type):
     type_name = "AWS::Route53RecoveryControl::SafetyRule"
     properties = frozenset({"AssertionRule", "ControlPanelArn", "GatingRule", "Name", "RuleConfig", "Tags"})
     changeable = frozenset({"Name", "Tags"})
+
+    async def update(self, aws: Calls, physical_id: str, old: Properties, new: Properties, stack: Stack) -> Made | None:
+        """Name, tags and wait period change in place."""
+        for member in ("AssertionRule", "GatingRule"):
+            if member in old and member in new and _but_wait(old[member]) == _but_wait(new[member]):
+                await self.rename(aws, physical_id, new)
+                old = {**old, member: new[member], "Name": new["Name"]}
+        return await super().update(aws, physical_id, old, new, stack)
 
     def members(self, properties: Properties) -> dict[str, Any]:
         config = properties["RuleConfig"]

@@ -1,7 +1,7 @@
 """The configuration: documents written in the home Region, with a copy in every Region.
 
-The data plane reads the copies, so it works while the home Region is dead. A document is DEPLOYED once a majority of
-the cluster's Regions hold it.
+The data plane reads the copies, so it works while the home Region is dead. A document is DEPLOYED once the cluster's
+Regions hold it (see timers).
 """
 
 from __future__ import annotations
