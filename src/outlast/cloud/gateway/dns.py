@@ -54,13 +54,10 @@ class DnsServer:
         self.connections: dict[_Connection, str] = {}
         self.port = 0
 
-    async def start(self, host: str, port: int, *, reuse: tuple[socket.socket, socket.socket] | None = None) -> None:
-        """Listen; port 0 takes a free one. Raises OSError when the address is in use.
-
-        `reuse` gives bound sockets (UDP, TCP) instead, for a world that binds before it forks.
-        """
+    async def start(self, host: str, port: int) -> None:
+        """Listen; port 0 takes a free one. Raises OSError when the address is in use."""
         loop = asyncio.get_running_loop()
-        udp, tcp = reuse or bind(host, port)
+        udp, tcp = bind(host, port)
         try:
             _, self._datagrams = await loop.create_datagram_endpoint(lambda: _Datagrams(self.responder), sock=udp)
             self._server = await loop.create_server(lambda: _Connection(self), sock=tcp)
@@ -145,7 +142,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         if answer is not None:
             self._send.sendto(answer, addr)
 
-    def connection_lost(self, _exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         self._gone.set()
 
     async def close(self) -> None:
@@ -177,7 +174,7 @@ class _Connection(asyncio.Protocol):
         self._life = loop.call_later(self._server.limits.lifetime_s, self.end)
         self._rest()
 
-    def connection_lost(self, _exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.pop(self, None)
         for timer in (self._idle, self._life):
             if timer is not None:
