@@ -23,11 +23,11 @@ class Echo:
         self.seen: list[Request] = []
         self.hold: asyncio.Event | None = None
 
-    async def respond(self, request: Request, peer: str) -> Response:
+    async def respond(self, request: Request, peer: str, secure: bool) -> Response:
         self.seen.append(request)
         if self.hold is not None:
             await self.hold.wait()
-        return Response(200, (("X-Peer", peer),), request.method.encode() + b" " + request.body)
+        return Response(200, (("X-Peer", peer), ("X-Secure", str(secure))), request.method.encode() + b" " + request.body)
 
 
 class Site:
@@ -67,6 +67,7 @@ async def test_a_request_reaches_the_responder_as_it_came(site: Site) -> None:
         b"POST /a%2Fb?x=1&y HTTP/1.1\r\nHost: h\r\nX-One: a\r\nx-one:  b \r\nContent-Length: 3\r\n\r\nabc"
     )
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"X-Secure: False" in answer
     assert answer.endswith(b"\r\n\r\nPOST abc")
     request = site.echo.seen[0]
     assert (request.method, request.path, request.query, request.body) == ("POST", "/a%2Fb", "x=1&y", b"abc")
@@ -77,6 +78,7 @@ async def test_the_same_port_speaks_tls(site: Site) -> None:
     context = ssl.create_default_context(cadata=site.authority.pair.certificate_pem)
     answer = await site.talk(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", context)
     assert answer.endswith(b"GET ")
+    assert b"X-Secure: True" in answer
     with pytest.raises(ssl.SSLCertVerificationError):
         await site.talk(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", ssl.create_default_context())
 

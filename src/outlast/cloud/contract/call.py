@@ -82,6 +82,8 @@ class Call(Generic[State]):
     source_ip: str = "127.0.0.1"
     source_arn: str = ""
     user_agent: str = ""
+    secure: bool = True
+    """Did the request come over TLS, or from inside the cloud?"""
 
     @property
     def now_s(self) -> float:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 ActionArn = tuple[str, str]
+Conditions = Callable[[Mapping[str, Any]], Mapping[str, Sequence[str]]]
 Resource = str | Callable[[Mapping[str, Any], "Region"], str | Iterable[ActionArn]]
 
 
@@ -39,6 +40,7 @@ class Declared:
     control_plane: bool
     public: bool
     is_async: bool
+    conditions: Conditions | None = None
 
     def arguments(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Keyword arguments of the function; refuses members that are neither parameters nor ignored."""
@@ -154,6 +156,7 @@ class Service(Generic[State]):
         name: str = "",
         control_plane: bool = False,
         public: bool = False,
+        conditions: Conditions | None = None,
     ) -> Callable[[Function], Function]:
         """Declare the decorated function as an operation; its name and keyword parameters must agree with the model.
 
@@ -185,6 +188,7 @@ class Service(Generic[State]):
                 control_plane=control_plane or self.home is not None,
                 public=public,
                 is_async=inspect.iscoroutinefunction(function),
+                conditions=conditions,
             )
             return function
 

@@ -84,5 +84,5 @@ class GateCaller:
             return forward.pack({"fault": fields})
 
     async def _answer_request(self, peer: str, message: bytes) -> bytes:
-        request, source_ip = forward.read_request(message)
-        return forward.write_response(await pipeline.respond(self._gate, request, source_ip))
+        request, source_ip, secure = forward.read_request(message)
+        return forward.write_response(await pipeline.respond(self._gate, request, source_ip, secure))

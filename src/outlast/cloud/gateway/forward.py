@@ -49,7 +49,7 @@ def plain_fault(fault: Fault, request_id: str) -> Response:
     return Response(fault.status or 400, headers, body)
 
 
-async def request(region: Region, home: str, received: Request, source_ip: str) -> Response:
+async def request(region: Region, home: str, received: Request, source_ip: str, secure: bool) -> Response:
     """Send a client's request on to the Region that holds its service's control plane."""
     message = orjson.dumps(
         {
@@ -58,6 +58,7 @@ async def request(region: Region, home: str, received: Request, source_ip: str) 
             "query": received.query,
             "headers": dict(received.headers),
             "source_ip": source_ip,
+            "secure": secure,
             "body": base64.b64encode(received.body).decode(),
         }
     )
@@ -69,11 +70,15 @@ async def request(region: Region, home: str, received: Request, source_ip: str) 
     return Response(answer["status"], headers, base64.b64decode(answer["body"]))
 
 
-def read_request(message: bytes) -> tuple[Request, str]:
+def read_request(message: bytes) -> tuple[Request, str, bool]:
     """The other end of `request`."""
     read = orjson.loads(message)
     body = base64.b64decode(read["body"])
-    return Request(read["method"], read["path"], read["query"], read["headers"], body), read["source_ip"]
+    return (
+        Request(read["method"], read["path"], read["query"], read["headers"], body),
+        read["source_ip"],
+        read["secure"],
+    )
 
 
 def write_response(response: Response) -> bytes:

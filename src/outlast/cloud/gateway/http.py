@@ -16,7 +16,7 @@ from outlast.cloud.effects import Clock
 from outlast.cloud.gateway.tls import RECORD_HANDSHAKE, TlsFailure, TlsPump
 from outlast.cloud.wire import Request, Response
 
-Respond = Callable[[Request, str], Awaitable[Response]]
+Respond = Callable[[Request, str, bool], Awaitable[Response]]
 
 REASONS: Final = {
     200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content", 301: "Moved Permanently",
@@ -238,7 +238,7 @@ class Connection(asyncio.Protocol):
         try:
             while self._queue and self._transport is not None:
                 request, keep = self._queue.popleft()
-                response = await self._listener.respond(request, self._peer)
+                response = await self._listener.respond(request, self._peer, self._tls is not None)
                 self._write(request, response, keep)
                 if not keep:
                     self.abort()
@@ -270,9 +270,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int) -> None:
         reason = REASONS.get(status, "Bad Request")
-        self._send(
-            f"HTTP/1.1 {status} {reason}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode("latin-1")
-        )
+        self._send(f"HTTP/1.1 {status} {reason}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode("latin-1"))
         self.abort()
 
     def _send(self, data: bytes) -> None:

@@ -9,12 +9,11 @@ the engine has synced everything it may rest on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from outlast.cloud.contract import (
-    AccessDeniedException,
     Call,
     Declared,
     Door,
@@ -28,6 +27,7 @@ from outlast.cloud.contract import (
 from outlast.cloud.effects import LinkDown
 from outlast.cloud.engine import StorageUnavailable
 from outlast.cloud.gateway import forward, injected, plain
+from outlast.cloud.gateway.authorization import authorize
 from outlast.cloud.gateway.gate import Gate, Hosted
 from outlast.cloud.identity.faults import SignatureFault, faults_for
 from outlast.cloud.identity.presented import Presented, parse
@@ -53,16 +53,16 @@ class Unsupported(Fault, code="UnknownOperationException"):
     """The API has the operation; this cloud does not."""
 
 
-async def respond(gate: Gate, request: Request, source_ip: str) -> Response:
+async def respond(gate: Gate, request: Request, source_ip: str, secure: bool = True) -> Response:
     """Answer one request of a client. Never raises: whatever goes wrong becomes a wire error."""
     headers = request.headers
-    response = await answer(gate, request, source_ip)
+    response = await answer(gate, request, source_ip, secure)
     if "origin" in headers or "gzip" in headers.get("accept-encoding", ""):
         return plain.dressed(request, response) if "x-amz-target" in headers else response
     return response
 
 
-async def answer(gate: Gate, request: Request, source_ip: str) -> Response:
+async def answer(gate: Gate, request: Request, source_ip: str, secure: bool) -> Response:
     """The stages, one after the other."""
     request_id = gate.request_id()
     target: Target | None = None
@@ -74,14 +74,14 @@ async def answer(gate: Gate, request: Request, source_ip: str) -> Response:
         target = address(gate, request, presented, refusal)
         home = gate.home(target.hosted.service)
         if home is not None and home != gate.region.name:
-            return await forward.request(gate.region, home, request, source_ip)
+            return await forward.request(gate.region, home, request, source_ip, secure)
         declared = declaration(target)
         principal = authenticate(gate, target, declared, request)
         if "content-encoding" in request.headers:
             request = plain.inflated(request)
         params = target.operation.decode(request, target.protocol, target.captures)
         target.operation.constrain(params)
-        call = called(gate, target.hosted, declared, principal, request_id, source_ip, request)
+        call = called(gate, target.hosted, declared, principal, request_id, source_ip, request, secure)
         authorize(gate, target.hosted, declared, call, params)
         result = await operate(gate, declared, call, params)
         return target.operation.encode(target.protocol, result, request_id)
@@ -222,6 +222,7 @@ def called(
     request_id: str,
     source_ip: str,
     request: Request | None,
+    secure: bool = True,
 ) -> Call[Any]:
     """The call value that the operation receives."""
     return Call(
@@ -234,68 +235,8 @@ def called(
         operation=declared.operation.name,
         source_ip=source_ip,
         user_agent="" if request is None else request.headers.get("user-agent", ""),
+        secure=secure,
     )
-
-
-def authorize(gate: Gate, hosted: Hosted, declared: Declared, call: Call[Any], params: Mapping[str, Any]) -> None:
-    """Raise AccessDeniedException unless the policies allow every (action, resource) that the call touches."""
-    principal = call.principal
-    if declared.public:
-        return
-    if principal.kind == "service-linked":
-        authorize_linked(gate, principal, declared)
-        return
-    context = Conditions(call)
-    for action, arn in declared.targets(params, gate.region):
-        decision = gate.region.identities.judge(principal, action, arn, context, gate.policy_of(hosted, arn))
-        if not decision.allowed:
-            raise AccessDeniedException(decision.message)
-
-
-def authorize_linked(gate: Gate, principal: Principal, declared: Declared) -> None:
-    """A service's own role may do what the service declares, nothing else."""
-    owner = gate.hosted.get(principal.user_id)
-    if owner is not None:
-        for pattern in owner.service.linked:
-            if pattern == declared.action or (pattern.endswith("*") and declared.action.startswith(pattern[:-1])):
-                return
-    raise AccessDeniedException(
-        f"User: {principal.arn} is not authorized to perform: {declared.action} because its service-linked role "
-        "does not allow it"
-    )
-
-
-class Conditions(Mapping[str, tuple[str, ...]]):
-    """The condition keys that come with the request itself; made only when a policy looks at one."""
-
-    __slots__ = ("_call", "_made")
-
-    def __init__(self, call: Call[Any]) -> None:
-        self._call = call
-        self._made: dict[str, tuple[str, ...]] | None = None
-
-    def _keys(self) -> dict[str, tuple[str, ...]]:
-        if self._made is None:
-            call = self._call
-            self._made = {
-                "aws:SourceIp": (call.source_ip,),
-                "aws:RequestedRegion": (call.region.name,),
-                "aws:UserAgent": (call.user_agent,),
-                "aws:EpochTime": (str(call.now_ms // 1000),),
-            }
-            if call.source_arn:
-                self._made["aws:SourceArn"] = (call.source_arn,)
-                self._made["aws:SourceAccount"] = (call.region.account_id,)
-        return self._made
-
-    def __getitem__(self, key: str) -> tuple[str, ...]:
-        return self._keys()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys())
-
-    def __len__(self) -> int:
-        return len(self._keys())
 
 
 async def operate(gate: Gate, declared: Declared, call: Call[Any], params: Mapping[str, Any]) -> Reply:

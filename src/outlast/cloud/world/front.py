@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections import deque
 from collections.abc import Mapping
 from typing import cast
@@ -25,11 +26,14 @@ DROPPED = frozenset({"connection", "keep-alive", "transfer-encoding", "content-l
 class FrontDoor:
     """Sends each request to the Region of its credential scope, host or path; the Region does everything else."""
 
-    def __init__(self, addresses: Mapping[str, tuple[str, int]], clock: Clock) -> None:
+    def __init__(self, addresses: Mapping[str, tuple[str, int]], clock: Clock, context: ssl.SSLContext) -> None:
+        self._context = context
         self._addresses = dict(addresses)
         self._default = next(iter(addresses))
         self._clock = clock
-        self._idle: dict[str, deque[_Upstream]] = {region: deque() for region in addresses}
+        self._idle: dict[tuple[str, bool], deque[_Upstream]] = {
+            (region, secure): deque() for region in addresses for secure in (False, True)
+        }
 
     def region_of(self, request: Request) -> str:
         """The Region that the request is for; the first one where nothing says."""
@@ -43,13 +47,13 @@ class FrontDoor:
         host = HOST_REGION.search(headers.get("host", ""))
         return host.group(1) if host is not None else self._default
 
-    async def respond(self, request: Request, _peer: str) -> Response:
+    async def respond(self, request: Request, _peer: str, secure: bool) -> Response:
         """Pass the request on and return the Region's answer; 503 when the Region does not answer."""
         region = self.region_of(request)
         if region not in self._addresses:
             return refusal(400, "InvalidSignatureException", f"This world has no Region {region}.")
         wire = serialize(request)
-        pool = self._idle[region]
+        pool = self._idle[region, secure]
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 while pool:
@@ -60,14 +64,16 @@ class FrontDoor:
                         except ConnectionResetError:
                             if upstream.answered_some:
                                 raise
-                upstream = await self._connect(region)
+                upstream = await self._connect(region, secure)
                 return await self._exchange(upstream, wire, pool)
         except (OSError, TimeoutError, httptools.HttpParserError) as error:
             return refusal(503, "ServiceUnavailable", f"The Region {region} does not answer ({type(error).__name__}).")
 
-    async def _connect(self, region: str) -> _Upstream:
+    async def _connect(self, region: str, secure: bool) -> _Upstream:
+        """A connection of the same kind as the client's, so that the Region knows whether TLS was used."""
         host, port = self._addresses[region]
-        _transport, upstream = await asyncio.get_running_loop().create_connection(_Upstream, host, port)
+        context = self._context if secure else None
+        _transport, upstream = await asyncio.get_running_loop().create_connection(_Upstream, host, port, ssl=context)
         return upstream
 
     async def _exchange(self, upstream: _Upstream, wire: bytes, pool: deque[_Upstream]) -> Response:

@@ -20,6 +20,7 @@ import secrets as random
 from dataclasses import dataclass
 from pathlib import Path
 
+from outlast.cloud.identity.credentials import looks_real
 from outlast.cloud.world.authority import Authority, Pair, write_private
 from outlast.cloud.world.config import WorldConfig, WorldError, is_free, save
 from outlast.cloud.world.region import Secrets
@@ -73,6 +74,8 @@ def check_ports(config: WorldConfig) -> None:
 def make(config: WorldConfig, given_key: tuple[str, str] | None = None) -> Secrets:
     """Write a new world's files and return its secrets; keeps what exists already."""
     folder = config.path
+    if given_key is not None and looks_real(given_key[0]):
+        raise WorldError("That access key looks like one of AWS's own; a world takes only made-up keys (AKIALOCAL...).")
     if not (folder / "keys.json").exists():
         now = dt.datetime.now(dt.UTC)
         authority = Authority.create(folder.name, now)

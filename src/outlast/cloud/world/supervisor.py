@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,7 +67,9 @@ class Supervisor:
         self._regions = {name: Managed(name) for name in config.regions}
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._front = FrontDoor({name: (host, config.port) for name, host in config.hosts.items()}, self._clock)
+        trusting = ssl.create_default_context(cadata=secrets.authority.pair.certificate_pem)
+        addresses = {name: (host, config.port) for name, host in config.hosts.items()}
+        self._front = FrontDoor(addresses, self._clock, trusting)
         self.board = Board(self, config.regions, self._clock, RealEntropy())
 
     async def run(self) -> int:
