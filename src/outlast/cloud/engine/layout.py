@@ -16,6 +16,8 @@ ITEM = b"\x10"
 LOG = b"\x20"
 LEDGER = b"\x30"
 TOMBSTONE = b"\x31"
+LEDGER_ID = b"\x32"
+LOST = b"\x33"
 
 SPACE_ID_BYTES = 4
 PREFIX_BYTES = 1 + SPACE_ID_BYTES

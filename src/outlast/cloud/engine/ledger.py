@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A write overwritten by a concurrent one. Both Regions may note it; `id` is the same in each."""
+    """A write overwritten by a concurrent one. Several Regions note it; `id` is the same in each."""
 
     space: str
     key: bytes
@@ -61,7 +62,9 @@ def _read_side(parts: list[bytes]) -> Side:
 class Ledger:
     """Conflicts in the order in which they were noticed, bounded by age and size; the oldest go first.
 
-    Each record begins with the number of bytes ever written before it, so that the size is known without a scan.
+    Each record begins with the number of bytes ever written before it, so that the size is known without a scan. A
+    second key finds a conflict by its id, so that none is noted twice; a third keeps the lost version of a write that
+    was made here, so that Regions that have not seen it yet can still be told.
     """
 
     def __init__(self, store: Store, max_bytes: int = MAX_BYTES, max_age_ms: int = MAX_AGE_MS) -> None:
@@ -82,8 +85,17 @@ class Ledger:
     def __len__(self) -> int:
         return self._number - self._first + 1
 
-    def add(self, conflict: Conflict, writes: Writes) -> None:
-        """Note a conflict in `writes`, and let go of what is too old or too much."""
+    def add(self, conflict: Conflict, lost: bytes | None, writes: Writes) -> None:
+        """Note a conflict in `writes`, with the encoded loser when it was written here; once only.
+
+        Lets go of what is too old or too much.
+        """
+        known = _id_key(conflict)
+        if known in writes or self._store.get(known) is not None:
+            return
+        writes[known] = b""
+        if lost is not None:
+            writes[lost_key(conflict.space, conflict.key, conflict.loser.stamp)] = lost
         parts = [conflict.space.encode(), conflict.key, conflict.noticed_ms.to_bytes(8, "big")]
         record = pack([*parts, *_pack_side(conflict.winner), *_pack_side(conflict.loser)])
         self._number += 1
@@ -96,9 +108,11 @@ class Ledger:
             oldest = writes.get(key) or self._store.get(key)
             if oldest is not None:
                 too_much = self._written - int.from_bytes(oldest[:8], "big") > self._max_bytes
-                if not too_much and conflict.noticed_ms - _read(oldest).noticed_ms <= self._max_age_ms:
+                old = _read(oldest)
+                if not too_much and conflict.noticed_ms - old.noticed_ms <= self._max_age_ms:
                     return
-                writes[key] = None
+                writes[key] = writes[_id_key(old)] = None
+                writes[lost_key(old.space, old.key, old.loser.stamp)] = None
             self._first += 1
 
     def conflicts(self, space: str | None, since_ms: int, now_ms: int) -> Iterator[Conflict]:
@@ -112,6 +126,17 @@ class Ledger:
     @staticmethod
     def _key(number: int) -> bytes:
         return layout.LEDGER + number.to_bytes(8, "big")
+
+
+def _id_key(conflict: Conflict) -> bytes:
+    digest = hashlib.sha256(pack([conflict.space.encode(), conflict.key, conflict.id.encode()])).digest()
+    return layout.LEDGER_ID + digest[:16]
+
+
+def lost_key(space: str, key: bytes, stamp: int) -> bytes:
+    """Where the version of a write made here is kept after it lost a conflict."""
+    digest = hashlib.sha256(pack([space.encode(), key])).digest()
+    return layout.LOST + digest[:16] + stamp.to_bytes(8, "big")
 
 
 def _read(stored: bytes) -> Conflict:

@@ -9,17 +9,20 @@ spans of which several may be under way; a span that fails is sent again, with a
 
 from __future__ import annotations
 
+import struct
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from outlast.cloud.engine import layout
 from outlast.cloud.engine.layout import Writes
+from outlast.cloud.engine.ledger import lost_key
 from outlast.cloud.engine.store import Store
 from outlast.cloud.engine.version import Version, decode
 
 CREATING, ACTIVE = "CREATING", "ACTIVE"
 SCAN_KEYS = 1000
+RECORD = struct.Struct(">QI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +34,9 @@ class LogRecord:
     key: bytes
     context: bytes
 
-    def encode(self) -> bytes:
-        """Stamp, length of the key, key, context."""
-        return self.stamp.to_bytes(8, "big") + len(self.key).to_bytes(4, "big") + self.key + self.context
-
     @staticmethod
     def decode(number: int, stored: bytes) -> LogRecord:
-        """The record in `stored`."""
+        """The record in `stored`: stamp (8), length of the key (4), key, context."""
         end = 12 + int.from_bytes(stored[8:12], "big")
         return LogRecord(number, int.from_bytes(stored[:8], "big"), stored[12:end], stored[end:])
 
@@ -187,8 +186,8 @@ class Outbox:
 
     def append(self, key: bytes, stamp: int, context: bytes, writes: Writes) -> None:
         """Add a log record to `writes`."""
-        self.last += 1
-        writes[self.log_key(self.last)] = LogRecord(self.last, stamp, key, context).encode()
+        self.last = number = self.last + 1
+        writes[self._prefix + number.to_bytes(8, "big")] = RECORD.pack(stamp, len(key)) + key + context
 
     def records(self, after: int) -> Iterator[LogRecord]:
         """Log records with greater numbers, in order; lazy, consume without awaiting."""
@@ -210,26 +209,38 @@ class Outbox:
         self.trimmed = max(end, self.trimmed)
         return self.trimmed < needed
 
-    def next_log_span(self, stream: Stream, n_items: int, n_bytes: int) -> tuple[Span, list[tuple[bytes, bytes]]]:
-        """The next piece of the log for a replica, marked as under way: its span and the items, newest versions."""
-        items: dict[bytes, bytes] = {}
+    def next_log_span(
+        self, stream: Stream, own: int, n_items: int, n_bytes: int
+    ) -> tuple[Span, list[tuple[bytes, bytes]]]:
+        """The next piece of the log for a replica, marked as under way: its span and the items, newest versions.
+
+        A write made here (by Region number `own`) that has lost a conflict meanwhile goes along, so that the replica
+        can note the conflict too.
+        """
+        items: list[tuple[bytes, bytes]] = []
+        sent: set[bytes] = set()
         stamps: list[int] = []
         prefix = layout.item_prefix(self.number)
         last = stream.sent
         for record in self.records(stream.sent):
             last = record.number
             stamps.append(record.stamp)
-            if record.key not in items:
-                stored = self._store.get(prefix + record.key)
-                if stored is not None:
-                    items[record.key] = stored
-                    n_bytes -= len(stored) + len(record.key)
+            stored = self._store.get(prefix + record.key)
+            if stored is not None and stored[1] != own:
+                lost = self._store.get(lost_key(self.name, record.key, record.stamp))
+                if lost is not None:
+                    items.append((record.key, lost))
+                    n_bytes -= len(lost) + len(record.key)
+            if stored is not None and record.key not in sent:
+                sent.add(record.key)
+                items.append((record.key, stored))
+                n_bytes -= len(stored) + len(record.key)
             if len(stamps) >= n_items or n_bytes <= 0:
                 break
         stream.sent = last
         span = Span(stream, False, last, b"", False, stamps)
         stream.log_spans.append(span)
-        return span, list(items.items())
+        return span, items
 
     def next_fill_span(self, stream: Stream, n_items: int, n_bytes: int) -> tuple[Span, list[tuple[bytes, bytes]]]:
         """The next piece of the existing items, also of those that the replica wrote: it may have dropped them."""

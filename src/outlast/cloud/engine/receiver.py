@@ -26,29 +26,13 @@ APPLY_ITEMS = 40
 
 
 def resolve(local: Version, incoming: Version, names: list[str]) -> tuple[Version, Version | None]:
-    """The version to keep, and the loser when neither knew the other.
-
-    The winner of a conflict takes over what the loser had seen, and the loser itself.
-    """
-    if (local.origin, local.stamp) == (incoming.origin, incoming.stamp):
-        return replace(local, seen=_joined(local, [*local.seen, *incoming.seen])), None
-    if incoming.covers(local.origin, local.stamp):
-        return incoming, None
+    """The version to keep, and the loser when neither knew the other."""
     if local.covers(incoming.origin, incoming.stamp):
         return local, None
+    if incoming.covers(local.origin, local.stamp):
+        return incoming, None
     greater = (incoming.stamp, names[incoming.origin]) > (local.stamp, names[local.origin])
-    winner, loser = (incoming, local) if greater else (local, incoming)
-    seen = _joined(winner, [*winner.seen, *loser.seen, (loser.origin, loser.stamp)])
-    return replace(winner, seen=seen), loser
-
-
-def _joined(winner: Version, entries: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    newest: dict[int, int] = {}
-    for origin, stamp in entries:
-        if origin != winner.origin and stamp > newest.get(origin, 0):
-            newest[origin] = stamp
-    kept = sorted(newest.items(), key=lambda entry: entry[1])[-version.MAX_SEEN :]
-    return tuple(sorted(kept))
+    return (incoming, local) if greater else (local, incoming)
 
 
 class Receiver:
@@ -111,10 +95,7 @@ class Receiver:
             kept, loser = resolve(local, incoming, self._home.names_list)
             if loser is not None:
                 self._note(tx, space, key, kept, loser)
-            if kept == local:
-                return None
-            if (kept.origin, kept.stamp) == (local.origin, local.stamp):
-                tx.writes[raw] = version.encode(kept)
+            if kept is local:
                 return None
         tx.writes[raw] = version.encode(kept)
         if kept.value is None:
@@ -131,7 +112,8 @@ class Receiver:
         names = self._home.names_list
         sides = [Side(region_of(names[each.origin]), each.stamp, each.value, each.context) for each in (winner, loser)]
         now_ms = self._engine.effects.clock.now_ms()
-        self._home.ledger.add(Conflict(space.name, key, sides[0], sides[1], now_ms), tx.writes)
+        lost = version.encode(loser) if loser.origin == self._engine.origin else None
+        self._home.ledger.add(Conflict(space.name, key, sides[0], sides[1], now_ms), lost, tx.writes)
 
 
 def translate(incoming: Version, numbers: tuple[int, ...]) -> Version:

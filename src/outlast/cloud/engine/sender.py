@@ -136,7 +136,7 @@ class Sender:
                 if fill:
                     span, items = outbox.next_fill_span(stream, n_items, n_bytes)
                 else:
-                    span, items = outbox.next_log_span(stream, n_items, n_bytes)
+                    span, items = outbox.next_log_span(stream, self._engine.origin, n_items, n_bytes)
                 spans.append(span)
                 sections.append(Section(outbox.name, items))
                 n_items -= max(len(items), len(span.stamps))

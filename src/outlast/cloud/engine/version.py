@@ -14,11 +14,13 @@ Stamps are hybrid logical clock readings (Kulkarni et al., 2014): 48 bits of mil
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 TOMBSTONE = 0x80
 CONTEXT = 0x40
 SEEN = 0x0F
+HEAD = struct.Struct(">BBQ")
 PLAIN_BYTES = 10
 ENTRY_BYTES = 9
 MAX_SEEN = 15
@@ -43,18 +45,22 @@ class Version:
 
 def prefix(origin: int, stamp: int) -> bytes:
     """The encoded version of a value that only `origin` has written; the value follows."""
-    return b"\0" + origin.to_bytes(1, "big") + stamp.to_bytes(8, "big")
+    return HEAD.pack(0, origin, stamp)
 
 
 def following(old: bytes | None, origin: int, stamp: int, value: bytes | None, context: bytes) -> bytes:
     """The encoded version of a new write here, which knows what was stored before it."""
-    seen: tuple[tuple[int, int], ...] = ()
-    if old is not None and (old[0] & SEEN or old[1] != origin):
-        before = decode(old)
-        newest = dict(before.seen)
-        newest[before.origin] = before.stamp
-        newest.pop(origin, None)
-        seen = tuple(sorted(sorted(newest.items(), key=lambda entry: entry[1])[-MAX_SEEN:]))
+    if old is None or (old[1] == origin and not old[0] & SEEN):  # nobody else has written it: the common case
+        flags = (CONTEXT if context else 0) | (TOMBSTONE if value is None else 0)
+        head = HEAD.pack(flags, origin, stamp)
+        if context:
+            head += len(context).to_bytes(2, "big") + context
+        return head if value is None else head + value
+    before = decode(old)
+    newest = dict(before.seen)
+    newest[before.origin] = before.stamp
+    newest.pop(origin, None)
+    seen = tuple(sorted(sorted(newest.items(), key=lambda entry: entry[1])[-MAX_SEEN:]))
     return encode(Version(origin, stamp, seen, context, value))
 
 
@@ -67,7 +73,7 @@ def encode(version: Version) -> bytes:
         flags |= TOMBSTONE
     if version.context:
         flags |= CONTEXT
-    parts = [bytes((flags, version.origin)), version.stamp.to_bytes(8, "big")]
+    parts = [HEAD.pack(flags, version.origin, version.stamp)]
     parts += [bytes((region,)) + stamp.to_bytes(8, "big") for region, stamp in version.seen]
     if version.context:
         parts.append(len(version.context).to_bytes(2, "big") + version.context)
