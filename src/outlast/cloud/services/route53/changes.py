@@ -23,7 +23,27 @@ MOST_CHARACTERS: Final = 32_000
 MOST_RECORDS: Final = 10_000
 NO_MULTIVALUE: Final = frozenset({"NS", "CNAME"})
 
-Records = dict[RecordKey, RecordSet]
+
+class Records(dict[RecordKey, RecordSet]):
+    """Record sets that also know which of them share a name."""
+
+    def __init__(self, records: Mapping[RecordKey, RecordSet]) -> None:
+        super().__init__(records)
+        self._by_name: dict[bytes, set[RecordKey]] = {}
+        for key in records:
+            self._by_name.setdefault(key[0], set()).add(key)
+
+    def __setitem__(self, key: RecordKey, record: RecordSet) -> None:
+        super().__setitem__(key, record)
+        self._by_name.setdefault(key[0], set()).add(key)
+
+    def __delitem__(self, key: RecordKey) -> None:
+        super().__delitem__(key)
+        self._by_name[key[0]].discard(key)
+
+    def at(self, name: bytes) -> list[RecordSet]:
+        """The record sets of one name."""
+        return [self[key] for key in sorted(self._by_name.get(name, ()))]
 
 
 def apply(zone: Zone, changes: Sequence[Mapping[str, Any]], checks: Container[str]) -> Zone:
@@ -35,14 +55,14 @@ def apply(zone: Zone, changes: Sequence[Mapping[str, Any]], checks: Container[st
     for change in changes:
         _check_form(change)
     _check_size(changes)
-    records = dict(zone.records)
+    records = Records(zone.records)
     problems: list[str] = []
     for change in changes:
         _apply_one(zone, records, change, checks, problems)
     problems += _check_whole(zone, records, changes)
     if problems:
         raise InvalidChangeBatch(problems)
-    return zone.changed(records)
+    return zone.changed(dict(records))
 
 
 def _where(change: Mapping[str, Any]) -> str:
@@ -175,7 +195,7 @@ def _fits(zone: Zone, records: Records, wanted: RecordSet) -> list[str]:
         problems.append(f"Alias record sets of type {wanted.type} are not permitted.")
     if wanted.type == "SOA" and wanted.name != zone.name:
         problems.append(f"RRSet of type SOA with DNS name {name} is not permitted in zone {zone.text}")
-    others = [each for each in records.values() if each.name == wanted.name]
+    others = records.at(wanted.name)
     problems += _cname_clash(zone, others, wanted)
     problems += _policy_clash([each for each in others if each.type == wanted.type and each.key != wanted.key], wanted)
     return problems
@@ -227,7 +247,7 @@ def _policy_clash(others: Sequence[RecordSet], wanted: RecordSet) -> list[str]:
 def _check_whole(zone: Zone, records: Records, changes: Sequence[Mapping[str, Any]]) -> list[str]:
     """What must hold once all changes are made."""
     problems = []
-    if not any(each.type == "SOA" for each in records.values()):
+    if (zone.name, "SOA", "") not in records:
         problems.append("A HostedZone must contain exactly one SOA record.")
     if (zone.name, "NS", "") not in records:
         problems.append("A HostedZone must contain at least one NS record for the zone itself.")
@@ -251,9 +271,8 @@ def _wanted(changes: Sequence[Mapping[str, Any]]) -> Iterator[RecordSet]:
 
 def _ttl_problems(records: Records, wanted: RecordSet) -> list[str]:
     """Weighted record sets of one name and type have one TTL; judged once all changes are made."""
-    for each in records.values():
-        same = (each.name, each.type) == (wanted.name, wanted.type)
-        if same and each.ttl_s not in (None, wanted.ttl_s):
+    for each in records.at(wanted.name):
+        if each.type == wanted.type and each.ttl_s not in (None, wanted.ttl_s):
             return [
                 f"RRSet with DNS name {dnsnames.text(wanted.name)} and type {wanted.type}, SetIdentifier "
                 f"{wanted.identifier} cannot be created as weighted sets must contain the same TTL."

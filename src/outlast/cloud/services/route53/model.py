@@ -67,6 +67,11 @@ class RecordSet:
         return tuple(encode(self.type, value) for value in self.values)
 
     @cached_property
+    def list_key(self) -> tuple[str, str, str]:
+        """Where ListResourceRecordSets has it."""
+        return list_key(*self.key)
+
+    @cached_property
     def type_number(self) -> int:
         return type_number(self.type)
 
@@ -155,7 +160,7 @@ class Zone:
     @cached_property
     def ordered(self) -> tuple[RecordSet, ...]:
         """The record sets as ListResourceRecordSets orders them."""
-        return tuple(sorted(self.records.values(), key=lambda each: list_key(each.name, each.type, each.identifier)))
+        return tuple(sorted(self.records.values(), key=lambda each: each.list_key))
 
     def changed(self, records: Mapping[RecordKey, RecordSet]) -> Zone:
         """The zone with other records, one version on."""

@@ -64,7 +64,7 @@ def list_resource_record_sets(
             start = list_key(dnsnames.wire(start_record_name), start_record_type or "", start_record_identifier or "")
         except BadName as bad:
             raise InvalidInput(str(bad)) from None
-        records = tuple(each for each in records if list_key(*each.key) >= start)
+        records = tuple(each for each in records if each.list_key >= start)
     found = page(records, max_items, MOST_LISTED)
     reply: dict[str, Any] = {
         "ResourceRecordSets": [each.document() for each in found.items],
