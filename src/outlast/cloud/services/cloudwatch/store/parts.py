@@ -89,3 +89,17 @@ def unpack(start_s: int, packed: bytes) -> Iterator[tuple[int, Bucket]]:
     """The buckets of a part with their times in seconds."""
     for found in orjson.loads(packed):
         yield start_s + found[0], bucket_of(found[1:])
+
+
+def unpack_totals(start_s: int, packed: bytes) -> Iterator[tuple[int, float, float, float, float]]:
+    """Time, count, sum, minimum and maximum of each bucket of a part; quicker than `unpack`."""
+    for found in orjson.loads(packed):
+        size = len(found)
+        if size == 2:
+            value = found[1]
+            yield start_s + found[0], 1.0, value, value, value
+        elif size == 3:
+            _, value, count = found
+            yield start_s + found[0], count, value * count, value, value
+        else:
+            yield start_s + found[0], found[1], found[2], found[3], found[4]

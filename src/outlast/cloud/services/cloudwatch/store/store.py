@@ -35,6 +35,7 @@ from outlast.cloud.services.cloudwatch.store.parts import (
     read_key,
     row,
     unpack,
+    unpack_totals,
 )
 
 log = logging.getLogger("outlast.cloudwatch")
@@ -45,6 +46,7 @@ MOST_BUCKETS = 160_000
 SLICE_SERIES = 100
 SLICE_ROWS = 500
 GENERATION = b"generation"
+_NONE: dict[int, Bucket] = {}
 
 Young = dict[int, dict[int, Bucket]]
 """Series number -> (time in seconds, doubled, odd for the finest level) -> bucket."""
@@ -168,18 +170,37 @@ class MetricStore:
 
     def buckets(self, number: int, first_s: int, end_s: int) -> Iterator[tuple[int, Bucket]]:
         """The buckets of a series whose times lie in [first_s, end_s), in no order; treat them as read-only."""
-        ageing = {generation: young[number] for generation, young in self._ageing.items() if number in young}
+        for start_s, packed in self._packed(number, first_s, end_s):
+            for time_s, bucket in unpack(start_s, packed):
+                if first_s <= time_s < end_s:
+                    yield time_s, bucket
+        yield from self._in_memory(number, first_s, end_s)
+
+    def totals(self, number: int, first_s: int, end_s: int) -> Iterator[tuple[int, float, float, float, float]]:
+        """As `buckets`: time, count, sum, minimum and maximum, without the values."""
+        for start_s, packed in self._packed(number, first_s, end_s):
+            for found in unpack_totals(start_s, packed):
+                if first_s <= found[0] < end_s:
+                    yield found
+        for time_s, bucket in self._in_memory(number, first_s, end_s):
+            yield time_s, bucket.count, bucket.total, bucket.low, bucket.high
+
+    def _packed(self, number: int, first_s: int, end_s: int) -> Iterator[tuple[int, bytes]]:
+        """Starts of spans and contents of the parts that count."""
+        being_flushed = [generation for generation, young in self._ageing.items() if number in young]
+        now_s = self._region.clock.now_s()
         for level in LEVELS:
+            if level.number >= 2 and first_s >= now_s - LEVELS[level.number - 1].kept_s:
+                return  # only what its finer level keeps no longer gets there
             start, end = part_range(level, number, first_s, end_s)
             for key, packed in self._parts.range(start, end):
                 _, _, start_s, generation = read_key(key)
-                if generation in ageing:
-                    continue
-                for time_s, bucket in unpack(start_s, packed):
-                    if first_s <= time_s < end_s:
-                        yield time_s, bucket
-        for slots in (*ageing.values(), self._young.get(number, {})):
-            for slot, bucket in slots.items():
+                if generation not in being_flushed:
+                    yield start_s, packed
+
+    def _in_memory(self, number: int, first_s: int, end_s: int) -> Iterator[tuple[int, Bucket]]:
+        for young in (*self._ageing.values(), self._young):
+            for slot, bucket in young.get(number, _NONE).items():
                 if first_s <= slot >> 1 < end_s:
                     yield slot >> 1, bucket
 
