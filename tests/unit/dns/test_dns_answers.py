@@ -182,6 +182,16 @@ def test_errors_are_limited_too() -> None:
     assert [desk.raw(broken, "198.51.100.7") is None for _ in range(4)] == [False, False, True, True]
 
 
+def test_a_defect_in_the_zones_is_a_server_failure(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_question: object) -> None:
+        raise KeyError("defect")
+
+    monkeypatch.setattr(desk.zone, "lookup", broken)
+    assert desk.ask("www.example.com").rcode() == dns.rcode.SERVFAIL
+    monkeypatch.undo()
+    assert addresses(desk.ask("www.example.com")) == ["192.0.2.80"]
+
+
 def test_accounts_are_bounded_and_networks_are_wide() -> None:
     limiter = RateLimiter(RateLimit(per_s=1, total_per_s=0, burst_s=1, accounts=3))
     assert limiter.network("198.51.100.7") == limiter.network("198.51.100.200") == "198.51.100.0"

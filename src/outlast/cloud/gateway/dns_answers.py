@@ -7,6 +7,7 @@ question that may be answered in several ways is kept with all of them; each que
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import Final
 
@@ -25,6 +26,8 @@ from outlast.cloud.gateway.dns_packets import (
     refuse_any,
     truncated,
 )
+
+log = logging.getLogger("outlast.dns")
 
 KEPT_ANSWERS: Final = 8_192
 KEPT_CLIENTS: Final = 4_096
@@ -131,7 +134,11 @@ class Responder:
         except Unfit as unfit:
             return self._error(unfit, address, tcp)
         question = query.asked(address, tcp=tcp)
-        draw = self._draw(query, question)
+        try:
+            draw = self._draw(query, question)
+        except Exception:
+            log.exception("a question for %r could not be answered", query.name)
+            return encode(query, Answer(Rcode.SERVFAIL, authoritative=False), server_id=self._server_id)
         limit = MESSAGE_LIMIT_BYTES if tcp else query.payload_bytes
         wires = tuple(encode(query, answer, limit, self._server_id)[2:] for answer in draw.answers)
         kept = Kept(query, question, draw, wires, truncated(query, draw.answers[0])[2:])

@@ -18,7 +18,7 @@ API_GATEWAY_ZONES: Final = {
     "ap-east-1": "Z3FD1VL90ND7K5",
     "ap-northeast-1": "Z1YSHQZHG15GKL",
     "ap-northeast-2": "Z20JF4UZKIW1U8",
-    "ap-northeast-3": "Z22ILHG95FLSZ2",
+    "ap-northeast-3": "Z2YQB5RD63NC85",
     "ap-south-1": "Z3VO1THU9YC4UR",
     "ap-southeast-1": "ZL327KTPIQFUL",
     "ap-southeast-2": "Z2RPCDW04V8134",

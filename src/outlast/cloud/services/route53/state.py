@@ -73,7 +73,7 @@ class State:
             uniform=region.entropy.uniform,
             now_ms=region.clock.now_ms,
         )
-        self.prober: Prober = EndpointProber(region.clock)
+        self.prober: Prober = region.capabilities.get("prober") or EndpointProber(region.clock)
         self.gossip: Gossip
         region.network.serve(VERSIONS_CHANNEL, self._answer_versions)
         self._load()
