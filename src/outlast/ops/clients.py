@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import boto3
@@ -20,6 +21,7 @@ Kind = Literal["local", "aws"]
 Result = TypeVar("Result")
 
 LOCAL_KEY: Final = "AKIALOCAL"
+MODELS: Final = str(Path(__file__).parents[1] / "models")
 PASSING: Final = frozenset(
     {
         "InternalFailure",
@@ -57,6 +59,8 @@ class Clients:
         check_target(session, kind, endpoint_url)
         self.kind: Kind = kind
         self._session = session
+        if kind == "local":
+            add_models(session)
         self._endpoint_url = endpoint_url
         self._verify: str | None = ca_path
         self._config = Config(
@@ -88,6 +92,13 @@ class Clients:
                     config=self._config,
                 )
             return self._made[key]
+
+
+def add_models(session: boto3.Session) -> None:
+    """Let the session make clients of the local world's own API (`outlast`): conflicts, stranded writes, links."""
+    paths = session._session.get_component("data_loader").search_paths
+    if MODELS not in paths:
+        paths.append(MODELS)
 
 
 def check_target(session: boto3.Session, kind: Kind, endpoint_url: str | None) -> None:

@@ -50,6 +50,8 @@ class Evacuator:
     worse: Callable[[], str] = lambda: ""
     now_s: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    on_switched: Callable[[float], Awaitable[None]] | None = None
+    """Called with the moment at which the controls were set: what must be seen at the cut."""
 
     async def run(
         self, plan: EvacuationPlan, *, break_glass: str = "", rule: str = "", watch_s: float = 0.0
@@ -74,6 +76,8 @@ class Evacuator:
             raise
         switched_s = self.now_s()
         self.audit.add("switched", controls=plan.controls)
+        if self.on_switched is not None:
+            await self.on_switched(switched_s)
         seen_s = await self._until_left(plan)
         problem = await self._watch(watch_s)
         if problem:

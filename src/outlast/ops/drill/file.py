@@ -1,0 +1,123 @@
+"""A drill as people write it: hypothesis, fault, load, phases, expectations. YAML; schema.json says the form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from outlast.ops.drill.objectives import Objective
+from outlast.ops.outcome import UsageError
+
+MEMBERS: Final = frozenset({"name", "title", "hypothesis", "region", "fault", "load", "phases", "expect"})
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """The fault to inject: its kind and parameters; `regions` empty means the drill's Region."""
+
+    kind: str
+    regions: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """The customers: requests a second on each coast, how many clients, what share of them is stubborn."""
+
+    rate_per_s: float = 8.0
+    clients: int = 10
+    stubborn_share: float = 0.2
+    contested_every_s: float = 10.0
+    timeout_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class PhasePlan:
+    """How long each phase lasts, in seconds. `patience_s`: how long what must happen is waited for."""
+
+    healthy_s: float = 10.0
+    live_s: float = 8.0
+    watch_s: float = 2.0
+    after_s: float = 5.0
+    patience_s: float = 60.0
+    steps: tuple[int, ...] = (5, 25, 50, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class DrillFile:
+    """One drill. `region` is a Region's name, or `first` or `second` of the deployment's."""
+
+    name: str
+    title: str
+    hypothesis: str
+    region: str
+    fault: FaultPlan
+    load: LoadPlan
+    phases: PhasePlan
+    expect: tuple[Objective, ...]
+
+
+def parse(text: str, source: str) -> DrillFile:
+    """The drill in a YAML text; raises UsageError naming what is wrong."""
+    try:
+        read = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"{source} is not YAML: {error}") from error
+    if not isinstance(read, dict):
+        raise UsageError(f"{source} is not a drill: it must be a mapping.")
+    unknown = sorted(set(read) - MEMBERS)
+    if unknown:
+        raise UsageError(f"{source}: a drill has no member {unknown[0]}.")
+    missing = sorted({"name", "hypothesis", "fault"} - set(read))
+    if missing:
+        raise UsageError(f"{source}: the member {missing[0]} is missing.")
+    return DrillFile(
+        name=str(read["name"]),
+        title=str(read.get("title", read["name"])),
+        hypothesis=str(read["hypothesis"]).strip(),
+        region=str(read.get("region", "first")),
+        fault=_part(FaultPlan, read["fault"], f"{source}: fault"),
+        load=_part(LoadPlan, read.get("load", {}), f"{source}: load"),
+        phases=_part(PhasePlan, read.get("phases", {}), f"{source}: phases"),
+        expect=tuple(Objective.parse(str(text)) for text in read.get("expect", [])),
+    )
+
+
+def _part(kind: Any, read: Any, where: str) -> Any:
+    if not isinstance(read, dict):
+        raise UsageError(f"{where} must be a mapping.")
+    known = {member.name for member in fields(kind)}
+    unknown = sorted(set(read) - known)
+    if unknown:
+        raise UsageError(f"{where} has no member {unknown[0]}; it has {', '.join(sorted(known))}.")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise UsageError(f"{where}: {error}.") from error
+
+
+def library() -> dict[str, DrillFile]:
+    """The drills that come with the kit, by name."""
+    folder = resources.files("outlast.ops.drill").joinpath("library")
+    texts = {each.name: each.read_text(encoding="utf-8") for each in folder.iterdir() if each.name.endswith(".yaml")}
+    found = [parse(text, name) for name, text in sorted(texts.items())]
+    return {drill.name: drill for drill in found}
+
+
+def find(name: str) -> DrillFile:
+    """The drill of the library with this name, or in the file at this path; raises UsageError."""
+    known = library()
+    if name in known:
+        return known[name]
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") and path.exists():
+        return parse(path.read_text(encoding="utf-8"), str(path))
+    raise UsageError(f"There is no drill {name}; there are {', '.join(sorted(known))}, or give a YAML file.")

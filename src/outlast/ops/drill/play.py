@@ -1,0 +1,319 @@
+"""The drill itself: the twelve steps, played on what is running, with the kit's own verbs.
+
+Nothing here pretends. A step counts as seen when something outside of the drill shows it: a replica's item, a DNS
+answer, a line of the customers' log. Whatever happens, the fault is ended and both Regions get their traffic back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from outlast.ops.act import audit as audits
+from outlast.ops.act.arc import Switchboard, Try
+from outlast.ops.act.audit import AuditLog
+from outlast.ops.act.evacuate import Evacuator
+from outlast.ops.act.failback import Failback, Step
+from outlast.ops.act.weights import Weights
+from outlast.ops.clients import Clients, error_code
+from outlast.ops.decide.rules import Decision
+from outlast.ops.deployment import Deployment
+from outlast.ops.drill import evidence
+from outlast.ops.drill.aftermath import compare, read_cut, track
+from outlast.ops.drill.customers import Crowd
+from outlast.ops.drill.faults import Faults, Running
+from outlast.ops.drill.file import DrillFile
+from outlast.ops.drill.story import AlarmChange, Story
+from outlast.ops.observe import ledger
+from outlast.ops.observe.facts import capacities, gather
+from outlast.ops.observe.survey import COASTS, names_for
+from outlast.ops.outcome import OpsError, RefusedError
+from outlast.ops.plan.evacuation import plan_evacuation
+from outlast.ops.plan.facts import Capacity, Facts
+from outlast.ops.plan.failback import plan_failback
+from outlast.ops.signing import Credentials
+from outlast.ops.watch import Watch
+
+LOOK_S: Final = 0.25
+WRITE_SHARE: Final = 0.6
+SPARE_S: Final = 600.0
+"""The fault ends by itself this long after the phases should be over, should the drill die."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """What a drill plays on: the target, and where its traces go."""
+
+    clients: Clients
+    deployment: Deployment
+    keys: Callable[[], Credentials]
+    faults: Faults
+    folder: Path
+    variables: Mapping[str, str]
+    who: str
+    now_s: Callable[[], float] = time.time
+
+
+@dataclass(slots=True)
+class Drill:
+    """One drill, played once."""
+
+    stage: Stage
+    file: DrillFile
+    story: Story
+    crowd: Crowd
+    _watch: Watch = field(init=False)
+    _audit: AuditLog = field(init=False)
+    _running: Running | None = None
+    _capacity: Mapping[str, Capacity] = field(default_factory=dict)
+    _cut_taken: bool = False
+
+    def __post_init__(self) -> None:
+        stage, story = self.stage, self.story
+        self._audit = AuditLog(stage.folder / "audit.jsonl", stage.who, stage.now_s)
+        story.audit_path = str(self._audit.path)
+        self._watch = Watch(
+            stage.clients,
+            stage.deployment,
+            stage.keys,
+            on_sample=story.samples.append,
+            on_alarm=self._note_alarm,
+            now_s=stage.now_s,
+        )
+
+    @property
+    def region(self) -> str:
+        """The Region that is hit."""
+        return self.story.region
+
+    async def play(self) -> Story:
+        """Play it; the story is complete as far as it came, `trouble` says why it went no further."""
+        story = self.story
+        story.mark("begin_s")
+        try:
+            await asyncio.to_thread(self._check_switches)
+            await self.crowd.fill(self.stage.keys)
+            self.crowd.start()
+            async with self._watch:
+                await self._scenes()
+        except (OpsError, ClientError, BotoCoreError) as error:
+            story.trouble = str(error) if isinstance(error, OpsError) else f"{error_code(error)}: {error}"
+            story.note("trouble", story.trouble)
+        finally:
+            story.records += await asyncio.to_thread(self.crowd.stop)
+            await asyncio.to_thread(self._tidy)
+            story.records.sort(key=lambda record: record.at_s)
+            story.mark("end_s")
+            story.audit = audits.read(self._audit.path)
+        return story
+
+    async def _scenes(self) -> None:
+        await self._healthy()
+        await self._impact()
+        decision = await self._detect()
+        await self._evacuate(decision)
+        await self._live()
+        await self._heal()
+        await self._fail_back()
+        await self._end()
+
+    def _check_switches(self) -> None:
+        """Refuse to begin where an evacuation is under way."""
+        off = [region for region, on in self._board().states().items() if not on]
+        if off:
+            raise RefusedError(f"{', '.join(off)} is evacuated already: `outlast failback {off[0]}` first.")
+        self._capacity = capacities(self.stage.clients, self.stage.deployment)
+
+    async def _healthy(self) -> None:
+        story, phases = self.story, self.file.phases
+        story.note("phase", "healthy traffic")
+        begun_s = self.stage.now_s()
+        await self._pause(phases.healthy_s)
+        left_s = phases.patience_s - (self.stage.now_s() - begun_s)
+        well = await self._wait(evidence.all_healthy, left_s)
+        evidence.healthy(story, self._watch.decision, self._watch.latest)
+        evidence.routed(story, self._watch.latest)
+        evidence.served(story)
+        await asyncio.to_thread(evidence.replicated, story, self.stage.clients, self.stage.now_s)
+        if not well:
+            raise OpsError(f"Not everything is well before the drill: {self._watch.decision.why}.")
+
+    async def _impact(self) -> None:
+        story, fault, phases = self.story, self.file.fault, self.file.phases
+        regions = fault.regions or (self.region,)
+        duration_s = phases.patience_s * 2 + phases.live_s + SPARE_S
+        self._audit.add("fault", kind=fault.kind, regions=list(regions), parameters=dict(fault.parameters))
+        self._running = await asyncio.to_thread(self.stage.faults.begin, fault, regions, duration_s)
+        story.mark("impact_s")
+        story.note("fault", f"{fault.kind} begins in {', '.join(regions)}")
+
+    async def _detect(self) -> Decision:
+        story = self.story
+
+        def found(decision: Decision) -> bool:
+            return decision.action == "evacuate" and decision.region == self.region
+
+        seen = await self._wait(found, self.file.phases.patience_s)
+        story.decision = decision = self._watch.decision
+        evidence.struck(story)
+        if not seen:
+            evidence.detected(story, decision, found=False)
+            raise OpsError(f"The failure was not detected: {decision.why}.")
+        story.mark("detected_s", decision.finding(self.region).since_s)
+        evidence.detected(story, decision, found=True)
+        story.note("detected", decision.why)
+        return decision
+
+    async def _evacuate(self, decision: Decision) -> None:
+        stage, story, phases = self.stage, self.story, self.file.phases
+        facts = await asyncio.to_thread(self._facts)
+        story.plan = plan = plan_evacuation(self.region, decision.why, stage.deployment.region_names, facts)
+        story.mark("decided_s")
+        story.note(
+            "decided", f"evacuate {self.region}: {len(plan.refused)} of {len(plan.checks)} checks stand against it"
+        )
+        names = {coast: names_for(stage.deployment, subnet) for coast, subnet in COASTS.items()}
+        evacuator = Evacuator(
+            self._board(), names, stage.deployment.service_name, self._audit, self._survivors_worse, now_s=stage.now_s
+        )
+        evacuator.on_switched = self._at_cut
+        result = await evacuator.run(plan, watch_s=phases.watch_s)
+        if result.seen_s is not None:
+            story.mark("left_s", result.seen_s)
+        story.note("evacuated", result.text)
+        evidence.evacuated(story, result)
+        if result.ending != "left":
+            raise OpsError(f"The evacuation ended as: {result.ending}. {result.text}.")
+
+    async def _at_cut(self, switched_s: float) -> None:
+        self.story.mark("switched_s", switched_s)
+        self.story.note("switched", f"routing control of {self.region} is off")
+        self.story.records += self.crowd.fresh()
+        await asyncio.to_thread(read_cut, self.story, self.stage.clients)
+
+    async def _live(self) -> None:
+        story = self.story
+        story.note("phase", "life in the other Region")
+        await self._pause(self.file.phases.live_s)
+        evidence.landed(story)
+
+    async def _heal(self) -> None:
+        story = self.story
+        assert self._running is not None
+        await asyncio.to_thread(self.stage.faults.end, self._running)
+        self._audit.add("fault ended", what=self._running.what)
+        self._running = None
+        story.mark("healed_s")
+        story.note("fault", f"{self.file.fault.kind} has ended")
+        await self._wait(evidence.all_healthy, self.file.phases.patience_s)
+
+    async def _fail_back(self) -> None:
+        stage, story, phases = self.stage, self.story, self.file.phases
+        begun_s = story.mark("begin_s")
+        story.conflicts = await asyncio.to_thread(ledger.conflicts, stage.clients, stage.deployment, begun_s)
+        facts = await asyncio.to_thread(self._facts)
+        plan = plan_failback(
+            self.region, stage.deployment.region_names, facts, steps=phases.steps, watch_s=phases.watch_s, reviewed=True
+        )
+        story.mark("failback_s")
+        story.note("failback", f"begins: {', '.join(f'{step} %' for step in plan.steps)}")
+        weights = Weights(stage.clients, stage.deployment)
+        failback = Failback(
+            self._board(), weights, self._audit, self._home_worse, now_s=stage.now_s, on_step=self._note_step
+        )
+        story.returned = await failback.run(plan)
+        story.mark("returned_s")
+        story.note("failback", story.returned.text)
+        evidence.returned(story)
+
+    async def _end(self) -> None:
+        story, patience_s = self.story, self.file.phases.patience_s
+        await self._pause(self.file.phases.after_s)
+        story.records += await asyncio.to_thread(self.crowd.stop)
+        story.note("phase", "customers gone; replicas are compared")
+        lag_ms = dict((await asyncio.to_thread(self._facts)).lag_ms)
+        await asyncio.to_thread(compare, story, self.stage.clients, self.crowd.stock.prefix, lag_ms, patience_s)
+        story.conflicts = await asyncio.to_thread(
+            ledger.conflicts, self.stage.clients, self.stage.deployment, story.mark("begin_s")
+        )
+        evidence.performs(story, self._watch.decision)
+
+    async def _pause(self, seconds: float) -> None:
+        """Let time pass, following the customers' log and the writes at risk."""
+        await self._wait(lambda _: False, seconds)
+
+    async def _wait(self, wanted: Callable[[Decision], bool], limit_s: float) -> bool:
+        until_s = self.stage.now_s() + limit_s
+        tracked_s = 0.0
+        while not wanted(self._watch.decision):
+            self._watch.check()
+            self.story.records += self.crowd.fresh()
+            now_s = self.stage.now_s()
+            if self.story.risks and now_s - tracked_s >= 1.0:
+                tracked_s = now_s
+                await asyncio.to_thread(track, self.story, self.stage.clients)
+            if now_s >= until_s:
+                return False
+            await asyncio.sleep(min(LOOK_S, max(0.0, until_s - now_s)))
+        return True
+
+    def _facts(self) -> Facts:
+        stage = self.stage
+        return gather(
+            stage.clients,
+            stage.deployment,
+            self._watch.latest,
+            self._watch.decision,
+            stage.now_s(),
+            capacity=self._capacity,
+            write_share=WRITE_SHARE,
+        )
+
+    def _board(self) -> Switchboard:
+        return Switchboard(self.stage.clients, self.stage.deployment, self._note_try)
+
+    def _survivors_worse(self) -> str:
+        impaired = [
+            finding.region
+            for finding in self._watch.decision.findings
+            if finding.region != self.region and finding.state == "impaired"
+        ]
+        return f"{', '.join(impaired)} is impaired" if impaired else ""
+
+    def _home_worse(self) -> str:
+        finding = self._watch.decision.finding(self.region)
+        return finding.why if finding.state in ("impaired", "suspect") else ""
+
+    def _note_try(self, tried: Try) -> None:
+        if tried.operation != "GetRoutingControlState" or tried.error:
+            self._audit.add("tried", operation=tried.operation, endpoint=tried.endpoint, error=tried.error)
+
+    def _note_alarm(self, region: str, name: str, state: str) -> None:
+        self.story.alarms.append(AlarmChange(self.stage.now_s(), region, name, state))
+        if state == "ALARM":
+            self.story.note("alarm", f"{name} in {region} is in alarm")
+
+    def _note_step(self, step: Step) -> None:
+        problem = f": {step.problem}" if step.problem else ""
+        self.story.note("failback", f"{step.percent} % of {self.region}'s side comes home{problem}")
+
+    def _tidy(self) -> None:
+        """End the fault and give both Regions their traffic back, whatever has happened; trouble here is told, too."""
+        if self._running is None and self.story.returned is not None and self.story.returned.ending == "returned":
+            return
+        try:
+            if self._running is not None:
+                self.stage.faults.end(self._running)
+                self._audit.add("fault ended", what=self._running.what)
+            if self.story.marks.get("switched_s") is not None:
+                Weights(self.stage.clients, self.stage.deployment).set(self.region, 100)
+                self._board().set(dict.fromkeys(self.stage.deployment.region_names, True))
+                self._audit.add("tidied", region=self.region)
+        except (OpsError, ClientError, BotoCoreError) as error:
+            self.story.note("trouble", f"not tidied: {error}; `outlast failback {self.region}` puts it right")

@@ -1,0 +1,79 @@
+"""The facts that a plan rests on, gathered; what cannot be had in time stays unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from outlast.ops.act.arc import Switchboard
+from outlast.ops.clients import Clients
+from outlast.ops.decide.rules import Decision
+from outlast.ops.deployment import Deployment, RegionPart
+from outlast.ops.observe.survey import Latest
+from outlast.ops.outcome import OpsError
+from outlast.ops.plan.facts import Capacity, Facts
+
+Result = TypeVar("Result")
+EVERY_METHOD: Final = "*/*"
+
+
+def gather(
+    clients: Clients,
+    deployment: Deployment,
+    latest: Latest,
+    decision: Decision | None,
+    now_s: float,
+    *,
+    offline: bool = False,
+    capacity: Mapping[str, Capacity] | None = None,
+    write_share: float = 1.0,
+) -> Facts:
+    """Facts as of now. `offline` asks no control plane; `capacity` is what was learnt earlier."""
+    states = _or_none(lambda: Switchboard(clients, deployment).states())
+    known = dict(capacity or {})
+    if not offline and not known:
+        known = capacities(clients, deployment)
+    return Facts(
+        at_s=now_s,
+        states=states or {},
+        rates={name: latest.rates.get(name) for name in deployment.region_names},
+        health={finding.region: finding.state for finding in decision.findings} if decision else {},
+        lag_ms={part.name: _lag_ms(part.name, latest) for part in deployment.regions},
+        capacity=known,
+        ttl_s=deployment.record_ttl_s,
+        write_share=write_share,
+        offline=offline,
+    )
+
+
+def capacities(clients: Clients, deployment: Deployment) -> dict[str, Capacity]:
+    """What each Region lets in, by its control planes; None where they do not tell."""
+    with ThreadPoolExecutor(len(deployment.regions)) as pool:
+        found = pool.map(lambda part: _capacity(clients, part), deployment.regions)
+    return {part.name: capacity for part, capacity in zip(deployment.regions, found, strict=True)}
+
+
+def _capacity(clients: Clients, part: RegionPart) -> Capacity:
+    stage = _or_none(lambda: clients.of("apigateway", part.name).get_stage(restApiId=part.api_id, stageName=part.stage))
+    account = _or_none(lambda: clients.of("lambda", part.name).get_account_settings())
+    settings: Mapping[str, Any] = (stage or {}).get("methodSettings", {}).get(EVERY_METHOD, {})
+    limit = (account or {}).get("AccountLimit", {}).get("ConcurrentExecutions")
+    throttle = settings.get("throttlingRateLimit")
+    return Capacity(None if throttle is None else float(throttle), None if limit is None else int(limit))
+
+
+def _lag_ms(origin: str, latest: Latest) -> float | None:
+    """The age of the origin's heartbeat where it is oldest."""
+    ages = [beat.age_ms for (source, _), beat in latest.beats.items() if source == origin]
+    known = [age for age in ages if age is not None]
+    return max(known) if known and len(known) == len(ages) else None
+
+
+def _or_none(call: Callable[[], Result]) -> Result | None:
+    try:
+        return call()
+    except (ClientError, BotoCoreError, OpsError):
+        return None

@@ -1,0 +1,106 @@
+"""Watching and judging together: the survey runs, the judge listens, and whoever waits for a state is told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Final
+
+from outlast.ops.clients import Clients
+from outlast.ops.decide.rules import Decision, Judge, Rule
+from outlast.ops.decide.window import sights
+from outlast.ops.deployment import Deployment
+from outlast.ops.http import tls_context
+from outlast.ops.observe.survey import Latest, Rates, Survey
+from outlast.ops.sightings import Sample
+from outlast.ops.signing import Credentials
+
+ASSESS_S: Final = 0.25
+
+
+def rule_for(deployment: Deployment) -> Rule:
+    """The rule, at the pace of the deployment's canaries."""
+    calm_s = max(5.0, deployment.canary_period_s)
+    return Rule(sights=sights(deployment.canary_period_s), calm_s=calm_s, damp_s=2 * calm_s)
+
+
+class Watch:
+    """An open watch over a deployment: `async with Watch(...) as watch`.
+
+    `on_sample` gets every sample, `on_alarm` (Region, name, state) every change of an alarm.
+    """
+
+    def __init__(
+        self,
+        clients: Clients,
+        deployment: Deployment,
+        keys: Callable[[], Credentials],
+        *,
+        rule: Rule | None = None,
+        rates: Rates | None = None,
+        on_sample: Callable[[Sample], None] = lambda _: None,
+        on_alarm: Callable[[str, str, str], None] = lambda *_: None,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._judge = Judge(deployment.region_names, rule or rule_for(deployment))
+        self._hear = on_sample
+        self._on_alarm = on_alarm
+        self._now_s = now_s
+        self._survey = Survey(
+            clients, deployment, keys, tls_context(deployment.ca_path), self._take, rates, now_s=now_s
+        )
+        self._alarms: dict[tuple[str, str], str] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self.decision: Decision = self._judge.assess(now_s())
+
+    @property
+    def latest(self) -> Latest:
+        """The newest of everything that was seen."""
+        return self._survey.latest
+
+    async def __aenter__(self) -> Watch:
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._survey.run()), loop.create_task(self._assess())]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def until(self, wanted: Callable[[Decision], bool], limit_s: float) -> bool:
+        """Wait until the decision is as wanted; False when it was not within `limit_s`."""
+        until_s = self._now_s() + limit_s
+        while not wanted(self.decision):
+            self.check()
+            if self._now_s() >= until_s:
+                return False
+            await asyncio.sleep(ASSESS_S)
+        return True
+
+    def check(self) -> None:
+        """Raise what has ended the watch, if something has."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+                raise RuntimeError("the watch has ended")
+
+    def _take(self, sample: Sample) -> None:
+        self._judge.add(sample)
+        self._hear(sample)
+
+    async def _assess(self) -> None:
+        while True:
+            self.decision = self._judge.assess(self._now_s())
+            for key, state in self.latest.alarms.items():
+                if self._alarms.get(key) != state:
+                    self._alarms[key] = state
+                    self._on_alarm(*key, state)
+            await asyncio.sleep(ASSESS_S)
