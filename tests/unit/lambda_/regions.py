@@ -187,9 +187,7 @@ async def open_place(folder: Path, *services: Service[Any]) -> AsyncIterator[Pla
     for service in services:
         gate.host(service, service.open(region))
     timers: list[asyncio.Future[None]] = [
-        asyncio.ensure_future(timer(hosted.state))
-        for hosted in gate.hosted.values()
-        for timer in hosted.service.timers
+        asyncio.ensure_future(timer(hosted.state)) for hosted in gate.hosted.values() for timer in hosted.service.timers
     ]
     try:
         yield Place(region, gate, around)
