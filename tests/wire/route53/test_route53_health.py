@@ -179,5 +179,7 @@ def test_an_alarm_takes_a_record_out(world: World) -> None:
     alarms.set_alarm_state(AlarmName=alarm_name, StateValue="ALARM", StateReason="test")
     eventually(lambda: addresses(world, f"a.{name}", region="eu-west-1") == ["192.0.2.2"])
     assert statuses(world, check_id)["us-west-2"] == "Failure: The CloudWatch alarm is ALARM."
+    shown = world.client("route53").get_health_check(HealthCheckId=check_id)["HealthCheck"]
+    assert shown["CloudWatchAlarmConfiguration"]["MetricName"] == alarm_name
     alarms.set_alarm_state(AlarmName=alarm_name, StateValue="OK", StateReason="test")
     eventually(lambda: addresses(world, f"a.{name}", region="eu-west-1") == ["192.0.2.1"])

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from outlast.cloud.contract import Call, Reply
+from outlast.cloud.contract import Call, Fault, Reply
 from outlast.cloud.services.route53.errors import (
     HealthCheckAlreadyExists,
     HealthCheckInUse,
@@ -65,9 +65,45 @@ def _created(check: Check) -> Reply:
 
 
 @route53.operation(resource=CHECK)
-def get_health_check(call: Call[State], *, health_check_id: str) -> Reply:
-    """Describe a health check."""
-    return {"HealthCheck": described(call.state.check(health_check_id))}
+async def get_health_check(call: Call[State], *, health_check_id: str) -> Reply:
+    """Describe a health check; one that follows an alarm with what the alarm looks at now."""
+    check = call.state.check(health_check_id)
+    shown = described(check)
+    if check.kind == "CLOUDWATCH_METRIC":
+        shown |= await _alarm_configuration(call, check)
+    return {"HealthCheck": shown}
+
+
+ALARM_MEMBERS: Final = (
+    "EvaluationPeriods",
+    "Threshold",
+    "ComparisonOperator",
+    "Period",
+    "MetricName",
+    "Namespace",
+    "Statistic",
+    "Dimensions",
+)
+
+
+async def _alarm_configuration(call: Call[State], check: Check) -> dict[str, Any]:
+    """CloudWatchAlarmConfiguration of a simple alarm that can be reached; nothing otherwise."""
+    alarm_region, name = check.alarm
+    try:
+        reply = await call.region.aws(
+            "cloudwatch",
+            "DescribeAlarms",
+            {"AlarmNames": [name], "AlarmTypes": ["MetricAlarm"]},
+            principal=call.region.linked("route53"),
+            region=alarm_region,
+        )
+    except Fault:
+        return {}
+    for alarm in reply.get("MetricAlarms", ()):
+        shown = {member: alarm[member] for member in ALARM_MEMBERS if member in alarm}
+        if shown.keys() >= set(ALARM_MEMBERS[:-1]):
+            return {"CloudWatchAlarmConfiguration": shown}
+    return {}
 
 
 @route53.operation(resource=CHECK)
