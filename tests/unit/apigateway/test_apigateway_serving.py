@@ -224,7 +224,7 @@ async def test_a_resource_policy_guards_unsigned_methods_too(place: Place) -> No
     await api.mock("/x")
     await api.deploy()
     assert (await api.get("/x")).status == 403
-    policy["Statement"][0].update(Effect="Allow", Principal="*")  # type: ignore[index, attr-defined]
+    policy["Statement"][0].update(Effect="Allow", Principal="*")  # type: ignore[attr-defined]
     patch = [{"op": "replace", "path": "/policy", "value": json.dumps(policy)}]
     await api.call("UpdateRestApi", patchOperations=patch)
     assert (await api.get("/x")).status == 403
@@ -269,7 +269,7 @@ async def test_invalid_requests_never_reach_the_integration(place: Place) -> Non
     await api.deploy()
     answer = await api.get("/orders", "POST", body=b'{"id": "1"}')
     assert (answer.status, answer.json) == (400, {"message": "Missing required request parameters: [X-Need, q]"})
-    given = {"headers": {"x-need": "1", "content-type": "application/json"}}
+    given: dict[str, Any] = {"headers": {"x-need": "1", "content-type": "application/json"}}
     for bad in (b"{}", b"", b"no json", b'{"id": 1}'):
         answer = await api.get("/orders?q=1", "POST", body=bad, **given)
         assert (answer.status, answer.json) == (400, {"message": "Invalid request body"})
@@ -300,7 +300,7 @@ async def test_custom_domain_names_and_base_paths(place: Place) -> None:
     await api.deploy()
     state = place.state("apigateway")
     state.put_domain({"domainName": "orders.example.com", "mappings": {}})
-    where = {"domainName": "orders.example.com", "restApiId": api.id}
+    where: dict[str, Any] = {"domainName": "orders.example.com", "restApiId": api.id}
     await place.call("apigateway", "CreateBasePathMapping", **where, basePath="v1", stage="live")
     answer = await send(place, "GET", "/v1/orders", "orders.example.com")
     assert (answer.status, answer.body) == (200, b"/v1/orders at orders.example.com")
