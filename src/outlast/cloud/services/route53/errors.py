@@ -86,10 +86,12 @@ class TooManyHealthChecks(Fault):
 
 
 def no_such_zone(zone_id: str) -> NoSuchHostedZone:
+    """What AWS answers to the id of a zone that is not there."""
     return NoSuchHostedZone(f"No hosted zone found with ID: {zone_id}")
 
 
 def no_such_check(check_id: str) -> NoSuchHealthCheck:
+    """What AWS answers to the id of a health check that is not there."""
     return NoSuchHealthCheck(f"No health check exists with the specified ID {check_id}")
 
 
