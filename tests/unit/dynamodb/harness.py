@@ -123,9 +123,10 @@ class Home:
         return await until(ready)
 
     async def stop(self) -> None:
-        for timer in self.timers:
-            timer.cancel()
-        await asyncio.gather(*self.timers, return_exceptions=True)
+        while pending := [timer for timer in self.timers if not timer.done()]:
+            for timer in pending:
+                timer.cancel()
+            await asyncio.sleep(0)
         for closer in dynamodb.closers:
             await closer(self.state)
         await self.engine.close()

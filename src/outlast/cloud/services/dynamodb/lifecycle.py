@@ -22,7 +22,8 @@ Step = Callable[[DynamoDB, Table, dict[str, Any]], Awaitable[None]]
 
 async def run(state: DynamoDB) -> None:
     """Do what is due, then sleep until something else is, or until a table changes."""
-    while True:
+    task = asyncio.current_task()
+    while task is None or not task.cancelling():  # Python 3.11's wait_for can lose a cancellation
         state.wake.clear()
         now_ms = state.region.clock.now_ms()
         upcoming: int | None = None
@@ -62,7 +63,9 @@ async def _active(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
     state.save(table)
 
 
-async def _delete(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
+async def delete(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
+    """Forget the table, unless another has taken its name."""
+    del step
     if state.tables.get(table.name) is table:
         state.remove(table)
 
@@ -135,7 +138,7 @@ def _prune_definitions(table: Table) -> None:
 
 STEPS: dict[str, Step] = {
     "active": _active,
-    "delete": _delete,
+    "delete": delete,
     "fill-index": _fill,
     "drop-index": _drop_index,
 }

@@ -30,7 +30,9 @@ class DynamoDB:
         self.backups = Shelf(region, "dynamodb/backups")
         self.restores: dict[str, Any] = {}
         self.tokens = region.engine.space("dynamodb/tokens")
+        self.departed = Shelf(region, "dynamodb/departed")
         self.tables: dict[str, Table] = {}
+        self.by_space: dict[str, Table] = {}
         self.usable: dict[str, Table] = {}
         self.wake = asyncio.Event()
         self.latencies = Latencies(region)
@@ -50,6 +52,7 @@ class DynamoDB:
 
     def _refresh(self) -> None:
         self.usable = {name: table for name, table in self.tables.items() if table.status in READABLE}
+        self.by_space = {table.items.name: table for table in self.tables.values()}
 
     # ---- finding tables
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from outlast.cloud.services.dynamodb import lifecycle, tokens
+from outlast.cloud.services.dynamodb import lifecycle, replicas, tokens
 from outlast.cloud.services.dynamodb.service import dynamodb
 from outlast.cloud.services.dynamodb.state import DynamoDB
 
+AGREE_S = 10.0
 PURGE_S = 60.0
 COUNT_S = 10.0
 
@@ -14,6 +15,14 @@ COUNT_S = 10.0
 async def move_statuses(state: DynamoDB) -> None:
     """Tables and indexes become ACTIVE, are filled, and vanish, when it is time."""
     await lifecycle.run(state)
+
+
+@dynamodb.timer
+async def agree_on_replicas(state: DynamoDB) -> None:
+    """Members of global tables compare what they know of one another."""
+    while True:
+        await state.region.clock.sleep(AGREE_S)
+        await replicas.agree(state)
 
 
 @dynamodb.timer

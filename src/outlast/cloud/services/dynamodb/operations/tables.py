@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from outlast.cloud.contract import Call, Reply
@@ -14,6 +13,7 @@ from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import definition, describe
 from outlast.cloud.services.dynamodb.errors import ResourceInUseException
 from outlast.cloud.services.dynamodb.lifecycle import CREATE_MS, DELETE_MS
+from outlast.cloud.services.dynamodb.membership import depart, stream_label
 from outlast.cloud.services.dynamodb.names import MIN_NAME, plain_name, table_name, table_resource
 from outlast.cloud.services.dynamodb.service import dynamodb
 from outlast.cloud.services.dynamodb.state import DynamoDB
@@ -35,11 +35,10 @@ def in_use(table: Table) -> ResourceInUseException:
 
 def stream_entry(call: Call[DynamoDB], number: int, view: str) -> Document:
     """A document's entry for a stream that begins now."""
-    label = datetime.fromtimestamp(call.now_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{call.now_ms % 1000:03d}"
     return {
         "Enabled": True,
         "ViewType": view,
-        "Label": label,
+        "Label": stream_label(call.now_ms),
         "Number": f"{number:06d}",
         "CreatedMs": call.now_ms,
         "Shards": [{"Id": shard_id(call.now_ms, call.region.entropy.hex(8)), "First": 1, "OpenedMs": call.now_ms}],
@@ -194,18 +193,20 @@ def delete_table(call: Call[DynamoDB], *, table_name: str) -> Reply:
         raise in_use(table)
     if table.doc.get("DeletionProtectionEnabled"):
         raise ValidationException(PROTECTED)
-    begin_delete(call.state, table)
+    if table.doc.get("Replicas"):
+        depart(call.state, table)
+    begin_delete(call.state, table, "delete-replica" if table.doc.get("Replicas") else "delete")
     described = describe.table_description(table)
     for member in ("AttributeDefinitions", "KeySchema", "CreationDateTime", "WarmThroughput"):
         described.pop(member, None)
     return {"TableDescription": described}
 
 
-def begin_delete(state: DynamoDB, table: Table) -> None:
+def begin_delete(state: DynamoDB, table: Table, step: str = "delete") -> None:
     """Set a table on its way out."""
     table.doc["Status"] = "DELETING"
     table.doc["Due"] = []
-    state.schedule(table, "delete", DELETE_MS)
+    state.schedule(table, step, DELETE_MS)
     state.save(table)
 
 

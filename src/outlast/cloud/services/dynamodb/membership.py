@@ -1,0 +1,251 @@
+"""The membership of a global table: the message that tells it, and what a member makes of one.
+
+the table is unknown here             make it, unless its name is taken or it was deleted here
+this Region is not a member           delete the table: the replica was removed
+the message is newer than what is here   take over members and shared settings
+what is here is newer                 answer with it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from outlast.cloud.services.dynamodb.names import table_arn
+from outlast.cloud.services.dynamodb.table import Document, Table
+
+if TYPE_CHECKING:
+    from outlast.cloud.services.dynamodb.state import DynamoDB
+
+CHANNEL = "dynamodb"
+STREAM_VIEW = "NEW_AND_OLD_IMAGES"
+MEMBER_SETTINGS = (
+    "KMSMasterKeyId",
+    "ProvisionedThroughputOverride",
+    "OnDemandThroughputOverride",
+    "TableClassOverride",
+    "GlobalSecondaryIndexes",
+)
+SHARED = ("AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
+Message = Mapping[str, Any]
+
+
+def settings(doc: Message) -> Document:
+    """What all replicas have in common."""
+    shared: Document = {member: doc[member] for member in SHARED if doc.get(member) is not None}
+    shared["Indexes"] = [
+        {member: entry[member] for member in entry if member not in ("Status", "Number", "Backfilling", "Counted")}
+        for entry in doc["Indexes"]
+        if entry["Status"] != "DELETING"
+    ]
+    sse = doc.get("SSE")
+    shared["SSEType"] = sse["SSEType"] if sse else None
+    ttl = doc.get("TimeToLive")
+    shared["TimeToLive"] = dict(ttl) if ttl else None
+    return shared
+
+
+def message(table: Table) -> Document:
+    """Everything a member must know."""
+    doc = table.doc
+    return {
+        "table": table.name,
+        "items": doc["Items"],
+        "epoch": doc["Epoch"],
+        "by": doc["By"],
+        "replicas": doc.get("Replicas") or {},
+        "settings": settings(doc),
+    }
+
+
+def newer(told: Message, doc: Message) -> bool:
+    """Whether a message or answer is newer than what a document says."""
+    return (told.get("epoch", 0), told.get("by", "")) > (doc.get("Epoch", 0), doc.get("By", ""))
+
+
+def regions_of(doc: Message, here: str) -> list[str]:
+    """The other members, those that are leaving included, those that never came about not."""
+    members = doc.get("Replicas") or {}
+    return [region for region, entry in members.items() if region != here and entry["Status"] != "CREATION_FAILED"]
+
+
+def receive(state: DynamoDB, peer: str, told: Message) -> Document:
+    """Take in a member's message and answer it."""
+    if "farewell" in told:
+        return forget(state, peer, told["farewell"])
+    here = state.region.name
+    entry = told["replicas"].get(here)
+    table = state.tables.get(told["table"])
+    mine = table if table is not None and table.doc["Items"] == told["items"] else None
+    gone = state.departed.get(told["items"])
+    if gone is not None and (mine is None or mine.status == "DELETING"):
+        if entry is None or entry["Status"] != "CREATING" or told["epoch"] <= gone["Epoch"]:
+            return {"left": True}
+        if mine is not None:
+            return {"busy": True}
+        state.departed.delete(told["items"])
+    if entry is None or entry["Status"] == "DELETING":
+        if mine is not None and (newer(told, mine.doc) or mine.status == "DELETING"):
+            leave(state, mine)
+        return {"left": True} if mine is None or mine.status == "DELETING" else message(mine)
+    if mine is None:
+        if table is not None:
+            return {"refused": f"A table called {told['table']} exists in {here} already"}
+        mine = state.add(new_replica(state, told))
+        follow_members(state, mine)
+        state.save(mine)
+        return {**message(mine), "fresh": True}
+    if newer(told, mine.doc):
+        adopt(state, mine, told)
+        state.save(mine)
+    return message(mine)
+
+
+def forget(state: DynamoDB, peer: str, items: str) -> Document:
+    """The peer deletes its replica: it is a member no more."""
+    from outlast.cloud.services.dynamodb.replicas import changed
+
+    for table in state.tables.values():
+        members = table.doc.get("Replicas") or {}
+        if table.doc["Items"] == items and peer in members:
+            del members[peer]
+            changed(state, table)
+            follow_members(state, table)
+            drop_lonely(state, table)
+            state.save(table)
+            break
+    return {}
+
+
+def new_replica(state: DynamoDB, told: Message) -> Document:
+    """The document of a replica's table."""
+    from outlast.cloud.services.dynamodb.operations.tables import shard_id
+
+    shared, region = told["settings"], state.region
+    now_ms = region.clock.now_ms()
+    doc: Document = {
+        "TableName": told["table"],
+        "TableId": region.entropy.uuid(),
+        "Items": told["items"],
+        "CreatedMs": now_ms,
+        "Status": "CREATING",
+        **{member: shared[member] for member in SHARED if member in shared},
+        "Indexes": [
+            {**entry, "Status": "ACTIVE", "Number": f"{place:06d}"} for place, entry in enumerate(shared["Indexes"], 1)
+        ],
+        "IndexCount": len(shared["Indexes"]),
+        "StreamCount": 1,
+        "Stream": {
+            "Enabled": True,
+            "ViewType": STREAM_VIEW,
+            "Label": stream_label(now_ms),
+            "Number": "000001",
+            "CreatedMs": now_ms,
+            "Shards": [{"Id": shard_id(now_ms, region.entropy.hex(8)), "First": 1, "OpenedMs": now_ms}],
+        },
+    }
+    adopt_into(state, doc, told)
+    doc["Status"] = doc["Replicas"][region.name]["Status"] = "CREATING"
+    return doc
+
+
+def stream_label(now_ms: int) -> str:
+    """A stream's label: the moment it began."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{now_ms % 1000:03d}"
+
+
+def adopt_into(state: DynamoDB, doc: Document, told: Message) -> None:
+    """Take over members, epoch and plain settings."""
+    here = state.region.name
+    doc["Replicas"] = told["replicas"]
+    doc["Epoch"], doc["By"] = told["epoch"], told["by"]
+    doc["Told"] = {}
+    shared = told["settings"]
+    for member in ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput"):
+        if member in shared:
+            doc[member] = shared[member]
+        elif member != "BillingMode":
+            doc.pop(member, None)
+    if shared["SSEType"] is None:
+        doc["SSE"] = None
+    elif not doc.get("SSE"):
+        arn = state.region.arn("kms", "alias/aws/dynamodb")
+        doc["SSE"] = {"Status": "ENABLED", "SSEType": shared["SSEType"], "KMSMasterKeyArn": arn}
+    doc["TimeToLive"] = shared["TimeToLive"]
+    own = told["replicas"].get(here)
+    if own is not None:
+        if own.get("TableClass"):
+            doc["TableClass"] = own["TableClass"]
+        override = own.get("ProvisionedThroughputOverride")
+        if override and doc.get("ProvisionedThroughput"):
+            doc["ProvisionedThroughput"] = {**doc["ProvisionedThroughput"], **override}
+        if own.get("Filled"):
+            own["Status"] = "ACTIVE"
+        if own["Status"] == "ACTIVE" and doc["Status"] == "CREATING":
+            doc["Status"] = "ACTIVE"
+
+
+def adopt(state: DynamoDB, table: Table, told: Message) -> None:
+    """Take over a newer membership, with indexes that came or went. The caller saves the table."""
+    from outlast.cloud.services.dynamodb.operations.updates import INDEX_MS, add_index
+
+    doc, shared = table.doc, told["settings"]
+    wanted = {entry["IndexName"]: entry for entry in shared["Indexes"]}
+    for entry in doc["Indexes"]:
+        if entry["IndexName"] in wanted:
+            for member in ("ProvisionedThroughput", "OnDemandThroughput"):
+                if member in wanted[entry["IndexName"]]:
+                    entry[member] = wanted[entry["IndexName"]][member]
+        elif entry["Status"] != "DELETING":
+            entry["Status"] = "DELETING"
+            state.schedule(table, "drop-index", INDEX_MS, Index=entry["IndexName"])
+    present = {entry["IndexName"] for entry in doc["Indexes"]}
+    for name, entry in wanted.items():
+        if name not in present:
+            add_index(table, entry, shared["AttributeDefinitions"])
+            state.schedule(table, "fill-index", INDEX_MS, Index=name)
+    adopt_into(state, doc, told)
+    follow_members(state, table)
+    drop_lonely(state, table)
+
+
+def follow_members(state: DynamoDB, table: Table) -> None:
+    """Let the engine replicate to exactly the other members."""
+    members = table.doc.get("Replicas") or {}
+    others = tuple(
+        region
+        for region, entry in members.items()
+        if region != state.region.name and entry["Status"] not in ("DELETING", "CREATION_FAILED")
+    )
+    table.items.set_replicas(others)
+
+
+def drop_lonely(state: DynamoDB, table: Table) -> None:
+    """A table that is its only replica is a plain table again."""
+    members = table.doc.get("Replicas")
+    if members is not None and set(members) == {state.region.name}:
+        table.doc.pop("Replicas")
+        table.items.set_replicas(())
+
+
+def leave(state: DynamoDB, table: Table) -> None:
+    """Delete the table of a replica that was removed."""
+    from outlast.cloud.services.dynamodb.operations.tables import begin_delete
+
+    depart(state, table)
+    begin_delete(state, table)
+
+
+def depart(state: DynamoDB, table: Table) -> None:
+    """Remember that the table was here, so that a member that does not know yet is told."""
+    doc = table.doc
+    if doc.get("Epoch"):
+        state.departed.put(doc["Items"], {"Epoch": doc["Epoch"], "AtMs": state.region.clock.now_ms()})
+    table.items.set_replicas(())
+
+
+def arn_in(state: DynamoDB, region: str, name: str) -> str:
+    """The ARN of a table's replica."""
+    return table_arn(state.region, name).replace(f":{state.region.name}:", f":{region}:")
