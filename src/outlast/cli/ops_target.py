@@ -15,7 +15,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from outlast.cloud.world import config as configuration
 from outlast.cloud.world.config import WorldError
-from outlast.cloud.world.home import environment
 from outlast.ops import deployment as deployments
 from outlast.ops.clients import Clients, Kind
 from outlast.ops.deployment import Deployment
@@ -27,10 +26,13 @@ from outlast.ops.signing import Credentials
 TargetOption = Annotated[Literal["local", "aws"], typer.Option("--target", help="The local world, or AWS.")]
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", help="Folder of the world and of the deployment file.", envvar="OUTLAST_HOME", show_default=False),
+    typer.Option(
+        "--home", help="Folder of the world and of the deployment file.", envvar="OUTLAST_HOME", show_default=False
+    ),
 ]
 ProfileOption = Annotated[
-    str | None, typer.Option("--profile", help="Profile of the AWS configuration, for --target aws.", show_default=False)
+    str | None,
+    typer.Option("--profile", help="Profile of the AWS configuration, for --target aws.", show_default=False),
 ]
 OutputOption = Annotated[Literal["text", "json"], typer.Option("--output", help="text or json.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
@@ -66,6 +68,8 @@ def open_target(kind: Kind, home: Path | None, profile: str | None) -> Target:
 
 
 def _local(folder: Path) -> Target:
+    from outlast.cloud.world.home import environment
+
     try:
         config = configuration.load_config(folder)
         if config is None:

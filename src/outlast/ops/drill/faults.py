@@ -5,13 +5,24 @@ https://docs.aws.amazon.com/fis/latest/APIReference/API_StartExperiment.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from outlast.ops.clients import again, error_code
 from outlast.ops.drill.file import FaultPlan
+from outlast.ops.outcome import OpsError
 
+ACTION_OF: Final = "outlast:{kind}"
+"""The action of a local world for each kind of fault."""
+ENDED: Final = frozenset({"completed", "stopped", "failed", "cancelled"})
 START_S: Final = 30.0
+POLL_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +43,76 @@ class Faults(Protocol):
     def end(self, running: Running) -> None:
         """End it and return once its effect is gone; no error when it has ended by itself."""
         ...
+
+
+class FisFaults:
+    """Faults as FIS experiments. `region` is where FIS is asked: not a Region that the fault may take down."""
+
+    def __init__(self, client: Any, role_arn: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._role_arn = role_arn
+        self._sleep = sleep
+
+    def begin(self, fault: FaultPlan, regions: Sequence[str], duration_s: float) -> Running:
+        """Make a template of one action and start it; waits until it runs."""
+        action = {
+            "actionId": ACTION_OF.format(kind=fault.kind),
+            "parameters": parameters_of(fault, regions, duration_s),
+        }
+        try:
+            template = again(
+                lambda: self._client.create_experiment_template(
+                    clientToken=str(uuid.uuid4()),
+                    description=f"Drill: {fault.kind} in {', '.join(regions)}",
+                    stopConditions=[{"source": "none"}],
+                    actions={"fault": action},
+                    roleArn=self._role_arn,
+                ),
+                sleep=self._sleep,
+            )["experimentTemplate"]
+            token = str(uuid.uuid4())
+            experiment = again(
+                lambda: self._client.start_experiment(clientToken=token, experimentTemplateId=template["id"]),
+                sleep=self._sleep,
+            )["experiment"]
+        except (ClientError, BotoCoreError) as error:
+            raise OpsError(f"The fault {fault.kind} could not be begun: {error}") from error
+        running = Running(str(experiment["id"]), f"{fault.kind} in {', '.join(regions)}")
+        self._until(running, {"running"})
+        return running
+
+    def end(self, running: Running) -> None:
+        """Stop the experiment and wait until it has ended."""
+        try:
+            self._client.stop_experiment(id=running.ident)
+        except ClientError as error:
+            if error_code(error) not in ("ValidationException", "ResourceNotFoundException"):
+                raise OpsError(f"The fault {running.what} could not be ended: {error}") from error
+        self._until(running, ENDED)
+
+    def _until(self, running: Running, wanted: frozenset[str] | set[str]) -> None:
+        waited_s = 0.0
+        while waited_s < START_S:
+            experiment = again(lambda: self._client.get_experiment(id=running.ident), sleep=self._sleep)["experiment"]
+            state = experiment["state"]
+            if state["status"] in wanted:
+                return
+            if state["status"] in ENDED:
+                raise OpsError(f"The fault {running.what} ended as {state['status']}: {state.get('reason', '')}")
+            self._sleep(POLL_S)
+            waited_s += POLL_S
+        raise OpsError(f"The fault {running.what} did not come to be {' or '.join(sorted(wanted))}.")
+
+
+def parameters_of(fault: FaultPlan, regions: Sequence[str], duration_s: float) -> dict[str, str]:
+    """The action's parameters: all values are text, members of lists are separated by commas."""
+    scope: Mapping[str, Sequence[str]] = {
+        "regions": regions,
+        "services": fault.services,
+        "operations": fault.operations,
+    }
+    found = {name: ",".join(values) for name, values in scope.items() if values}
+    found["duration"] = f"PT{max(1, round(duration_s))}S"
+    return found | {
+        name: value if isinstance(value, str) else json.dumps(value) for name, value in fault.parameters.items()
+    }

@@ -1,0 +1,115 @@
+"""`outlast drill`: practise it, measure it, report it."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from outlast.cli.ops_faults import faults_of
+from outlast.cli.ops_target import HomeOption, OutputOption, Target, one_line, open_target
+from outlast.ops.deployment import Deployment
+from outlast.ops.drill.customers import Crowd
+from outlast.ops.drill.file import DrillFile, find, library
+from outlast.ops.drill.play import Drill, Stage
+from outlast.ops.drill.story import Event, StepSeen, Story
+from outlast.ops.observe.survey import COASTS
+from outlast.ops.report import terminal
+from outlast.ops.report.build import build
+from outlast.ops.report.terminal import STEP_STYLES
+from outlast.ops.report.write import write
+
+
+def register(app: typer.Typer) -> None:
+    """Add `drill`."""
+    app.command(
+        "drill",
+        epilog="Example: outlast drill gray-failure",
+        help="Play a drill on the local world and report what was measured. Exit: 0 met, 3 missed, 5 not certain.",
+    )(drill)
+
+
+def drill(
+    name: Annotated[str, typer.Argument(help="A drill of the library, or a YAML file.")] = "gray-failure",
+    home: HomeOption = None,
+    show: Annotated[bool, typer.Option("--list", help="List the drills instead.")] = False,
+    into: Annotated[Path | None, typer.Option(help="Folder for the report.", show_default=False)] = None,
+    output: OutputOption = "text",
+) -> None:
+    """Play it."""
+    with one_line():
+        if show:
+            for each in library().values():
+                typer.echo(f"{each.name}: {each.title}")
+            return
+        file = find(name)
+        target = open_target("local", home, None)
+        deployment = target.deployment()
+        moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        folder = into or target.home / "drills" / f"{file.name}-{moment}"
+        folder.mkdir(parents=True, exist_ok=True)
+        told = asyncio.run(play(target, deployment, file, folder, moment))
+        report = json.loads(json.dumps(build(told)))
+        _, page = write(report, folder)
+    if output == "json":
+        typer.echo(json.dumps(report))
+    else:
+        terminal.show(report, Console())
+        typer.echo(f"The report: {page}")
+    raise typer.Exit(int(report["verdict"]["exit_code"]))
+
+
+async def play(target: Target, deployment: Deployment, file: DrillFile, folder: Path, moment: str) -> Story:
+    """One drill, with its progress on standard error."""
+    console = Console(stderr=True)
+    begun_s = time.time()
+    story = Story(
+        title=file.title,
+        hypothesis=file.hypothesis,
+        region=region_of(file, deployment),
+        fault=asdict(file.fault),
+        load={**asdict(file.load), "coasts": dict(COASTS)},
+        deployment=deployment,
+        objectives=list(file.expect),
+        now_s=time.time,
+        tell=lambda event: _tell(console, event, begun_s),
+        on_step=lambda step: _tell_step(console, step, begun_s),
+    )
+    stage = Stage(
+        clients=target.clients,
+        deployment=deployment,
+        keys=target.keys,
+        faults=faults_of(target, deployment),
+        folder=folder,
+        variables=target.variables,
+        who=getpass.getuser(),
+    )
+    crowd = Crowd(deployment, file.load, COASTS, folder, f"{moment}-", target.variables)
+    return await Drill(stage, file, story, crowd).play()
+
+
+def region_of(file: DrillFile, deployment: Deployment) -> str:
+    """The Region that a drill is about."""
+    places: dict[str, Any] = {"first": deployment.regions[0].name, "second": deployment.regions[-1].name}
+    return deployment.region(places.get(file.region, file.region)).name
+
+
+def _tell(console: Console, event: Event, begun_s: float) -> None:
+    line = Text(f"{event.at_s - begun_s:6.1f} s  {event.kind:<10} {event.text}", overflow="fold")
+    console.print(line, soft_wrap=True)
+
+
+def _tell_step(console: Console, step: StepSeen, begun_s: float) -> None:
+    word, style = STEP_STYLES[step.state]
+    moment = f"{(step.at_s or begun_s) - begun_s:6.1f} s"
+    line = Text.assemble(moment, f"  step {step.number:>2}    ", (word, style), f"  {step.title}: {step.evidence}")
+    console.print(line, soft_wrap=True)

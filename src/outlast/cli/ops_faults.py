@@ -1,0 +1,85 @@
+"""`outlast fault`: begin, list and end faults of the local world."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from outlast.cli.ops_target import HomeOption, OutputOption, Target, one_line, open_target
+from outlast.ops.clients import again
+from outlast.ops.deployment import Deployment
+from outlast.ops.drill.faults import FisFaults, Running
+from outlast.ops.drill.file import FaultPlan
+from outlast.ops.outcome import UsageError
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+"""The sub-commands of `fault`."""
+
+DEFAULT_FIS_REGION = "us-east-2"
+
+
+def register(parent: typer.Typer) -> None:
+    """Add `fault`."""
+    parent.add_typer(app, name="fault", help="Faults of the local world: begin, list, end.")
+
+
+def faults_of(target: Target, deployment: Deployment | None = None) -> FisFaults:
+    """The faults of a target, asked for in the observer's Region, which no drill of the library takes down."""
+    region = deployment.observer_region if deployment else DEFAULT_FIS_REGION
+    role = "arn:aws:iam::111122223333:role/outlast-faults"
+    return FisFaults(target.clients.of("fis", region), role)
+
+
+@app.command("begin", epilog="Example: outlast fault begin gray-failure us-east-1 --set error_share=0.3 --seconds 60")
+def begin(
+    kind: Annotated[str, typer.Argument(help="The kind of fault.")],
+    regions: Annotated[list[str], typer.Argument(help="Its Region; for links: from and to.")],
+    seconds: Annotated[float, typer.Option(min=1.0, help="It ends by itself after this.")] = 600.0,
+    given: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")] = None,
+    service: Annotated[list[str] | None, typer.Option(help="Only this service; repeat for more.")] = None,
+    operation: Annotated[list[str] | None, typer.Option(help="Only this operation; repeat for more.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Begin a fault and return once it has taken hold."""
+    with one_line():
+        plan = FaultPlan(kind, tuple(regions), tuple(service or ()), tuple(operation or ()), _parameters(given or []))
+        running = faults_of(open_target("local", home, None)).begin(plan, regions, seconds)
+    typer.echo(f"{running.ident}  {running.what}")
+
+
+@app.command("end", epilog="Example: outlast fault end EXPabc123")
+def end(
+    ident: Annotated[str, typer.Argument(help="The experiment's id, as `fault begin` and `fault list` say it.")],
+    home: HomeOption = None,
+) -> None:
+    """End a fault and return once its effect is gone."""
+    with one_line():
+        faults_of(open_target("local", home, None)).end(Running(ident, ident))
+    typer.echo(f"{ident} has ended.")
+
+
+@app.command("list", epilog="Example: outlast fault list")
+def show(home: HomeOption = None, output: OutputOption = "text") -> None:
+    """The faults that are active, and those that ended of late."""
+    with one_line():
+        client = open_target("local", home, None).clients.of("fis", DEFAULT_FIS_REGION)
+        found = again(client.list_experiments)["experiments"]
+    if output == "json":
+        typer.echo(json.dumps(found, default=str))
+        return
+    for experiment in found:
+        typer.echo(f"{experiment['id']}  {experiment['state']['status']:<10} {experiment.get('creationTime', '')}")
+    if not found:
+        typer.echo("No fault is active.")
+
+
+def _parameters(pairs: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise UsageError(f"--set takes NAME=VALUE, not {pair}.")
+        found[name] = value
+    return found

@@ -1,0 +1,95 @@
+"""`outlast status` and `outlast watch`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from outlast.cli.ops_target import HomeOption, OutputOption, ProfileOption, Target, TargetOption, one_line, open_target
+from outlast.ops.act.arc import Switchboard
+from outlast.ops.decide.rules import Decision
+from outlast.ops.deployment import Deployment
+from outlast.ops.outcome import Exit, OpsError
+from outlast.ops.report import status as page
+from outlast.ops.watch import Watch
+
+CONTROLS_S = 5.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add `status` and `watch`."""
+    app.command(
+        "status",
+        epilog="Example: outlast status --seconds 5",
+        help="Look from every vantage point and say how each Region is. Exit: 0 healthy, 3 impaired, 5 not certain.",
+    )(status)
+    app.command("watch", epilog="Example: outlast watch", help="The status, live; Ctrl-C ends it.")(watch)
+
+
+def controls_of(target: Target, deployment: Deployment) -> dict[str, bool] | None:
+    """The routing controls; None when no endpoint of the cluster answers."""
+    try:
+        return Switchboard(target.clients, deployment).states()
+    except OpsError:
+        return None
+
+
+def exit_of(decision: Decision) -> Exit:
+    """The exit code that a status stands for."""
+    states = {finding.state for finding in decision.findings}
+    if "impaired" in states:
+        return Exit.MISSED
+    return Exit.GOOD if states == {"healthy"} else Exit.UNDECIDED
+
+
+def status(
+    target: TargetOption = "local",
+    home: HomeOption = None,
+    profile: ProfileOption = None,
+    seconds: Annotated[float, typer.Option(min=1.0, help="How long to look.")] = 8.0,
+    output: OutputOption = "text",
+) -> None:
+    """One screen."""
+    with one_line():
+        where = open_target(target, home, profile)
+        deployment = where.deployment()
+        decision, looked = asyncio.run(_look(where, deployment, seconds))
+        controls = controls_of(where, deployment)
+    if output == "json":
+        typer.echo(json.dumps(page.document(deployment, decision, looked.latest, controls)))
+    else:
+        Console().print(page.screen(deployment, decision, looked.latest, controls))
+    raise typer.Exit(int(exit_of(decision)))
+
+
+async def _look(target: Target, deployment: Deployment, seconds: float) -> tuple[Decision, Watch]:
+    async with Watch(target.clients, deployment, target.keys) as looking:
+        await looking.until(lambda _: False, seconds)
+        return looking.decision, looking
+
+
+def watch(target: TargetOption = "local", home: HomeOption = None, profile: ProfileOption = None) -> None:
+    """Until Ctrl-C."""
+    with one_line():
+        where = open_target(target, home, profile)
+        asyncio.run(_show(where, where.deployment()))
+
+
+async def _show(target: Target, deployment: Deployment) -> None:
+    async with Watch(target.clients, deployment, target.keys) as looking:
+        with Live(console=Console(), screen=True, auto_refresh=False) as live:
+            controls: dict[str, bool] | None = None
+            asked_s = 0.0
+            loop = asyncio.get_running_loop()
+            while True:
+                looking.check()
+                if loop.time() - asked_s >= CONTROLS_S:
+                    asked_s = loop.time()
+                    controls = await asyncio.to_thread(controls_of, target, deployment)
+                live.update(page.screen(deployment, looking.decision, looking.latest, controls), refresh=True)
+                await asyncio.sleep(0.5)

@@ -1,0 +1,118 @@
+"""One screen: what every vantage point says of every Region, where customers are sent, what the switches stand at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from outlast.ops.decide.rules import Decision
+from outlast.ops.deployment import Deployment
+from outlast.ops.observe.survey import Latest
+from outlast.ops.plan.evacuation import Check
+from outlast.ops.sightings import SIDES
+
+COLOURS: Final = {"good": "green", "bad": "bold red", "unknown": "dim"}
+STATES: Final = {"healthy": "green", "suspect": "yellow", "impaired": "bold red", "unknown": "dim"}
+WEIGHTS: Final = {"fine": "green", "warning": "yellow", "refusal": "bold red", "unknown": "yellow"}
+
+
+def screen(
+    deployment: Deployment, decision: Decision, latest: Latest, controls: Mapping[str, bool] | None
+) -> RenderableType:
+    """The status as a terminal shows it."""
+    moment = datetime.fromtimestamp(decision.at_s, UTC).strftime("%H:%M:%S")
+    head = Text.assemble((deployment.service_name, "bold"), f"  {moment} UTC  measured: {deployment.kind}")
+    return Group(head, "", _votes(deployment, decision, controls), "", *_lines(deployment, latest), _advice(decision))
+
+
+def _votes(deployment: Deployment, decision: Decision, controls: Mapping[str, bool] | None) -> Table:
+    """Rows: vantage points; columns: Regions."""
+    table = Table(box=None, padding=(0, 2))
+    table.add_column("", style="dim")
+    for region in deployment.region_names:
+        table.add_column(region)
+    findings = [decision.finding(region) for region in deployment.region_names]
+    table.add_row("judged", *(Text(finding.state, style=STATES[finding.state]) for finding in findings))
+    table.add_row("routing control", *(_switch(controls, region) for region in deployment.region_names))
+    for vantage, side in SIDES.items():
+        cells = []
+        for finding in findings:
+            vote = next((vote for vote in finding.votes if vote.vantage == vantage), None)
+            if vote is None:
+                cells.append(Text("no look", style="dim"))
+                continue
+            detail = f"  {vote.detail}" if vote.detail and vote.verdict == "bad" else ""
+            share = f" {vote.share:.0%} bad" if vote.share else ""
+            cells.append(Text(f"{vote.verdict}{share}{detail}", style=COLOURS[vote.verdict]))
+        table.add_row(f"{vantage} ({side})", *cells)
+    return table
+
+
+def _switch(controls: Mapping[str, bool] | None, region: str) -> Text:
+    if controls is None or region not in controls:
+        return Text("not known", style="yellow")
+    return Text("on", style="green") if controls[region] else Text("OFF", style="bold red")
+
+
+def _lines(deployment: Deployment, latest: Latest) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    for coast, told in sorted(latest.told.items()):
+        where = told.region or told.error or "nowhere"
+        lines.append(Text(f"DNS, {coast} coast: {where} {' '.join(told.addresses)} (TTL {told.ttl_s:.0f} s)"))
+    for (origin, seen_in), beat in sorted(latest.beats.items()):
+        age = "not seen" if beat.age_ms is None else f"{beat.age_ms:.0f} ms old"
+        problem = f" ({beat.error})" if beat.error else ""
+        lines.append(Text(f"heartbeat of {origin}: {age} in {seen_in}{problem}"))
+    for region in deployment.region_names:
+        if region in latest.rates:
+            lines.append(Text(f"{region}: {latest.rates[region]:.1f} requests a second"))
+    lines += [
+        Text(f"no look from {source}: {error}", style="yellow") for source, error in sorted(latest.errors.items())
+    ]
+    return lines
+
+
+def _advice(decision: Decision) -> Text:
+    if decision.action == "evacuate":
+        return Text(f"\nEvacuate {decision.region}: {decision.why}", style="bold red")
+    style = "yellow" if decision.action == "undecided" else "green" if "every" in decision.why else "yellow"
+    return Text(f"\n{decision.why[0].upper()}{decision.why[1:]}.", style=style)
+
+
+def document(
+    deployment: Deployment, decision: Decision, latest: Latest, controls: Mapping[str, bool] | None
+) -> dict[str, Any]:
+    """The status as JSON."""
+    return {
+        "service_name": deployment.service_name,
+        "measured": deployment.kind,
+        "at_s": decision.at_s,
+        "action": decision.action,
+        "region": decision.region,
+        "why": decision.why,
+        "regions": {
+            finding.region: {
+                "state": finding.state,
+                "routing_control": None if controls is None else controls.get(finding.region),
+                "requests_per_s": latest.rates.get(finding.region),
+                "votes": {vote.vantage: {"verdict": vote.verdict, "bad_share": vote.share} for vote in finding.votes},
+            }
+            for finding in decision.findings
+        },
+        "names": {coast: {"region": told.region, "error": told.error} for coast, told in latest.told.items()},
+        "heartbeat_ms": {f"{a} in {b}": beat.age_ms for (a, b), beat in latest.beats.items()},
+        "errors": dict(latest.errors),
+    }
+
+
+def checks(title: str, found: Sequence[Check]) -> RenderableType:
+    """The checks of a plan."""
+    table = Table.grid(padding=(0, 2))
+    for check in found:
+        table.add_row(Text(check.weight, style=WEIGHTS[check.weight]), Text(check.name), Text(check.text))
+    return Group(Text(title, style="bold"), table)
