@@ -71,7 +71,7 @@ async def write(engine: Engine, space: Space, first: int, count: int) -> float:
 
 async def until_quiet(space: Space) -> float:
     started = time.perf_counter()
-    while any(replica.backlog or replica.status != "ACTIVE" for replica in space.replica_status().values()):
+    while any(replica.backlog or replica.status != "ACTIVE" for replica in space.replica_status().values()):  # noqa: ASYNC110
         await asyncio.sleep(0.005)
     return time.perf_counter() - started
 

@@ -262,3 +262,23 @@ def test_names_made_while_the_disk_was_full_come_back(tmp_path: Path) -> None:
         assert engine.space("late").get(b"k") == b"v"
 
     alone(tmp_path, play)
+
+
+def test_commits_that_the_log_lacks_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "SEGMENT_BYTES", 3000)
+    monkeypatch.setattr(store_module.Store, "_flush", lambda self: None)
+
+    async def play(world: SimulatedEngines) -> None:
+        for number in range(30):
+            await put(world.engines[EAST], b"%d" % number, bytes(300))
+        world.crash(EAST)
+        segments = [path for path in files(tmp_path, "log-*") if path.stat().st_size > 300]
+        assert len(segments) >= 3
+        saved = segments[1].read_bytes()
+        segments[1].unlink()
+        with pytest.raises(Damaged, match="the log lacks the commits from"):
+            await world.start(EAST)
+        segments[1].write_bytes(saved)
+        assert len(contents(await world.start(EAST))) == 30
+
+    alone(tmp_path, play)

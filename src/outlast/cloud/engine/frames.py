@@ -7,8 +7,8 @@ Frame: marker (8), length of what follows the header (4), counter (8), then the 
 the segment key, the counter as nonce and the frame's header authenticated. A key lives for one segment and its counter
 only grows, so no nonce is ever used twice; a start after a crash begins a new segment.
 
-A group's writes: number of its last commit (8), then for each write: length of key (4), length of value (4; all ones
-for a deletion), key, value.
+A group's writes: numbers of its first and last commit (8 each), then for each write: length of key (4), length of value
+(4; all ones for a deletion), key, value. Commits are numbered without gaps, so a missing piece of the log is noticed.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ HEADER_BYTES = FACTS.size + WRAPPED_BYTES
 FRAME = struct.Struct(">8sIQ")
 TAG_BYTES = 16
 SIZES = struct.Struct(">II")
+NUMBERS = struct.Struct(">QQ")
 DELETED = 0xFFFFFFFF
 
 
@@ -125,7 +126,7 @@ def _goes_on(segment: Segment, contents: bytes, at: int) -> bool:
 
 def pack_group(batches: list[Writes], last: int) -> bytes:
     """The plain text of a frame that holds the writes of several commits, the last of which is number `last`."""
-    parts = [last.to_bytes(8, "big")]
+    parts = [NUMBERS.pack(last - len(batches) + 1, last)]
     add = parts.append
     sizes = SIZES.pack
     for writes in batches:
@@ -140,14 +141,15 @@ def pack_group(batches: list[Writes], last: int) -> bytes:
     return b"".join(parts)
 
 
-def group_number(plain: bytes) -> int:
-    """The number of a group's last commit."""
-    return int.from_bytes(plain[:8], "big")
+def group_numbers(plain: bytes) -> tuple[int, int]:
+    """The numbers of a group's first and last commit."""
+    first, last = NUMBERS.unpack_from(plain)
+    return first, last
 
 
 def group_writes(plain: bytes) -> Iterator[tuple[bytes, bytes | None]]:
     """The writes of a group, in order."""
-    at, total = 8, len(plain)
+    at, total = NUMBERS.size, len(plain)
     sizes = SIZES.unpack_from
     while at < total:
         n_key, n_value = sizes(plain, at)

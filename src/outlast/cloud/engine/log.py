@@ -18,7 +18,7 @@ from outlast.cloud.engine.frames import (
     Segment,
     Tail,
     good_frames,
-    group_number,
+    group_numbers,
     group_writes,
     new_segment,
     pack_group,
@@ -68,8 +68,9 @@ class Log:
     def replay(self, after: int) -> Iterator[tuple[int, Iterator[tuple[bytes, bytes | None]]]]:
         """Groups that hold commits greater than `after`, as (number of the last commit, writes), oldest first.
 
-        Cuts a torn end off the newest segment and notes it in `dropped`. Raises Damaged.
+        Cuts a torn end off the newest segment and notes it in `dropped`. Raises Damaged, also when commits are missing.
         """
+        reached = after
         names = [name for name in self._disk.names(self._folder) if name.startswith(PREFIX) and name[4:].isdigit()]
         for name in names:
             path = self._folder / name
@@ -87,8 +88,11 @@ class Log:
                 if isinstance(piece, Tail):
                     self._cut(path, piece)
                 else:
-                    last = group_number(piece)
+                    first, last = group_numbers(piece)
+                    if first > reached + 1:
+                        raise Damaged(f"the log lacks the commits from {reached + 1} to {first - 1}, before {name}")
                     if last > after:
+                        reached = max(reached, last)
                         yield last, group_writes(piece)
             if last > after:
                 self._closed.append((last, path))

@@ -16,7 +16,7 @@ from pathlib import Path
 import apsw
 
 from outlast.cloud.effects import Clock, Disk, Entropy
-from outlast.cloud.engine.base import Base
+from outlast.cloud.engine.base import DAMAGE, Base
 from outlast.cloud.engine.errors import StorageUnavailable
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.log import Dropped, Log
@@ -301,12 +301,10 @@ class Store:
         if self._closed:
             return
         if error is not None:
-            if isinstance(error, apsw.Error | OSError) and (is_full(error) or len(self._frozen) < MAX_FROZEN):
-                if len(self._frozen) >= MAX_FROZEN:
-                    self._refuse(error)
-                asyncio.get_running_loop().call_later(RETRY_S, self._flush)
-            else:
+            if len(self._frozen) >= MAX_FROZEN or isinstance(error, DAMAGE):
                 self._refuse(error)
+            if not isinstance(error, DAMAGE):
+                asyncio.get_running_loop().call_later(RETRY_S, self._flush)
             return
         took_s = max(0.001, self._clock.monotonic_s() - started_s)
         if table.bytes > TABLE_BYTES // 4:
