@@ -1,0 +1,299 @@
+"""Drills: files that say what they mean, faults behind FIS, evidence that can be missing, customers as processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from outlast.ops.act.evacuate import Evacuated
+from outlast.ops.act.failback import Returned, Step
+from outlast.ops.clients import Clients
+from outlast.ops.decide.rules import Judge
+from outlast.ops.drill import aftermath, evidence
+from outlast.ops.drill.customers import Crowd
+from outlast.ops.drill.faults import FisFaults, Running, parameters_of
+from outlast.ops.drill.file import FaultPlan, LoadPlan, find, library, parse
+from outlast.ops.drill.story import StepSeen, Story
+from outlast.ops.load.log import Record
+from outlast.ops.names import NameServer
+from outlast.ops.observe.survey import Latest, Told
+from outlast.ops.outcome import OpsError, UsageError
+from outlast.ops.sightings import SIDES, Sample
+from outlast.ops.signing import Credentials
+from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
+from tests.unit.ops.servers import dns_server, http_server, reply
+from tests.unit.ops.test_measure import A, B, item, record, sold
+
+FILE = """
+name: mine
+hypothesis: it holds
+region: second
+fault: {kind: link-cut, regions: [us-east-1, us-west-2], parameters: {}}
+load: {rate_per_s: 3}
+phases: {steps: [50, 100]}
+expect: [rto <= 5 s]
+"""
+
+
+def test_the_library_is_sound() -> None:
+    drills = library()
+    assert "gray-failure" in drills
+    assert all(drill.hypothesis and drill.expect for drill in drills.values())
+    assert find("gray-failure") == drills["gray-failure"]
+
+
+def test_a_drill_is_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(FILE)
+    drill = find(str(path))
+    assert drill.fault == FaultPlan("link-cut", ("us-east-1", "us-west-2"))
+    assert (drill.load.rate_per_s, drill.load.clients) == (3, LoadPlan().clients)
+    assert drill.phases.steps == (50, 100)
+    with pytest.raises(UsageError, match="gray-failure"):
+        find("nothing")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("name: mine", "nome: mine"), "no member nome"),
+        (("hypothesis: it holds\n", ""), "hypothesis is missing"),
+        (("rate_per_s", "rate"), "no member rate"),
+        (("kind: link-cut, ", ""), "kind"),
+        (("{rate_per_s: 3}", "fast"), "must be a mapping"),
+        (("rto <= 5 s", "speed <= 5"), "not measured"),
+        (("name: mine", "name: [mine"), "not YAML"),
+    ],
+)
+def test_a_bad_drill_names_what_is_wrong(change: tuple[str, str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        parse(FILE.replace(*change), "mine.yaml")
+
+
+class Fis:
+    """An experiment that runs at the second look and has stopped at the fourth."""
+
+    def __init__(self, statuses: list[str]) -> None:
+        self.statuses = statuses
+        self.templates: list[dict[str, Any]] = []
+        self.stopped: list[str] = []
+        self.error: Exception | None = None
+
+    def create_experiment_template(self, **wanted: Any) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        self.templates.append(wanted)
+        return {"experimentTemplate": {"id": "EXT1"}}
+
+    def start_experiment(self, clientToken: str, experimentTemplateId: str) -> dict[str, Any]:
+        return {"experiment": {"id": "EXP1"}}
+
+    def get_experiment(self, id: str) -> dict[str, Any]:
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        return {"experiment": {"state": {"status": status, "reason": "because"}}}
+
+    def stop_experiment(self, id: str) -> None:
+        self.stopped.append(id)
+
+
+GRAY = FaultPlan("gray-failure", parameters={"error_share": 0.3, "delay_ms": 2000})
+
+
+def test_a_fault_is_an_experiment_that_is_waited_for() -> None:
+    fis = Fis(["initiating", "running", "stopping", "stopped"])
+    faults = FisFaults(fis, "arn:role", sleep=lambda _: None)
+    running = faults.begin(GRAY, [A], 90.4)
+    (template,) = fis.templates
+    assert template["actions"]["fault"] == {
+        "actionId": "outlast:gray-failure",
+        "parameters": {"regions": A, "duration": "PT90S", "error_share": "0.3", "delay_ms": "2000"},
+    }
+    assert running == Running("EXP1", "gray-failure in us-east-1")
+    faults.end(running)
+    assert fis.stopped == ["EXP1"]
+
+
+def test_a_fault_that_does_not_take_hold_is_an_error() -> None:
+    with pytest.raises(OpsError, match="because"):
+        FisFaults(Fis(["failed"]), "arn:role", sleep=lambda _: None).begin(GRAY, [A], 90)
+    refusing = Fis(["running"])
+    refusing.error = fault("ValidationException", "no such action")
+    with pytest.raises(OpsError, match="no such action"):
+        FisFaults(refusing, "arn:role", sleep=lambda _: None).begin(GRAY, [A], 90)
+    with pytest.raises(OpsError, match="did not come to be"):
+        FisFaults(Fis(["initiating"]), "arn:role", sleep=lambda _: None).begin(GRAY, [A], 90)
+
+
+def test_scopes_are_parameters_of_the_action() -> None:
+    plan = FaultPlan(
+        "service-errors", services=("dynamodb", "lambda"), operations=("GetItem",), parameters={"code": "X"}
+    )
+    found = parameters_of(plan, [A, B], 5)
+    assert found["regions"] == f"{A},{B}"
+    assert (found["services"], found["operations"], found["code"]) == ("dynamodb,lambda", "GetItem", "X")
+
+
+def told() -> Story:
+    story = Story("t", "h", A, {}, {}, sample_deployment(), [], lambda: 1000.0)
+    story.mark("begin_s", 900.0)
+    return story
+
+
+def last(story: Story) -> StepSeen:
+    return story.steps[-1]
+
+
+def judged(silent: frozenset[str] = frozenset(), bad: str = "") -> Any:
+    judge = Judge((A, B))
+    for second in range(60):
+        for vantage in SIDES:
+            for region in (A, B):
+                if vantage not in silent:
+                    judge.add(Sample(float(second), vantage, region, region == A and vantage == bad))
+        decision = judge.assess(float(second))
+    return decision
+
+
+def test_step_one_needs_everybody_and_says_who_is_silent() -> None:
+    story = told()
+    evidence.healthy(story, judged(), Latest())
+    assert (last(story).state, story.steps[-1].number) == ("true", 1)
+    evidence.healthy(story, judged(frozenset({"health-events"})), Latest(errors={"health events": "NotThere"}))
+    assert last(story).state == "absent"
+    assert "silent: health-events" in last(story).evidence
+    assert "NotThere" in last(story).evidence
+    evidence.healthy(story, judged(bad="probe-fresh"), Latest())
+    assert last(story).state == "false"
+
+
+def test_step_two_is_the_nearer_region_on_both_coasts() -> None:
+    story = told()
+    evidence.routed(story, Latest())
+    assert last(story).state == "absent"
+    east, west = Told("east", ("127.0.0.1",), A, 3), Told("west", ("127.0.0.2",), B, 3)
+    evidence.routed(story, Latest(told={"east": east, "west": west}))
+    assert last(story).state == "true"
+    evidence.routed(story, Latest(told={"east": east, "west": replace(west, region=A)}))
+    assert last(story).state == "false"
+
+
+def test_steps_three_and_five_are_read_from_the_log() -> None:
+    story = told()
+    story.records = [replace(record(901 + n, order=f"o-{n}"), coast="east") for n in range(10)]
+    evidence.served(story)
+    assert [step.state for step in story.steps] == ["true", "true"]
+    story.records += [replace(record(920, "error"), coast="east")]
+    evidence.served(story)
+    assert story.steps[-2].state == "false"
+
+
+class Tables:
+    """Two replicas by Region."""
+
+    def __init__(self, **replicas: Mapping[str, Mapping[str, Any]]) -> None:
+        self.replicas = replicas
+
+    def clients(self) -> Clients:
+        return cast(Clients, FakeClients(lambda service, region, _: _Reader(self.replicas[region.replace("-", "_")])))
+
+
+class _Reader:
+    def __init__(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
+        self.tables = tables
+
+    def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:
+        ((table, request),) = RequestItems.items()
+        idents = [next(iter(key.values()))["S"] for key in request["Keys"]]
+        return {"Responses": {table: [self.tables[table][i] for i in idents if i in self.tables[table]]}}
+
+    def scan(self, **wanted: Any) -> dict[str, Any]:
+        return {"Items": list(self.tables["orders-orders"].values())}
+
+
+def whole(*orders: str) -> dict[str, dict[str, Any]]:
+    return {
+        "orders-orders": {order: item(order, f"p-{order}") for order in orders},
+        "orders-products": {f"p-{order}": sold(f"p-{order}", order) for order in orders},
+    }
+
+
+def test_steps_four_and_six_are_read_from_the_replicas() -> None:
+    story = told()
+    story.records = [record(990, order="o-1")]
+    clock = iter(range(1000, 2000, 5))
+    evidence.replicated(story, Tables(us_east_1=whole("o-1"), us_west_2=whole("o-1")).clients(), lambda: next(clock))
+    assert [(step.number, step.state) for step in story.steps] == [(4, "true"), (6, "true")]
+    evidence.replicated(story, Tables(us_east_1=whole("o-1"), us_west_2=whole()).clients(), lambda: next(clock))
+    assert story.steps[-1].state == "false"
+
+
+def test_the_later_steps_rest_on_what_happened() -> None:
+    story = told()
+    story.mark("impact_s", 950.0)
+    story.records = [record(960, "error"), record(961, ms=2100), record(962)]
+    evidence.struck(story)
+    assert last(story).evidence == f"of 3 requests to {A}, 1 failed and 1 were late"
+    evidence.evacuated(story, Evacuated("left", 1.0, 2.0, 5.0, "gone"))
+    assert (last(story).state, last(story).evidence) == ("true", "gone; seen 3.0 s after the switch")
+    story.mark("left_s", 970.0)
+    story.records += [record(980 + n, region=B) for n in range(10)]
+    evidence.landed(story)
+    assert last(story).state == "true"
+    story.records += [record(985)]
+    evidence.landed(story)
+    assert last(story).state == "false"
+    story.returned = Returned("backed off", (Step(5, 1.0, 2.0, "bad"),), "at 5 %")
+    evidence.returned(story)
+    assert last(story).state == "false"
+
+
+def test_the_cut_is_read_and_its_writes_are_followed_to_the_end() -> None:
+    story = told()
+    story.mark("switched_s", 1000.0)
+    story.records = [record(990 + n / 10, order=f"o-{n}") for n in range(4)]
+    early = Tables(us_east_1=whole("o-0", "o-1", "o-2", "o-3"), us_west_2=whole("o-0", "o-1"))
+    aftermath.read_cut(story, early.clients())
+    assert story.acknowledged == 4
+    assert [risk.order_id for risk in story.risks] == ["o-2", "o-3"]
+    later = Tables(us_east_1=whole("o-0", "o-1", "o-2", "o-3"), us_west_2=whole("o-0", "o-1", "o-2"))
+    aftermath.track(story, later.clients())
+    assert [risk.fate for risk in story.risks] == ["arrived", "not known"]
+    aftermath.compare(story, later.clients(), "o-", {A: 1.0, B: 2.0}, patience_s=0)
+    assert [risk.fate for risk in story.risks] == ["arrived", "lost"]
+    assert story.convergence is not None
+    assert (story.convergence.at_s, story.convergence.unequal) == (None, ("o-3",))
+
+
+async def test_customers_are_processes_that_come_log_and_go(tmp_path: Path) -> None:
+    async def shop(method: str, target: str, headers: dict[str, str], body: bytes) -> bytes:
+        return reply(200, b"{}", "X-Region: us-east-1")
+
+    def zone(name: str, subnet: str) -> list[tuple[str, int, str, str]]:
+        return [(name, 5, "A", "127.0.0.1")]
+
+    async with http_server(shop) as (port, _), dns_server(zone) as dns_port:
+        deployment = replace(sample_deployment(), https_port=port, name_servers=(NameServer("127.0.0.1", dns_port),))
+        keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": A}
+        crowd = Crowd(deployment, LoadPlan(rate_per_s=50, timeout_s=0.3), {"east": "192.0.2.0/24"}, tmp_path, "run-", keys)
+        await asyncio.to_thread(crowd.start)
+        seen: list[Record] = []
+        async with asyncio.timeout(20):
+            while len(seen) < 3:
+                seen += crowd.fresh()
+                await asyncio.sleep(0.05)
+        rest = await asyncio.to_thread(crowd.stop)
+    assert {each.outcome for each in [*seen, *rest]} == {"timeout"}  # the test's server waits for a plain request
+    assert crowd.fresh() == []
+
+
+async def test_sample_data_that_cannot_be_written_stops_the_drill(tmp_path: Path) -> None:
+    async with dns_server(lambda *_: 2) as dns_port:
+        deployment = replace(sample_deployment(), name_servers=(NameServer("127.0.0.1", dns_port),))
+        crowd = Crowd(deployment, LoadPlan(), {"east": ""}, tmp_path, "run-", {})
+        with pytest.raises(OpsError, match="sample data"):
+            await crowd.fill(lambda: Credentials("a", "b"))
