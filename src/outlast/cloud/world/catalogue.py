@@ -21,6 +21,7 @@ MODULES: Final = (
     ("outlast.cloud.services.route53", ("route53",)),
     ("outlast.cloud.services.arc_control_config", ("arc_control_config",)),
     ("outlast.cloud.services.arc_cluster", ("arc_cluster",)),
+    ("outlast.cloud.services.arc_readiness", ("arc_readiness",)),
     ("outlast.cloud.services.synthetics", ("synthetics",)),
     ("outlast.cloud.services.health", ("health",)),
     ("outlast.cloud.services.fis", ("fis",)),

@@ -16,7 +16,12 @@ from outlast.cloud.world.authority import write_private
 
 DEFAULT_PORT = 4566
 DEFAULT_REGIONS = ("us-east-1", "us-west-2", "us-east-2", "eu-west-1", "ap-northeast-1")
-AWS_HOMES = {"iam": "us-east-1", "route53": "us-east-1", "route53-recovery-control-config": "us-west-2"}
+AWS_HOMES = {
+    "iam": "us-east-1",
+    "route53": "us-east-1",
+    "route53-recovery-control-config": "us-west-2",
+    "route53-recovery-readiness": "us-west-2",
+}
 VERSION = 1
 MAX_SOCKET_PATH = 100
 
