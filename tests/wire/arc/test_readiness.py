@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -156,3 +159,65 @@ def test_rules_are_listed_by_type(arc: Arc) -> None:
 
     assert {rule["ResourceType"] for rule in lambdas} == {"AWS::Lambda::Function"}
     assert len(rules) > len(lambdas) > 5
+
+
+def make_function(arc: Arc, region: str, memory_mb: int) -> str:
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w") as bundle:
+        bundle.writestr("handler.py", "def handle(event, context):\n    return {}\n")
+    made = arc.client("lambda", region).create_function(
+        FunctionName="ready",
+        Runtime="python3.11",
+        Handler="handler.handle",
+        Role=f"arn:aws:iam::{ACCOUNT}:role/ready",
+        Code={"ZipFile": archive.getvalue()},
+        MemorySize=memory_mb,
+    )
+    return str(made["FunctionArn"])
+
+
+def make_stage(arc: Arc, region: str, verb: str) -> str:
+    client = arc.client("apigateway", region)
+    api = client.create_rest_api(name="ready")["id"]
+    root = client.get_resources(restApiId=api)["items"][0]["id"]
+    client.put_method(restApiId=api, resourceId=root, httpMethod=verb, authorizationType="NONE")
+    client.put_integration(
+        restApiId=api, resourceId=root, httpMethod=verb, type="MOCK",
+        requestTemplates={"application/json": '{"statusCode": 200}'},
+    )  # fmt: skip
+    client.create_deployment(restApiId=api, stageName="prod")
+    return f"arn:aws:apigateway:{region}:{ACCOUNT}:/restapis/{api}/stages/prod"
+
+
+def broken_rules(arc: Arc, check: str, arn: str) -> set[str]:
+    shown = arc.client(API, HOME).get_readiness_check_resource_status(ReadinessCheckName=check, ResourceIdentifier=arn)
+    return {rule["RuleId"] for rule in shown["Rules"] if rule["Readiness"] != "READY"}
+
+
+def test_functions_stages_and_names(arc: Arc) -> None:
+    api, route53 = arc.client(API, HOME), arc.client("route53", EAST)
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    arc.client("iam", EAST).create_role(RoleName="ready", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+    functions = [make_function(arc, EAST, 256), make_function(arc, WEST, 128)]
+    stages = [make_stage(arc, EAST, "GET"), make_stage(arc, WEST, "POST")]
+    zone = route53.create_hosted_zone(Name="ready.example.com", CallerReference="ready")["HostedZone"]["Id"]
+    records = {"Name": "a.ready.example.com", "Type": "A", "TTL": 600, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+    batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": records}]}
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+    target = {"DomainName": "a.ready.example.com", "HostedZoneArn": f"arn:aws:route53:::{zone[1:]}", "RecordType": "A"}
+    for name, kind, resources in (
+        ("functions", "AWS::Lambda::Function", [{"ResourceArn": arn} for arn in functions]),
+        ("stages", "AWS::ApiGateway::Stage", [{"ResourceArn": arn} for arn in stages]),
+        ("names", "AWS::Route53RecoveryReadiness::DNSTargetResource", [{"DnsTargetResource": target}]),
+    ):
+        api.create_resource_set(ResourceSetName=name, ResourceSetType=kind, Resources=resources)
+        api.create_readiness_check(ReadinessCheckName=name, ResourceSetName=name)
+    component = api.get_resource_set(ResourceSetName="names")["Resources"][0]["ComponentId"]
+
+    for name in ("functions", "stages", "names"):
+        arc.until(lambda name=name: readiness(arc, name) == "NOT_READY", 30)
+
+    assert broken_rules(arc, "functions", functions[0]) == set()
+    assert broken_rules(arc, "functions", functions[1]) == {"LambdaMemorySize"}
+    assert broken_rules(arc, "stages", stages[0]) == {"ApiGwV1ResourceMethodConfigs"}
+    assert broken_rules(arc, "names", component) == {"DnsTargetResourceRecordSetConfigurationRule"}
