@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
-from importlib.util import find_spec
 from typing import Any
 
 import dns.resolver
@@ -89,7 +88,6 @@ POLICY = {
 }
 
 
-@pytest.mark.skipif(find_spec("outlast.cloud.services.logs.service") is None, reason="no CloudWatch Logs")
 def test_queries_are_logged_to_a_log_group(world: World) -> None:
     client, logs = world.client("route53"), world.client("logs")
     zone_id, name = make_zone(world)

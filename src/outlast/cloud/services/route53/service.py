@@ -20,7 +20,11 @@ route53 = Service(
     "route53",
     open=open_state,
     home=HOME,
-    linked=("route53-recovery-cluster:GetRoutingControlState", "cloudwatch:DescribeAlarms"),
+    linked=(
+        "route53-recovery-cluster:GetRoutingControlState",
+        "cloudwatch:DescribeAlarms",
+        "logs:DescribeLogGroups",
+    ),
     provides={"names": lambda state: state.plane},
     resource_types=RESOURCE_TYPES,
 )

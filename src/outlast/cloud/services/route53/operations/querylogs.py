@@ -51,6 +51,15 @@ async def create_query_logging_config(
 
 async def _try_to_write(call: Call[State], arn: str) -> None:
     """Make a test stream as AWS does: it needs the log group, and a resource policy that lets Route 53 write."""
+    listed = await call.region.aws(
+        "logs",
+        "DescribeLogGroups",
+        {"logGroupNamePrefix": group_of(arn)},
+        principal=call.region.linked("route53"),
+        region=call.state.home,
+    )
+    if all(group["logGroupName"] != group_of(arn) for group in listed["logGroups"]):
+        raise NoSuchCloudWatchLogsLogGroup("The specified CloudWatch Logs log group doesn't exist.")
     try:
         await call.region.aws(
             "logs",
@@ -60,8 +69,6 @@ async def _try_to_write(call: Call[State], arn: str) -> None:
             region=call.state.home,
         )
     except Fault as fault:
-        if fault.code == "ResourceNotFoundException":
-            raise NoSuchCloudWatchLogsLogGroup("The specified CloudWatch Logs log group doesn't exist.") from None
         if fault.code != "ResourceAlreadyExistsException":
             raise InsufficientCloudWatchLogsResourcePolicy(
                 "The CloudWatch Logs Resource Policy for this log group doesn't grant Route 53 permission to create "
