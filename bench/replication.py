@@ -62,7 +62,7 @@ async def write(engine: Engine, space: Space, first: int, count: int) -> float:
     async def client() -> None:
         for number in numbers:
             with engine.begin() as tx:
-                tx.put(space, key_of(number % 50_000), value_of(number), b"request")
+                tx.put(space, key_of(number % 50_000), value_of(number % 1000), b"request")
             await engine.settled()
 
     await asyncio.gather(*(client() for _ in range(32)))
@@ -104,7 +104,7 @@ async def run(folder: Path, count: int) -> list[dict[str, float | str]]:
     east.observe(note)
     for number in range(3000):
         with east.begin() as tx:
-            tx.put(here, key_of(number), value_of(number))
+            tx.put(here, key_of(number), value_of(number % 1000))
         await asyncio.sleep(0.001)
     await until_quiet(here)
     latencies.sort()

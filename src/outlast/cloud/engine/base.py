@@ -21,7 +21,7 @@ from outlast.cloud.engine.memtable import MemTable
 CIPHER = "aegis"
 PLAIN_HEADER = b"SQLite format 3\0"
 PAGE_BYTES = 16384
-READ_CACHE_KIB = 8192
+READ_CACHE_KIB = 16384
 WRITE_CACHE_KIB = 4096
 FIRST_ROWS = 16
 MORE_ROWS = 256
