@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -128,10 +129,8 @@ class Endpoint:
         """
         node, key = self._member(), cluster.encode()
         if principal.kind not in SERVICES:
-            try:
+            with suppress(NoMajority):  # the last state known is better than none: reads go on, changes do not
                 return parse(await node.read(key))
-            except NoMajority:
-                pass  # the last state known is better than none: reads go on, changes do not
         known = node.known(key)
         if known is None and node.age_s(key) is None:
             raise EndpointTemporarilyUnavailableException(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -32,7 +33,7 @@ def _but_wait(rule: Properties) -> dict[str, Any]:
     return {name: value for name, value in rule.items() if name != "WaitPeriodMs"}
 
 
-class _Type:
+class _Type(ABC):
     """What the four types share: the ARN is the physical id; a resource is ready once it is DEPLOYED."""
 
     noun: ClassVar[str]
@@ -41,13 +42,13 @@ class _Type:
     properties: frozenset[str]
     changeable: ClassVar[frozenset[str]]
 
+    @abstractmethod
     def members(self, properties: Properties) -> dict[str, Any]:
         """Parameters of the create operation."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def rename(self, aws: Calls, physical_id: str, new: Properties) -> None:
         """Bring what can be changed in place to `new`, tags apart."""
-        raise NotImplementedError
 
     async def describe(self, aws: Calls, physical_id: str) -> dict[str, Any]:
         """The resource by AWS member names."""

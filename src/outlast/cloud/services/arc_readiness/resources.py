@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Route
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ def _tags(properties: Properties) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in properties.get("Tags", ())}
 
 
-class _Type:
+class _Type(ABC):
     """What the four types share: the name is the physical id."""
 
     noun: ClassVar[str]
@@ -33,9 +34,9 @@ class _Type:
     def _made(self, reply: Mapping[str, Any]) -> Made:
         return Made(reply[self.name], {f"{self.noun}Arn": reply[f"{self.noun}Arn"]})
 
+    @abstractmethod
     def members(self, properties: Properties) -> dict[str, Any]:
         """Parameters that create and update share, without the name."""
-        raise NotImplementedError
 
     async def create(self, aws: Calls, properties: Properties, stack: Stack) -> Made:
         """Make it; one with the generated name is this resource's own, made by an earlier try."""
