@@ -73,7 +73,7 @@ async def test_a_function_gets_its_roles_credentials_and_the_regions_address(pla
         zip(names, ["red", "ASIATEST", "token", "us-east-1", "https://127.0.0.1:1", "app.handler"], strict=True)
     )
     (asked,) = [params for _, name, params, _ in place.around.asked if name == "AssumeRole"]
-    assert (asked["RoleArn"], asked["RoleSessionName"]) == (ROLE, "f")
+    assert (asked["RoleArn"], asked["RoleSessionName"]) == (ROLE, "f-")
 
 
 async def test_environments_are_reused_and_let_go_on_update(place: Place) -> None:

@@ -35,6 +35,11 @@ class Session:
         }
 
 
+def session_name(function: str) -> str:
+    """A session's name for a function; STS wants 2 to 64 characters."""
+    return function[:64] if len(function) > 1 else f"{function}-"
+
+
 class Roles:
     """Sessions by role and function; each is used while at least half an hour of it is left."""
 
@@ -59,7 +64,7 @@ class Roles:
             reply = await region.aws(
                 "sts",
                 "AssumeRole",
-                {"RoleArn": role, "RoleSessionName": function[:64], "DurationSeconds": DURATION_S},
+                {"RoleArn": role, "RoleSessionName": session_name(function), "DurationSeconds": DURATION_S},
                 principal=region.service_principal("lambda"),
             )
         except Fault as fault:
