@@ -18,7 +18,13 @@ from outlast.cloud.services.synthetics import synthetics
 from tests.unit.lambda_.regions import ACCOUNT, ROLE, Place, open_place
 from tests.unit.lambda_.test_lambda_resources import Aws, stack
 
-PASSES = "from aws_synthetics.common import synthetics_logger as logger\ndef handler(e, c):\n logger.info('well')\n return 'ok'"
+PASSES = """
+from aws_synthetics.common import synthetics_logger as logger
+
+def handler(event, context):
+    logger.info("well")
+    return "ok"
+"""
 FAILS = "def handler(e, c):\n raise ValueError('no order was placed')"
 
 
