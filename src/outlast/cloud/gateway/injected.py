@@ -51,6 +51,6 @@ async def _delay(region: Region, share: float, delay_ms: float) -> None:
 
 def _fail(region: Region, share: float, code: str, status: int) -> None:
     if region.entropy.uniform() < share:
-        if code == "InternalServerError":
+        if (code, status) == ("InternalServerError", 500):
             raise InternalServerError("The request could not be processed.")
         raise RemoteFault(code, "The request could not be processed.", status)

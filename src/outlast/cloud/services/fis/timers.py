@@ -86,9 +86,9 @@ async def take_role(state: Experiments, experiment: Document) -> bool:
             principal=region.service_principal("fis"),
         )
     except Fault as fault:
-        finish(
-            state, experiment, "failed", f"The role {experiment['roleArn']} cannot be assumed: {fault.message}"[:512]
-        )
+        if region.clock.now_s() - experiment["creationTime"] > ROLE_PATIENCE_S:
+            reason = f"The role {experiment['roleArn']} cannot be assumed: {fault.message}"
+            finish(state, experiment, "failed", reason[:512])
         return False
     return True
 
