@@ -9,7 +9,9 @@ from outlast.cloud.services.apigateway.serving.serve import serve
 from outlast.cloud.services.apigateway.state import ApiState
 from outlast.cloud.wire import Request, Response
 
-apigateway: Service[ApiState] = Service("apigateway", open=ApiState, resource_types=RESOURCE_TYPES)
+apigateway: Service[ApiState] = Service(
+    "apigateway", open=ApiState, linked=("acm:DescribeCertificate",), resource_types=RESOURCE_TYPES
+)
 
 
 def is_for_an_api(state: ApiState, request: Request) -> bool:
