@@ -3,7 +3,34 @@
 from __future__ import annotations
 
 from outlast.cloud.services.dynamodb import timers
-from outlast.cloud.services.dynamodb.operations import batch, items, queries, tables, transactions, updates
+from outlast.cloud.services.dynamodb.operations import (
+    backups,
+    batch,
+    items,
+    policies,
+    queries,
+    streams,
+    tables,
+    tags,
+    transactions,
+    ttl,
+    updates,
+)
 from outlast.cloud.services.dynamodb.service import dynamodb, dynamodbstreams
 
-__all__ = ["batch", "dynamodb", "dynamodbstreams", "items", "queries", "tables", "timers", "transactions", "updates"]
+__all__ = [
+    "backups",
+    "batch",
+    "dynamodb",
+    "dynamodbstreams",
+    "items",
+    "policies",
+    "queries",
+    "streams",
+    "tables",
+    "tags",
+    "timers",
+    "transactions",
+    "ttl",
+    "updates",
+]

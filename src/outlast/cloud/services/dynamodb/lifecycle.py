@@ -11,7 +11,7 @@ from typing import Any
 
 from outlast.cloud.services.dynamodb.indexes import Index, unpacked
 from outlast.cloud.services.dynamodb.state import DynamoDB
-from outlast.cloud.services.dynamodb.table import Table, index_space_name
+from outlast.cloud.services.dynamodb.table import Table, expiry_space_name, index_space_name
 
 CREATE_MS = 100
 UPDATE_MS = 100
@@ -136,9 +136,49 @@ def _prune_definitions(table: Table) -> None:
     doc["AttributeDefinitions"] = [each for each in doc["AttributeDefinitions"] if each["AttributeName"] in used]
 
 
+async def _fill_expiry(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
+    """Note the expiry times of the items there are."""
+    cursor: bytes | None = b""
+    while cursor is not None and state.tables.get(table.name) is table and table.expiry is not None:
+        cursor = _note_some(state, table, cursor)
+        await state.engine.settled()
+        await state.region.clock.sleep(0)
+    done(table, step)
+    if state.tables.get(table.name) is table:
+        state.save(table)
+
+
+def _note_some(state: DynamoDB, table: Table, cursor: bytes) -> bytes | None:
+    expiry = table.expiry
+    assert expiry is not None
+    last: bytes | None = None
+    with state.engine.begin() as tx:
+        notes = []
+        for count, (key, stored) in enumerate(tx.range(table.items, cursor), 1):
+            place = expiry.place(key, unpacked(stored))
+            if place is not None:
+                notes.append(place)
+            if count == BACKFILL_ITEMS:
+                last = key
+                break
+        for place in notes:
+            tx.put(expiry.space, place, b"")
+    return None if last is None else last + b"\x00"
+
+
+async def _drop_expiry(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
+    done(table, step)
+    name = expiry_space_name(table.doc)
+    if table.expiry is None and name in state.engine.spaces(name):
+        state.engine.drop(state.engine.space(name))
+    state.save(table)
+
+
 STEPS: dict[str, Step] = {
     "active": _active,
     "delete": delete,
     "fill-index": _fill,
     "drop-index": _drop_index,
+    "fill-expiry": _fill_expiry,
+    "drop-expiry": _drop_expiry,
 }

@@ -173,7 +173,11 @@ def adopt_into(state: DynamoDB, doc: Document, told: Message) -> None:
     elif not doc.get("SSE"):
         arn = state.region.arn("kms", "alias/aws/dynamodb")
         doc["SSE"] = {"Status": "ENABLED", "SSEType": shared["SSEType"], "KMSMasterKeyArn": arn}
-    doc["TimeToLive"] = shared["TimeToLive"]
+    if doc.get("TimeToLive") != shared["TimeToLive"]:
+        doc["TimeToLive"] = shared["TimeToLive"]
+        at_ms = state.region.clock.now_ms()
+        step = "drop-expiry" if shared["TimeToLive"] is None else "fill-expiry"
+        doc.setdefault("Due", []).append({"AtMs": at_ms, "Step": step})
     own = told["replicas"].get(here)
     if own is not None:
         if own.get("TableClass"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from outlast.cloud.engine import Change, Engine, Space, Transaction
 from outlast.cloud.services.dynamodb import values as av
+from outlast.cloud.services.dynamodb.expiry import Expiry
+from outlast.cloud.services.dynamodb.history import History
 from outlast.cloud.services.dynamodb.indexes import (
     HEADER,
     Index,
@@ -24,6 +26,16 @@ if TYPE_CHECKING:
     from outlast.cloud.contract.region import Region
 
 Document = dict[str, Any]
+
+
+class Keeper(Protocol):
+    """What wants to know the value that a change takes away."""
+
+    def keep(self, tx: Transaction, change: Change) -> None:
+        """Hear of a change, within its transaction."""
+        ...
+
+
 NOTHING: Item = {}
 
 
@@ -40,7 +52,8 @@ class Table:
         "before",
         "count",
         "doc",
-        "expires",
+        "expiry",
+        "history",
         "index_keys",
         "index_spaces",
         "index_units",
@@ -51,6 +64,7 @@ class Table:
         "metrics",
         "name",
         "size",
+        "snapshots",
         "stream",
     )
 
@@ -68,6 +82,9 @@ class Table:
         self.count: int = counted.get("Items", 0)
         self.size: int = counted.get("Bytes", 0)
         self.stream: StreamLog | None = None
+        self.expiry: Expiry | None = None
+        self.history: History | None = None
+        self.snapshots: list[Keeper] = []
         self.configure()
 
     def configure(self) -> None:
@@ -87,6 +104,15 @@ class Table:
             self.stream = None
         elif self.stream is None or self.stream.label != stream["Label"]:
             self.stream = self.stream_log(stream)
+        ttl = doc.get("TimeToLive")
+        if ttl is None:
+            self.expiry = None
+        elif self.expiry is None or self.expiry.attribute != ttl["AttributeName"]:
+            self.expiry = Expiry(engine.space(expiry_space_name(doc)), ttl["AttributeName"])
+        if not doc.get("Recovery"):
+            self.history = None
+        elif self.history is None:
+            self.history = History(engine.space(history_space_name(doc)))
 
     def stream_log(self, stream: dict[str, Any]) -> StreamLog:
         """The log of the current stream, or of an older one by its entry."""
@@ -140,7 +166,11 @@ class Table:
         self.before = before
         self.size += stored_size(after) - stored_size(before)
         self.count += (after is not None) - (before is not None)
-        if not self.indexes and self.stream is None:
+        if self.history is not None:
+            self.history.note(tx, change)
+        for snapshot in self.snapshots:
+            snapshot.keep(tx, change)
+        if not self.indexes and self.stream is None and self.expiry is None:
             return
         old, new = self._hint if self._hint is not None and not change.replicated else (None, None)
         if before is None:
@@ -153,6 +183,8 @@ class Table:
             new = unpacked(after)
         if self.indexes:
             self._derive_indexes(change, tx, old, new)
+        if self.expiry is not None:
+            self.expiry.follow(tx, change.key, old, new)
         if self.stream is not None and not (
             old is not None and new is not None and (before == after or av.equal({"M": old}, {"M": new}))
         ):
@@ -192,9 +224,19 @@ def stream_space_name(doc: Document, number: str) -> str:
     return f"dynamodb/stream/{doc['TableId']}/{number}"
 
 
+def expiry_space_name(doc: Document) -> str:
+    """The name of the space that holds expiry times."""
+    return f"dynamodb/expiry/{doc['TableId']}"
+
+
+def history_space_name(doc: Document) -> str:
+    """The name of the space that holds what point-in-time recovery needs."""
+    return f"dynamodb/history/{doc['TableId']}"
+
+
 def drop_table_spaces(doc: Document, engine: Engine) -> None:
     """Forget the table's items, indexes and streams."""
-    names = {f"dynamodb/items/{doc['Items']}"}
+    names = {f"dynamodb/items/{doc['Items']}", expiry_space_name(doc), history_space_name(doc)}
     names.update(engine.spaces(f"dynamodb/index/{doc['TableId']}/"))
     names.update(engine.spaces(f"dynamodb/stream/{doc['TableId']}/"))
     for name in sorted(names & set(engine.spaces("dynamodb/"))):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from outlast.cloud.services.dynamodb import lifecycle, replicas, tokens
+from outlast.cloud.services.dynamodb import lifecycle, replicas, retention, tokens
+from outlast.cloud.services.dynamodb.expiry import AT_ONCE, expire
 from outlast.cloud.services.dynamodb.service import dynamodb
 from outlast.cloud.services.dynamodb.state import DynamoDB
 
 AGREE_S = 10.0
+EXPIRE_S = 1.0
 PURGE_S = 60.0
+STREAMS_S = 60.0
 COUNT_S = 10.0
 
 
@@ -26,6 +29,17 @@ async def agree_on_replicas(state: DynamoDB) -> None:
 
 
 @dynamodb.timer
+async def expire_items(state: DynamoDB) -> None:
+    """Items whose time to live is over are deleted within seconds."""
+    while True:
+        await state.region.clock.sleep(EXPIRE_S)
+        now_s = int(state.region.clock.now_s())
+        for table in list(state.usable.values()):
+            while table.expiry is not None and expire(state, table, now_s) == AT_ONCE:
+                await state.engine.settled()
+
+
+@dynamodb.timer
 async def purge_tokens(state: DynamoDB) -> None:
     """Client tokens are forgotten once their time is over."""
     while True:
@@ -40,6 +54,15 @@ async def keep_counts(state: DynamoDB) -> None:
     while True:
         await state.region.clock.sleep(COUNT_S)
         keep_counted(state)
+
+
+@dynamodb.timer
+async def keep_streams(state: DynamoDB) -> None:
+    """Shards roll over every four hours, records go after a day, and what recovery kept goes after its period."""
+    while True:
+        await state.region.clock.sleep(STREAMS_S)
+        for table in list(state.tables.values()):
+            await retention.tend(state, table)
 
 
 def keep_counted(state: DynamoDB) -> None:
