@@ -13,8 +13,6 @@ from outlast.cloud.services.lambda_.packages import of_text
 
 POLL_S: Final = 0.1
 POLLS: Final = 600
-ROLE_TRIES: Final = 40
-ROLE_PAUSE_S: Final = 0.25
 CONFIGURATION: Final = (
     "Description",
     "Environment",
@@ -66,18 +64,6 @@ async def settled(aws: Calls, name: str) -> dict[str, Any]:
     raise NotSettled(f"{name} did not become active in time")
 
 
-async def with_new_role(aws: Calls, operation: str, params: Mapping[str, Any]) -> None:
-    """Make a call that names a role, again while the role is not known here yet: it may be as new as the call."""
-    for left in range(ROLE_TRIES - 1, -1, -1):
-        try:
-            await aws("lambda", operation, params)
-            return
-        except Fault as fault:
-            if not left or "cannot be assumed by Lambda" not in fault.message:
-                raise
-        await aws.sleep(ROLE_PAUSE_S)
-
-
 async def or_gone(aws: Calls, operation: str, params: Mapping[str, Any]) -> None:
     """Make a deleting call; what is gone already is no error."""
     try:
@@ -105,7 +91,7 @@ class FunctionType:
         if tags:
             params["Tags"] = tags
         try:
-            await with_new_role(aws, "CreateFunction", params)
+            await aws("lambda", "CreateFunction", params)
         except Fault as fault:
             if fault.code != "ResourceConflictException" or not await self._ours(aws, name, params):
                 raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from outlast.cloud.contract import Calls, Fault, Made, Stack
 from outlast.cloud.services.apigateway.resources.common import (
@@ -15,9 +15,6 @@ from outlast.cloud.services.apigateway.resources.common import (
     retag,
     tags_of,
 )
-
-ROLE_TRIES: Final = 40
-ROLE_PAUSE_S: Final = 0.25
 
 
 class DomainNameType:
@@ -119,15 +116,7 @@ class AccountType:
 
     async def create(self, aws: Calls, properties: Mapping[str, Any], stack: Stack) -> Made:
         role = properties.get("CloudWatchRoleArn", "")
-        change = {"patchOperations": [replacing("/cloudwatchRoleArn", role)]}
-        for left in range(ROLE_TRIES - 1, -1, -1):
-            try:
-                await aws(SERVICE, "UpdateAccount", change)
-                break
-            except Fault as fault:
-                if fault.code != "BadRequestException" or not left:
-                    raise
-            await aws.sleep(ROLE_PAUSE_S)  # a new role takes a moment to be known in every Region
+        await aws(SERVICE, "UpdateAccount", {"patchOperations": [replacing("/cloudwatchRoleArn", role)]})
         name = stack.generated_name()
         return Made(name, {"Id": name})
 

@@ -18,6 +18,8 @@ THROTTLED = frozenset(
     }
 )
 UNAVAILABLE = frozenset({"InternalFailure", "InternalServerError", "ServiceUnavailable", "ServiceUnavailableException"})
+UNKNOWN_ROLE = ("cannot be assumed by", "Please grant trust permission for")
+"""How services say that they cannot use a role: it may have been made a moment ago and not be known here yet."""
 READS = ("Describe", "Get", "List", "Head")
 MAX_TRIES = 8
 FIRST_WAIT_S = 0.1
@@ -34,15 +36,15 @@ class StackCalls:
     async def __call__(
         self, service: str, operation: str, params: Mapping[str, Any], *, region: str | None = None
     ) -> dict[str, Any]:
-        """One call; throttling is waited out, so are unavailable services for operations that only read."""
+        """One call; waited out are throttling, a role so new that it is not known here yet, and unavailable services
+        for operations that only read."""
         settled = settle(service, operation, params)
         wait_s = FIRST_WAIT_S
         for left in range(MAX_TRIES - 1, -1, -1):
             try:
                 return await self._region.aws(service, operation, settled, principal=self._principal, region=region)
             except Fault as fault:
-                may_repeat = fault.code in THROTTLED or (fault.code in UNAVAILABLE and operation.startswith(READS))
-                if not may_repeat or left == 0:
+                if left == 0 or not may_pass(fault, operation):
                     raise
             await self._region.clock.sleep(wait_s * (0.5 + self._region.entropy.uniform()))
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
@@ -51,3 +53,10 @@ class StackCalls:
     async def sleep(self, seconds: float) -> None:
         """Wait between two polls of a status."""
         await self._region.clock.sleep(seconds)
+
+
+def may_pass(fault: Fault, operation: str) -> bool:
+    """Whether the same call may succeed when it is made again a little later."""
+    if fault.code in THROTTLED or any(told in fault.message for told in UNKNOWN_ROLE):
+        return True
+    return fault.code in UNAVAILABLE and operation.startswith(READS)
