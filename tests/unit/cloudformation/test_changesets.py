@@ -49,7 +49,7 @@ async def deployed(stage: Stage, template: str, kind: str = "CREATE", name: str 
     create_change_set(
         stage.call(), stack_name="app", change_set_name=name, template_body=template, change_set_type=kind
     )
-    execute_change_set(stage.call(), stack_name="app", change_set_name=name)
+    await execute_change_set(stage.call(), stack_name="app", change_set_name=name)
     return await stage.until("app")
 
 
@@ -62,7 +62,7 @@ async def test_a_stack_is_made_and_changed_by_change_sets(stage: Stage) -> None:
     assert (shown["Status"], shown["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
     assert [c["ResourceChange"]["Action"] for c in shown["Changes"]] == ["Add"]
     assert stage.things.log == []
-    execute_change_set(stage.call(), change_set_name=reply["Id"])
+    await execute_change_set(stage.call(), change_set_name=reply["Id"])
     assert await stage.until("app") == "CREATE_COMPLETE"
     create_change_set(stage.call(), stack_name="app", change_set_name="c2", template_body=body(A=2, B=1))
     shown = describe_change_set(stage.call(), stack_name="app", change_set_name="c2")
@@ -71,11 +71,11 @@ async def test_a_stack_is_made_and_changed_by_change_sets(stage: Stage) -> None:
     assert changes["A"]["Details"][0]["Target"]["Name"] == "Value"
     assert changes["A"]["PhysicalResourceId"] in stage.things.things
     assert changes["B"]["Action"] == "Add"
-    execute_change_set(stage.call(), stack_name="app", change_set_name="c2")
+    await execute_change_set(stage.call(), stack_name="app", change_set_name="c2")
     assert await stage.until("app") == "UPDATE_COMPLETE"
     assert stage.by_logical_id("app") == {"A": {"Value": 2}, "B": {"Value": 1}}
     with pytest.raises(InvalidChangeSetStatusException, match="cannot be executed"):
-        execute_change_set(stage.call(), stack_name="app", change_set_name="c2")
+        await execute_change_set(stage.call(), stack_name="app", change_set_name="c2")
 
 
 async def test_a_change_set_without_changes_fails(stage: Stage) -> None:
@@ -93,7 +93,7 @@ async def test_executing_one_voids_the_others(stage: Stage) -> None:
     await deployed(stage, body(A=1))
     for name in ("c2", "c3"):
         create_change_set(stage.call(), stack_name="app", change_set_name=name, template_body=body(A=name))
-    execute_change_set(stage.call(), stack_name="app", change_set_name="c3")
+    await execute_change_set(stage.call(), stack_name="app", change_set_name="c3")
     await stage.until("app")
     names = [one["ChangeSetName"] for one in list_change_sets(stage.call(), stack_name="app")["Summaries"]]
     assert names == ["c3"]

@@ -259,9 +259,7 @@ class ChangeSetRecord:
 def blueprint_document(blueprint: Blueprint) -> Document:
     """A blueprint as plain data."""
     return {
-        "resources": {
-            name: {**asdict(one), "needs": list(one.needs)} for name, one in blueprint.resources.items()
-        },
+        "resources": {name: {**asdict(one), "needs": list(one.needs)} for name, one in blueprint.resources.items()},
         "outputs": [asdict(one) for one in blueprint.outputs],
         "imports": list(blueprint.imports),
     }

@@ -36,6 +36,8 @@ from outlast.cloud.services.cloudformation.service import cloudformation, stack_
 from outlast.cloud.services.cloudformation.state import Stacks
 
 EMPTY: Document = {"resources": {}, "outputs": [], "imports": []}
+PATIENCE_S = 2.0
+LOOK_EVERY_S = 0.05
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
 
@@ -184,7 +186,7 @@ def _show_change(change: Change) -> dict[str, Any]:
 
 
 @cloudformation.operation(resource=stack_arn, control_plane=True)
-def execute_change_set(
+async def execute_change_set(
     call: Call[Stacks],
     *,
     change_set_name: str,
@@ -193,7 +195,11 @@ def execute_change_set(
     disable_rollback: bool | None = None,
     retain_except_on_create: bool = False,
 ) -> Reply:
-    """Carry the change set out; the stack's other change sets are then void and go."""
+    """Carry the change set out; the stack's other change sets are then void and go.
+
+    The reply waits for up to two seconds while the stack is busy: small stacks are then complete when a client first
+    asks, and clients such as the AWS CLI ask again only after half a minute.
+    """
     record = call.state.change_set(change_set_name, stack_name)
     if record.execution_status != "AVAILABLE":
         raise InvalidChangeSetStatusException(
@@ -228,6 +234,10 @@ def execute_change_set(
         if other.id != record.id:
             call.state.drop_change_set(other)
     call.state.put_change_set(replace(record, execution_status="EXECUTE_COMPLETE"))
+    for _ in range(int(PATIENCE_S / LOOK_EVERY_S)):
+        await call.region.clock.sleep(LOOK_EVERY_S)
+        if not call.state.stack(stack.key).is_busy:
+            break
     return {}
 
 
