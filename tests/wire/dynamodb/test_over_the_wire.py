@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -141,3 +142,57 @@ def test_what_is_not_supported_is_refused_by_name(world: World) -> None:
     with pytest.raises(ClientError) as refused:
         client.create_global_table(GlobalTableName="abc", ReplicationGroup=[{"RegionName": EAST}])
     assert "CreateGlobalTable" in refused.value.response["Error"]["Message"]
+
+
+def test_cloudformation_makes_changes_and_deletes_a_global_table(world: World) -> None:
+    formation = world.client("cloudformation", EAST)
+    resource = {
+        "Type": "AWS::DynamoDB::GlobalTable",
+        "Properties": {
+            "TableName": "wire-global",
+            **HASH,
+            "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
+            "SSESpecification": {"SSEEnabled": True},
+            "TimeToLiveSpecification": {"AttributeName": "gone", "Enabled": True},
+            "Replicas": [
+                {
+                    "Region": region,
+                    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+                    "Tags": [{"Key": "in", "Value": region}],
+                }
+                for region in (EAST, WEST)
+            ],
+        },
+    }
+    outputs = {"Arn": {"Value": {"Fn::GetAtt": ["Things", "Arn"]}}, "Name": {"Value": {"Ref": "Things"}}}
+    template = {"Resources": {"Things": resource}, "Outputs": outputs}
+    formation.create_stack(StackName="wire-global", TemplateBody=json.dumps(template))
+    stack = until(lambda: _settled(formation, "wire-global"), 60)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", formation.describe_stack_events(StackName="wire-global")
+    shown = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    assert shown["Name"] == "wire-global"
+    for region in (EAST, WEST):
+        client = world.client("dynamodb", region)
+        assert active(client, "wire-global")
+        ttl = client.describe_time_to_live(TableName="wire-global")["TimeToLiveDescription"]
+        assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "gone"}
+        backups = client.describe_continuous_backups(TableName="wire-global")["ContinuousBackupsDescription"]
+        assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+        arn = client.describe_table(TableName="wire-global")["Table"]["TableArn"]
+        assert client.list_tags_of_resource(ResourceArn=arn)["Tags"] == [{"Key": "in", "Value": region}]
+    resource["Properties"]["Replicas"][1]["DeletionProtectionEnabled"] = True  # type: ignore[index]
+    formation.update_stack(StackName="wire-global", TemplateBody=json.dumps(template))
+    assert until(lambda: _settled(formation, "wire-global"), 60)["StackStatus"] == "UPDATE_COMPLETE"
+    west = world.client("dynamodb", WEST)
+    assert west.describe_table(TableName="wire-global")["Table"]["DeletionProtectionEnabled"]
+    del resource["Properties"]["Replicas"][1]["DeletionProtectionEnabled"]  # type: ignore[attr-defined]
+    formation.update_stack(StackName="wire-global", TemplateBody=json.dumps(template))
+    assert until(lambda: _settled(formation, "wire-global"), 60)["StackStatus"] == "UPDATE_COMPLETE"
+    formation.delete_stack(StackName="wire-global")
+    until(lambda: "wire-global" not in west.list_tables()["TableNames"], 60)
+    until(lambda: "wire-global" not in world.client("dynamodb", EAST).list_tables()["TableNames"], 60)
+
+
+def _settled(formation: Any, name: str) -> Any:
+    stack = formation.describe_stacks(StackName=name)["Stacks"][0]
+    return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
