@@ -7,7 +7,6 @@ worker. The base never holds what the log has not made durable, and the log keep
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -23,8 +22,6 @@ PLAIN_HEADER = b"SQLite format 3\0"
 PAGE_BYTES = 16384
 READ_CACHE_KIB = 16384
 WRITE_CACHE_KIB = 4096
-FIRST_ROWS = 16
-MORE_ROWS = 256
 PUT_ROWS = 64
 TRANSACTION_ROWS = 8192
 FLUSHED_KEY = b"\x00flushed"
@@ -66,23 +63,13 @@ class Base:
             raise Damaged(f"{self.path} is damaged: {error}") from error
         return cast(bytes, rows[0][0]) if rows else None
 
-    def range(self, start: bytes, end: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
-        """Pairs with `start` <= key < `end` in order, read in chunks so that no statement stays open."""
-        rows = FIRST_ROWS
-        while True:
-            try:
-                query = BACKWARD if reverse else FORWARD
-                chunk = cast(list[tuple[bytes, bytes]], self._get(query, (start, end, rows)).fetchall())
-            except DAMAGE as error:
-                raise Damaged(f"{self.path} is damaged: {error}") from error
-            yield from chunk
-            if len(chunk) < rows:
-                return
-            if reverse:
-                end = chunk[-1][0]
-            else:
-                start = chunk[-1][0] + b"\0"
-            rows = MORE_ROWS
+    def rows(self, start: bytes, end: bytes, limit: int, reverse: bool) -> list[tuple[bytes, bytes]]:
+        """Up to `limit` pairs with `start` <= key < `end`: the first, or in reverse order the last. Raises Damaged."""
+        try:
+            rows = self._get(BACKWARD if reverse else FORWARD, (start, end, limit)).fetchall()
+        except DAMAGE as error:
+            raise Damaged(f"{self.path} is damaged: {error}") from error
+        return cast(list[tuple[bytes, bytes]], rows)
 
     def flush(self, table: MemTable) -> None:
         """Write a memory table, whose every commit is durable in the log; durable itself on return. May block.

@@ -74,42 +74,50 @@ class MemTable:
                     self._fresh.append(key)
                 self.data[key] = old
 
-    def range(self, start: bytes, end: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes | None]] | None:
-        """Entries with `start` <= key < `end` in order; None when there are none. Do not write while it is used."""
+    def rows(self, start: bytes, end: bytes, limit: int, reverse: bool) -> list[tuple[bytes, bytes | None]]:
+        """Up to `limit` entries with `start` <= key < `end`: the first ones, or in reverse order the last ones."""
         if not self.data:
-            return None
+            return []
         self.sort()
-        first = bisect_left(self._lasts, start)
-        if first == len(self._lasts):
-            return None
-        at = bisect_left(self._chunks[first], start)
-        if self._chunks[first][at] >= end:
-            return None
-        return self._backward(first, at, end) if reverse else self._forward(first, at, end)
+        lasts = self._lasts
+        if start > lasts[-1]:
+            return []
+        return self._last_rows(start, end, limit) if reverse else self._first_rows(start, end, limit)
 
-    def _forward(self, number: int, at: int, end: bytes) -> Iterator[tuple[bytes, bytes | None]]:
-        data = self.data
-        for chunk in self._chunks[number:]:
-            for key in chunk[at:] if at else chunk:
-                if key >= end:
-                    return
-                value = data.get(key, MISSING)
-                if value is not MISSING:
-                    yield key, value
-            at = 0
-
-    def _backward(self, first: int, at: int, end: bytes) -> Iterator[tuple[bytes, bytes | None]]:
-        data = self.data
-        last = min(bisect_left(self._lasts, end), len(self._lasts) - 1)
-        for number in range(last, first - 1, -1):
+    def _first_rows(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, bytes | None]]:
+        data, found = self.data, list[tuple[bytes, bytes | None]]()
+        number = bisect_left(self._lasts, start)
+        at = bisect_left(self._chunks[number], start)
+        while number < len(self._chunks):
             chunk = self._chunks[number]
-            low = at if number == first else 0
-            high = bisect_left(chunk, end) if number == last else len(chunk)
-            for place in range(high - 1, low - 1, -1):
-                key = chunk[place]
-                value = data.get(key, MISSING)
-                if value is not MISSING:
-                    yield key, value
+            stop = len(chunk) if chunk[-1] < end else bisect_left(chunk, end)
+            until = min(stop, at + limit - len(found))
+            found += [(key, data[key]) for key in chunk[at:until] if key in data]
+            if len(found) >= limit or (until == stop < len(chunk)):
+                break
+            if until == stop:
+                number, at = number + 1, 0
+            else:
+                at = until
+        return found
+
+    def _last_rows(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, bytes | None]]:
+        data, found = self.data, list[tuple[bytes, bytes | None]]()
+        number = min(bisect_left(self._lasts, end), len(self._chunks) - 1)
+        stop = bisect_left(self._chunks[number], end)
+        while True:
+            chunk = self._chunks[number]
+            low = 0 if chunk[0] >= start else bisect_left(chunk, start)
+            down_to = max(low, stop - limit + len(found))
+            found += [(key, data[key]) for key in reversed(chunk[down_to:stop]) if key in data]
+            if len(found) >= limit or (down_to == low and (low > 0 or number == 0)):
+                break
+            if down_to == low:
+                number -= 1
+                stop = len(self._chunks[number])
+            else:
+                stop = down_to
+        return found
 
     def sort(self) -> None:
         """Bring the order of keys up to date."""

@@ -1,4 +1,4 @@
-"""Lazy merging of ordered sources."""
+"""Lazy merging of ordered pairs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,6 @@ from collections.abc import Iterator
 
 Entries = Iterator[tuple[bytes, bytes | None]]
 Pairs = Iterator[tuple[bytes, bytes]]
-
-
-def layered(fresh: list[Entries], stored: Pairs, reverse: bool) -> Pairs:
-    """One order over several sources, the newest first; a None hides the key in all that are older."""
-    for entries in reversed(fresh):
-        stored = merged(entries, stored, reverse)
-    return stored
 
 
 def merged(fresh: Entries, stored: Pairs, reverse: bool = False) -> Pairs:

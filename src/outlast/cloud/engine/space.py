@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from outlast.cloud.engine import layout
-from outlast.cloud.engine.version import value_of
+from outlast.cloud.engine.version import PLAIN_BYTES, value_of
 
 if TYPE_CHECKING:
     from outlast.cloud.engine.engine import Engine
@@ -78,10 +78,18 @@ class Space:
     ) -> Iterator[tuple[bytes, bytes]]:
         """Pairs with `start` <= key < `end` (None: to the end), in key order.
 
-        Lazy; consume it without awaiting and without writing in between.
+        Lazy. Consume it without awaiting: what is written meanwhile may or may not be seen.
         """
         first, last = self.bounds(start, end)
-        return stripped(self._engine.store.range(first, last, reverse=reverse))
+        cut = layout.PREFIX_BYTES
+        for page in self._engine.store.pages(first, last, reverse=reverse):
+            for key, stored in page:
+                if stored[0] == 0:
+                    yield key[cut:], stored[PLAIN_BYTES:]
+                else:
+                    value = value_of(stored)
+                    if value is not None:
+                        yield key[cut:], value
 
     def bounds(self, start: bytes, end: bytes | None) -> tuple[bytes, bytes]:
         """Store keys for a range of this space's keys."""

@@ -21,8 +21,9 @@ from outlast.cloud.engine.errors import StorageUnavailable
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.log import Dropped, Log
 from outlast.cloud.engine.memtable import MISSING, MemTable, Undo
-from outlast.cloud.engine.merge import layered
 
+FIRST_ROWS = 16
+MORE_ROWS = 256
 TABLE_BYTES = 32 * 1024 * 1024
 SEGMENT_BYTES = 64 * 1024 * 1024
 MAX_FROZEN = 3
@@ -93,9 +94,48 @@ class Store:
         return self._base.get(key)
 
     def range(self, start: bytes, end: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
-        """Pairs with `start` <= key < `end`, in key order. Lazy: consume it without awaiting or writing in between."""
-        found = [table.range(start, end, reverse) for table in (self._table, *reversed(self._frozen))]
-        return layered([each for each in found if each is not None], self._base.range(start, end, reverse), reverse)
+        """Pairs with `start` <= key < `end`, in key order; lazy, as `pages`."""
+        for page in self.pages(start, end, reverse=reverse):
+            yield from page
+
+    def pages(self, start: bytes, end: bytes, *, reverse: bool = False) -> Iterator[list[tuple[bytes, bytes]]]:
+        """The pairs in pieces, read one after another; each piece sees the writes applied before it is read."""
+        limit = FIRST_ROWS
+        while True:
+            page, bound = self._page(start, end, limit, reverse)
+            yield page
+            if bound is None:
+                return
+            if reverse:
+                end = bound
+            else:
+                start = bound + b"\0"
+            limit = MORE_ROWS
+
+    def _page(
+        self, start: bytes, end: bytes, limit: int, reverse: bool
+    ) -> tuple[list[tuple[bytes, bytes]], bytes | None]:
+        """About `limit` pairs, and the last key that they speak for when there may be more."""
+        stored = self._base.rows(start, end, limit, reverse)
+        bound = stored[-1][0] if len(stored) == limit else None
+        layers = [table.rows(start, end, limit, reverse) for table in (*self._frozen, self._table) if table.data]
+        layers = [layer for layer in layers if layer]
+        if not layers:
+            return stored, bound
+        for layer in layers:
+            if len(layer) == limit:
+                last = layer[-1][0]
+                bound = last if bound is None else max(bound, last) if reverse else min(bound, last)
+        if not stored and len(layers) == 1:
+            return [(key, value) for key, value in layers[0] if value is not None], bound
+        found = dict[bytes, bytes | None](stored)
+        for layer in layers:  # the newest last
+            found.update(layer)
+        pairs = [(key, value) for key, value in found.items() if value is not None]
+        if bound is not None:
+            pairs = [pair for pair in pairs if (pair[0] >= bound if reverse else pair[0] <= bound)]
+        pairs.sort(reverse=reverse)
+        return pairs, bound
 
     # ---- writes
 
