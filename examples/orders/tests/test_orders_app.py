@@ -40,7 +40,7 @@ def call(method: str, path: str, body: object = None) -> tuple[int, dict[str, An
         "body": body if isinstance(body, str) or body is None else json.dumps(body),
         "isBase64Encoded": False,
     }
-    answer = module.handler(event, Context())  # type: ignore[arg-type]
+    answer = module.handler(event, Context())
     return answer["statusCode"], json.loads(answer["body"]), answer["multiValueHeaders"]
 
 

@@ -9,7 +9,7 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import dns.asyncquery
 import dns.edns
@@ -151,7 +151,8 @@ def _read(answer: dns.message.Message, name: str) -> _Found:
                 addresses += [record.address for record in rrset]
             elif rrset.rdtype == dns.rdatatype.CNAME:
                 ttl_s = min(ttl_s, rrset.ttl)
-                following = rrset[0].target.to_text(omit_final_dot=True).lower()
+                first: Any = rrset[0]
+                following = first.target.to_text(omit_final_dot=True).lower()
         if addresses or not following:
             return _Found(tuple(addresses), tuple(aliases), ttl_s)
         aliases.append(following)

@@ -89,7 +89,8 @@ def _metric_widget(properties: Mapping[str, Any], path: str) -> Iterator[Message
         yield _message(path, "Should have property 'metrics' or 'annotations'")
     elif metrics is not None and not isinstance(metrics, list):
         yield _message(f"{path}/metrics", "Should be array")
-    for place, metric in enumerate(metrics if isinstance(metrics, list) else ()):
+    listed: list[Any] = metrics if isinstance(metrics, list) else []
+    for place, metric in enumerate(listed):
         if not isinstance(metric, list) or not metric:
             yield _message(f"{path}/metrics/{place}", "Should be array with at least one element")
         elif isinstance(metric[0], dict):
