@@ -10,7 +10,7 @@ import typer
 from outlast.cli.ops_target import HomeOption, OutputOption, Target, one_line, open_target
 from outlast.ops.clients import again
 from outlast.ops.deployment import Deployment
-from outlast.ops.drill.faults import FisFaults, Running
+from outlast.ops.drill.faults import FisFaults, Running, ensure_role
 from outlast.ops.drill.file import FaultPlan
 from outlast.ops.outcome import UsageError
 
@@ -18,6 +18,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 """The sub-commands of `fault`."""
 
 DEFAULT_FIS_REGION = "us-east-2"
+IAM_REGION = "us-east-1"
 
 
 def register(parent: typer.Typer) -> None:
@@ -28,8 +29,8 @@ def register(parent: typer.Typer) -> None:
 def faults_of(target: Target, deployment: Deployment | None = None) -> FisFaults:
     """The faults of a target, asked for in the observer's Region, which no drill of the library takes down."""
     region = deployment.observer_region if deployment else DEFAULT_FIS_REGION
-    role = "arn:aws:iam::111122223333:role/outlast-faults"
-    return FisFaults(target.clients.of("fis", region), role)
+    role_arn = ensure_role(target.clients.of("iam", IAM_REGION))
+    return FisFaults(target.clients.of("fis", region), role_arn)
 
 
 @app.command("begin", epilog="Example: outlast fault begin gray-failure us-east-1 --set error_share=0.3 --seconds 60")

@@ -16,9 +16,9 @@ from outlast.ops.clients import Clients
 from outlast.ops.decide.rules import Judge
 from outlast.ops.drill import aftermath, evidence
 from outlast.ops.drill.customers import Crowd
-from outlast.ops.drill.faults import FisFaults, Running, parameters_of
+from outlast.ops.drill.faults import FisFaults, Running, ensure_role, parameters_of
 from outlast.ops.drill.file import FaultPlan, LoadPlan, find, library, parse
-from outlast.ops.drill.story import StepSeen, Story
+from outlast.ops.drill.story import AlarmChange, StepSeen, Story
 from outlast.ops.load.log import Record
 from outlast.ops.names import NameServer
 from outlast.ops.observe.survey import Latest, Told
@@ -279,7 +279,9 @@ async def test_customers_are_processes_that_come_log_and_go(tmp_path: Path) -> N
     async with http_server(shop) as (port, _), dns_server(zone) as dns_port:
         deployment = replace(sample_deployment(), https_port=port, name_servers=(NameServer("127.0.0.1", dns_port),))
         keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": A}
-        crowd = Crowd(deployment, LoadPlan(rate_per_s=50, timeout_s=0.3), {"east": "192.0.2.0/24"}, tmp_path, "run-", keys)
+        crowd = Crowd(
+            deployment, LoadPlan(rate_per_s=50, timeout_s=0.3), {"east": "192.0.2.0/24"}, tmp_path, "run-", keys
+        )
         await asyncio.to_thread(crowd.start)
         seen: list[Record] = []
         async with asyncio.timeout(20):
@@ -297,3 +299,39 @@ async def test_sample_data_that_cannot_be_written_stops_the_drill(tmp_path: Path
         crowd = Crowd(deployment, LoadPlan(), {"east": ""}, tmp_path, "run-", {})
         with pytest.raises(OpsError, match="sample data"):
             await crowd.fill(lambda: Credentials("a", "b"))
+
+
+def test_step_eight_needs_an_alarm_too() -> None:
+    story = told()
+    story.mark("impact_s", 950.0)
+    struck = Judge((A, B))
+    for second in range(30):
+        for vantage in SIDES:
+            for region in (A, B):
+                struck.add(Sample(float(second), vantage, region, region == A))
+        decision = struck.assess(float(second))
+    evidence.detected(story, decision)
+    assert last(story).state == "false"
+    story.alarms.append(AlarmChange(960.0, "us-east-2", "orders-only-us-east-1-fails", "ALARM"))
+    evidence.detected(story, decision)
+    assert last(story).state == "true"
+    assert "after 10 s" in last(story).evidence
+
+
+def test_the_role_of_the_faults_is_made_once() -> None:
+    class Iam:
+        made = 0
+
+        def get_role(self, RoleName: str) -> dict[str, Any]:
+            if not self.made:
+                raise fault("NoSuchEntity")
+            return {"Role": {"Arn": "arn:role"}}
+
+        def create_role(self, **wanted: Any) -> dict[str, Any]:
+            assert "fis.amazonaws.com" in wanted["AssumeRolePolicyDocument"]
+            self.made += 1
+            return {"Role": {"Arn": "arn:role"}}
+
+    iam = Iam()
+    assert [ensure_role(iam, sleep=lambda _: None) for _ in range(2)] == ["arn:role", "arn:role"]
+    assert iam.made == 1

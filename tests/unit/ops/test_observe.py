@@ -166,11 +166,11 @@ class CloudWatch:
 
     def get_metric_data(self, MetricDataQueries: list[Any], **_: Any) -> dict[str, Any]:
         moment = datetime.now(UTC)
-        values = {"count": 50.0, "failed": 25.0, "success": 100.0}
-        results = []
-        for query in MetricDataQueries:
-            name = query["Id"].rsplit("_", 1)[-1]
-            results.append({"Id": query["Id"], "Timestamps": [moment], "Values": [values.get(name, 0.0)]})
+        values = {"count": 50.0, "failed": 25.0, "c0": 100.0, "c1": 100.0}
+        results = [
+            {"Id": query["Id"], "Timestamps": [moment], "Values": [values.get(query["Id"], 0.0)]}
+            for query in MetricDataQueries
+        ]
         return {"MetricDataResults": results}
 
     def describe_alarms(self, AlarmNames: list[str], AlarmTypes: list[str]) -> dict[str, Any]:
@@ -230,6 +230,11 @@ async def test_the_survey_looks_from_everywhere_and_survives_what_fails() -> Non
                for sample in samples)  # fmt: skip
 
 
+def test_periods_are_those_that_cloudwatch_takes() -> None:
+    assert [metrics.period_within(seconds) for seconds in (0.5, 3, 5, 60, 100)] == [1, 1, 5, 60, 60]
+    assert [metrics.period_over(seconds) for seconds in (0.5, 3, 5, 60, 1000)] == [1, 5, 5, 60, 300]
+
+
 def test_metrics_are_asked_for_as_cloudwatch_wants() -> None:
     asked: dict[str, Any] = {}
 
@@ -238,7 +243,7 @@ def test_metrics_are_asked_for_as_cloudwatch_wants() -> None:
             asked.update(parameters)
             return {"MetricDataResults": []}
 
-    metrics.ask(Client(), metrics.canary_series("c", "orders-us-east-1"), 5, 100.0, 120.0)
+    metrics.ask(Client(), [metrics.canary_series("c", "orders-us-east-1")], 5, 100.0, 120.0)
     query = asked["MetricDataQueries"][0]["MetricStat"]
     assert query["Metric"]["Dimensions"] == [{"Name": "CanaryName", "Value": "orders-us-east-1"}]
     assert (query["Period"], query["Stat"]) == (5, "Average")

@@ -110,13 +110,15 @@ def struck(story: Story) -> None:
     story.step(7, bool(bad), told)
 
 
-def detected(story: Story, decision: Decision, *, found: bool) -> None:
-    """Step 8: who says so, and whether an alarm does."""
+def detected(story: Story, decision: Decision) -> None:
+    """Step 8: who said so at the decision, and which alarms have said so since the impact."""
     finding = decision.finding(story.region)
     bad = [vote.vantage for vote in finding.with_verdict("bad")]
-    alarms = sorted({f"{alarm.name} in {alarm.region}" for alarm in story.alarms if alarm.state == "ALARM"})
-    told = f"{', '.join(bad) or 'nobody'} say bad; alarms: {', '.join(alarms) or 'none yet'}"
-    story.step(8, found, told)
+    impact_s = story.mark("impact_s")
+    rung = [alarm for alarm in story.alarms if alarm.state == "ALARM" and alarm.at_s >= impact_s]
+    alarms = [f"{alarm.name} in {alarm.region} after {alarm.at_s - impact_s:.0f} s" for alarm in rung]
+    told = f"{', '.join(bad) or 'nobody'} say bad; alarms: {', '.join(alarms) or 'none'}"
+    story.step(8, finding.state == "impaired" and bool(alarms), told)
 
 
 def evacuated(story: Story, result: Evacuated) -> None:

@@ -22,6 +22,9 @@ ACTION_OF: Final = "outlast:{kind}"
 """The action of a local world for each kind of fault."""
 ENDED: Final = frozenset({"completed", "stopped", "failed", "cancelled"})
 START_S: Final = 30.0
+ROLE: Final = "outlast-faults"
+ROLE_SPREAD_S: Final = 3.0
+"""A new role is known in every Region after a moment."""
 POLL_S: Final = 0.1
 
 
@@ -102,6 +105,23 @@ class FisFaults:
             self._sleep(POLL_S)
             waited_s += POLL_S
         raise OpsError(f"The fault {running.what} did not come to be {' or '.join(sorted(wanted))}.")
+
+
+def ensure_role(iam: Any, sleep: Callable[[float], None] = time.sleep) -> str:
+    """The role that FIS assumes, made when it is not there. Raises OpsError."""
+    try:
+        return str(iam.get_role(RoleName=ROLE)["Role"]["Arn"])
+    except ClientError as error:
+        if error_code(error) not in ("NoSuchEntity", "NoSuchEntityException"):
+            raise OpsError(f"The role {ROLE} cannot be looked up: {error}") from error
+    statement = {"Effect": "Allow", "Principal": {"Service": "fis.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    try:
+        made = iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=trust, Description="Lets FIS run drills")
+    except (ClientError, BotoCoreError) as error:
+        raise OpsError(f"The role {ROLE} cannot be made: {error}") from error
+    sleep(ROLE_SPREAD_S)
+    return str(made["Role"]["Arn"])
 
 
 def parameters_of(fault: FaultPlan, regions: Sequence[str], duration_s: float) -> dict[str, str]:

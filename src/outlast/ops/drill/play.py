@@ -163,10 +163,9 @@ class Drill:
         story.decision = decision = self._watch.decision
         evidence.struck(story)
         if not seen:
-            evidence.detected(story, decision, found=False)
+            evidence.detected(story, decision)
             raise OpsError(f"The failure was not detected: {decision.why}.")
         story.mark("detected_s", decision.finding(self.region).since_s)
-        evidence.detected(story, decision, found=True)
         story.note("detected", decision.why)
         return decision
 
@@ -201,6 +200,8 @@ class Drill:
         story = self.story
         story.note("phase", "life in the other Region")
         await self._pause(self.file.phases.live_s)
+        assert story.decision is not None
+        evidence.detected(story, story.decision)
         evidence.landed(story)
 
     async def _heal(self) -> None:

@@ -14,6 +14,7 @@ from outlast.ops.deployment import Deployment, RegionPart
 from outlast.ops.sightings import Sample
 
 LOOK_BACK: Final = 4
+PERIODS_S: Final = (1, 5, 10, 30, 60, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +64,23 @@ def ask(client: Any, wanted: Sequence[Series], period_s: int, from_s: float, to_
     }
 
 
-def canary_series(ident: str, name: str) -> list[Series]:
-    """Success and duration of a canary."""
-    dimensions = {"CanaryName": name}
-    return [
-        Series(f"{ident}_success", "CloudWatchSynthetics", "SuccessPercent", dimensions, "Average"),
-        Series(f"{ident}_duration", "CloudWatchSynthetics", "Duration", dimensions, "Average"),
-    ]
+def period_within(seconds: float) -> int:
+    """The longest period that CloudWatch takes and that is not longer than `seconds`: one run of a canary each."""
+    return max((period for period in PERIODS_S if period <= seconds), default=PERIODS_S[0])
+
+
+def period_over(seconds: float) -> int:
+    """The shortest period that CloudWatch takes and that is not shorter than `seconds`."""
+    return min((period for period in PERIODS_S if period >= seconds), default=PERIODS_S[-1])
+
+
+def canary_series(ident: str, name: str) -> Series:
+    """The success of a canary."""
+    return Series(ident, "CloudWatchSynthetics", "SuccessPercent", {"CanaryName": name}, "Average")
 
 
 def region_series(part: RegionPart) -> list[Series]:
-    """What a Region's CloudWatch is asked about its own endpoint, function and canary."""
+    """What a Region's CloudWatch is asked about its own endpoint and function."""
     api = {"ApiName": part.api_name, "Stage": part.stage}
     function = {"FunctionName": part.function}
     return [
@@ -83,7 +90,6 @@ def region_series(part: RegionPart) -> list[Series]:
         Series("errors", "AWS/Lambda", "Errors", function, "Sum"),
         Series("throttles", "AWS/Lambda", "Throttles", function, "Sum"),
         Series("invocations", "AWS/Lambda", "Invocations", function, "Sum"),
-        *canary_series("canary", part.canary),
     ]
 
 

@@ -141,39 +141,42 @@ class Survey:
     async def _call(self, call: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
-    def _period_s(self) -> int:
-        return max(1, int(self._deployment.canary_period_s))
-
-    async def _ask_metrics(self, region: str, wanted: Sequence[metrics.Series]) -> dict[str, list[Any]]:
-        now_s, period_s = self._now_s(), self._period_s()
-        from_s = now_s - metrics.LOOK_BACK * period_s
+    async def _ask_metrics(self, region: str, wanted: Sequence[metrics.Series], period_s: int) -> metrics.Points:
+        now_s = self._now_s()
+        from_s = now_s - metrics.LOOK_BACK * max(period_s, self._deployment.canary_period_s)
         client = self._clients.of("cloudwatch", region)
-        points: dict[str, list[Any]] = await self._call(
+        points: metrics.Points = await self._call(
             lambda: metrics.ask(client, wanted, period_s, from_s - from_s % period_s, now_s + period_s)
         )
         return points
 
+    async def _ask_canaries(self, region: str, names: Sequence[str]) -> list[Sequence[tuple[float, float]]]:
+        """The success of each canary, run by run."""
+        wanted = [metrics.canary_series(f"c{number}", name) for number, name in enumerate(names)]
+        period_s = metrics.period_within(self._deployment.canary_period_s)
+        points = await self._ask_metrics(region, wanted, period_s)
+        return [points.get(series.ident, ()) for series in wanted]
+
     async def _look_at_metrics(self, part: RegionPart) -> list[Sample]:
-        points = await self._ask_metrics(part.name, metrics.region_series(part))
+        period_s = metrics.period_over(self._deployment.canary_period_s)
+        points = await self._ask_metrics(part.name, metrics.region_series(part), period_s)
+        (success,) = await self._ask_canaries(part.name, [part.canary])
         now_s = self._now_s()
-        rate = metrics.request_rate(points, self._period_s())
+        rate = metrics.request_rate(points, period_s)
         if rate is not None:
             self.latest.rates[part.name] = rate
-        own = self._canaries["region-canary", part.name].read(points.get("canary_success", ()), now_s)
+        own = self._canaries["region-canary", part.name].read(success, now_s)
         return [*metrics.read_region(part.name, points, now_s), *own]
 
     async def _look_at_canaries(self) -> list[Sample]:
-        wanted = [
-            series
-            for number, part in enumerate(self._deployment.regions)
-            for series in metrics.canary_series(f"c{number}", part.observer_canary)
-        ]
-        points = await self._ask_metrics(self._deployment.observer_region, wanted)
+        regions = self._deployment.regions
+        names = [part.observer_canary for part in regions]
+        found = await self._ask_canaries(self._deployment.observer_region, names)
         now_s = self._now_s()
         return [
             sample
-            for number, part in enumerate(self._deployment.regions)
-            for sample in self._canaries["observer-canary", part.name].read(points.get(f"c{number}_success", ()), now_s)
+            for part, success in zip(regions, found, strict=True)
+            for sample in self._canaries["observer-canary", part.name].read(success, now_s)
         ]
 
     async def _look_at_alarms(self, region: str, names: Sequence[str]) -> list[Sample]:
