@@ -20,7 +20,15 @@ RECENT_S = 3 * 3_600
 OWN = ("service", "service-linked")
 
 
-@cloudwatch.operation()
+def namespace_condition(params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The condition key of PutMetricData.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
+    """
+    return {"cloudwatch:namespace": (str(params.get("Namespace", "")),)}
+
+
+@cloudwatch.operation(conditions=namespace_condition)
 async def put_metric_data(
     call: Call[Watch], *, namespace: str, metric_data: Sequence[Mapping[str, Any]] | None = None
 ) -> Reply:
