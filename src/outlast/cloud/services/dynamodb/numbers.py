@@ -80,6 +80,8 @@ def canonical(text: str) -> tuple[str, int]:
     Raises ValidationException with AWS's text for what is not a number, too large, too small or too precise. The
     size is 1 + ceil(digits before the point / 2) + ceil(digits after it / 2), one more when negative.
     """
+    if len(text) <= MAX_DIGITS and text.isdecimal() and text.isascii() and text[0] != "0":
+        return text, 1 + (len(text.rstrip("0")) + 1) // 2
     if len(text) <= _CACHED_LENGTH:
         return _cached_canonical(text)
     return _canonical(text)

@@ -59,11 +59,11 @@ def guard(
 ) -> Guard | None:
     """The condition of a put or delete, from an expression or from Expected; None when there is none."""
     if expression is not None:
-        bound_names, bound_values = bind.check_names(names), bind.check_values(values)
-        compiled = bind.condition(expression, "ConditionExpression", bound_names)
-        compiled.check_values(bound_values)
-        bind.check_unused(bound_names, bound_values, (compiled,))
-        return Guard(compiled.test, bound_values)
+        prepared, bound = bind.prepare(bind.Texts(condition=expression), names, values)
+        assert prepared.condition is not None
+        return Guard(prepared.condition.test, bound)
+    if expected is None and operator is None:
+        return None
     return expected_guard(expected, operator)
 
 
@@ -90,17 +90,9 @@ def update_and_guard(
         actions = legacy.update_actions(updates) if updates else []
         held = expected_guard(expected, operator)
         return (Update(actions) if actions else None), held, NO_VALUES
-    bound_names, bound_values = bind.check_names(names), bind.check_values(values)
-    compiled_update = bind.update(update, bound_names) if update is not None else None
-    if compiled_update is not None:
-        compiled_update.check_values(bound_values)
-    compiled = bind.condition(condition, "ConditionExpression", bound_names) if condition is not None else None
-    if compiled is not None:
-        compiled.check_values(bound_values)
-    if bound_names or bound_values:
-        bind.check_unused(bound_names, bound_values, [each for each in (compiled_update, compiled) if each is not None])
-    held = Guard(compiled.test, bound_values) if compiled is not None else None
-    return (compiled_update.update if compiled_update is not None else None), held, bound_values
+    prepared, bound = bind.prepare(bind.Texts(update, condition), names, values)
+    held = Guard(prepared.condition.test, bound) if prepared.condition is not None else None
+    return (prepared.update.update if prepared.update is not None else None), held, bound
 
 
 def projection(
@@ -108,10 +100,9 @@ def projection(
 ) -> Projection | None:
     """The projection of a read, from an expression or from AttributesToGet; None for whole items."""
     if expression is not None:
-        bound_names = bind.check_names(names)
-        compiled = bind.projection(expression, bound_names)
-        bind.check_unused(bound_names, NO_VALUES, (compiled,))
-        return compiled.projection
+        prepared, _ = bind.prepare(bind.Texts(projection=expression), names, None)
+        assert prepared.projection is not None
+        return prepared.projection.projection
     if attributes is not None:
         return legacy.attributes_projection(attributes)
     return None

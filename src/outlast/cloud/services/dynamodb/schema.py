@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from outlast.cloud.contract.fault import ValidationException
@@ -27,20 +27,19 @@ class KeyAttribute:
 
 @dataclass(frozen=True, slots=True)
 class KeySchema:
-    """The partition attributes and the sort attributes of a table (at most one of each) or an index (up to four)."""
+    """The partition attributes and the sort attributes of a table (at most one of each) or an index (up to four).
+
+    `attributes` are all of them, the partition's first; `names` are their names.
+    """
 
     partition: tuple[KeyAttribute, ...]
     sort: tuple[KeyAttribute, ...]
+    attributes: tuple[KeyAttribute, ...] = field(init=False)
+    names: tuple[str, ...] = field(init=False)
 
-    @property
-    def attributes(self) -> tuple[KeyAttribute, ...]:
-        """All attributes, the partition's first."""
-        return self.partition + self.sort
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all attributes."""
-        return tuple(attribute.name for attribute in self.attributes)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attributes", self.partition + self.sort)
+        object.__setattr__(self, "names", tuple([attribute.name for attribute in self.partition + self.sort]))
 
     @classmethod
     def of(cls, elements: Iterable[Mapping[str, Any]], types: Mapping[str, str]) -> KeySchema:

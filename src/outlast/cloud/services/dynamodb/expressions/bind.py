@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from outlast.cloud.contract.fault import Fault, ValidationException
 from outlast.cloud.services.dynamodb import values as av
@@ -32,7 +32,7 @@ _NO_NAMES: Mapping[str, str] = {}
 class Compiled:
     """One expression: what it uses and what must hold of the values bound to it."""
 
-    __slots__ = ("checks", "label", "late", "paths", "used_names", "used_values")
+    __slots__ = ("checks", "heads", "label", "late", "paths", "used_names", "used_values")
 
     def __init__(self, parser: Parser, late: str | None = None) -> None:
         self.label = parser.label
@@ -40,6 +40,7 @@ class Compiled:
         self.used_values = tuple(parser.used_values)
         self.checks: tuple[ValueCheck, ...] = tuple(parser.value_checks)
         self.paths: tuple[PathParts, ...] = tuple(parser.paths)
+        self.heads = tuple(dict.fromkeys(str(path[0]) for path in self.paths))
         self.late = late
 
     def check_values(self, values: Mapping[str, Value]) -> None:
@@ -130,6 +131,98 @@ def projection(text: str, names: Mapping[str, str] = _NO_NAMES) -> CompiledProje
     """The compiled ProjectionExpression; raises ValidationException."""
     compiled: CompiledProjection = _cached("ProjectionExpression", text, names, lambda: CompiledProjection(text, names))
     return compiled
+
+
+class Prepared(NamedTuple):
+    """All expressions of one request, compiled together; its names are known to be defined and used."""
+
+    update: CompiledUpdate | None
+    condition: CompiledCondition | None
+    key: CompiledCondition | None
+    filter: CompiledCondition | None
+    projection: CompiledProjection | None
+    used_values: frozenset[str]
+    checked: tuple[Compiled, ...]
+
+    @property
+    def all(self) -> tuple[Compiled, ...]:
+        """The expressions there are, in the order in which AWS looks at them."""
+        each = (self.update, self.condition, self.key, self.filter, self.projection)
+        return tuple(compiled for compiled in each if compiled is not None)
+
+
+class Texts(NamedTuple):
+    """The expressions of one request as they were sent."""
+
+    update: str | None = None
+    condition: str | None = None
+    key: str | None = None
+    filter: str | None = None
+    projection: str | None = None
+
+
+_prepared: OrderedDict[tuple[Texts, tuple[tuple[str, str], ...]], Prepared] = OrderedDict()
+
+
+def prepare(
+    texts: Texts, names: Mapping[str, str] | None, values: Mapping[str, Value] | None
+) -> tuple[Prepared, Mapping[str, Value]]:
+    """The expressions of a request with its values checked and bound; raises ValidationException.
+
+    A request whose texts and names came before costs one look-up and the checks of its values.
+    """
+    try:
+        key = (texts, tuple(names.items()) if names else ())
+        found = _prepared.get(key) if names != {} else None
+    except TypeError:
+        key, found = (texts, ()), None
+    if found is None or (values.keys() if values else _NO_KEYS) != found.used_values:
+        found, bound_values = _prepare(texts, names, values)
+        _prepared[key] = found
+        if len(_prepared) > CACHE_SIZE:
+            _prepared.popitem(last=False)
+        return found, bound_values
+    if values is None:
+        return found, _NO_VALUES
+    for name, value in values.items():
+        try:
+            av.check_value(value)
+        except ValidationException as fault:
+            raise _invalid_value(fault, name) from None
+    for compiled in found.checked:
+        compiled.check_values(values)
+    return found, values
+
+
+def _prepare(
+    texts: Texts, names: Mapping[str, str] | None, values: Mapping[str, Value] | None
+) -> tuple[Prepared, Mapping[str, Value]]:
+    """The same, step by step in AWS's order, so that the first mistake is the one that is named."""
+    bound_names, bound_values = check_names(names), check_values(values)
+    compiled: list[Compiled | None] = []
+    for kind, text in zip(texts._fields, texts, strict=True):
+        each = None if text is None else _COMPILERS[kind](text, bound_names)
+        if each is not None:
+            each.check_values(bound_values)
+        compiled.append(each)
+    present = [each for each in compiled if each is not None]
+    check_unused(bound_names, bound_values, present)
+    used = frozenset(name for each in present for name in each.used_values)
+    checked = tuple(each for each in present if each.checks or each.late is not None)
+    made: Any = Prepared
+    prepared: Prepared = made(*compiled, used, checked)
+    return prepared, bound_values
+
+
+_COMPILERS: Mapping[str, Callable[[str, Mapping[str, str]], Compiled]] = {
+    "update": update,
+    "condition": lambda text, names: condition(text, "ConditionExpression", names),
+    "key": lambda text, names: condition(text, "KeyConditionExpression", names),
+    "filter": lambda text, names: condition(text, "FilterExpression", names),
+    "projection": projection,
+}
+_NO_KEYS: frozenset[str] = frozenset()
+_NO_VALUES: Mapping[str, Value] = {}
 
 
 def check_names(names: Mapping[str, str] | None) -> Mapping[str, str]:

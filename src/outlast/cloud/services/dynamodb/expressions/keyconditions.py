@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import keys
@@ -52,27 +53,48 @@ class KeyRange:
     end: bytes | None
 
 
-def key_tests(condition: Condition, values: Bindings) -> dict[str, KeyTest]:
-    """The conditions of a key condition by attribute; raises ValidationException for what a key cannot be asked."""
+@dataclass(frozen=True, slots=True)
+class KeyShape:
+    """What a key condition asks, values left open: attribute, operator and operands of each condition."""
+
+    tests: tuple[tuple[str, str, tuple[Operand, ...]], ...]
+
+
+@lru_cache(maxsize=2000)
+def key_shape(condition: Condition) -> KeyShape:
+    """The shape of a key condition; raises ValidationException for what a key cannot be asked."""
     terms = condition.terms if isinstance(condition, All) else (condition,)
-    found: dict[str, KeyTest] = {}
+    found: dict[str, tuple[str, str, tuple[Operand, ...]]] = {}
     for term in terms:
-        name, test = _key_test(term, values)
+        name, operator, operands = _key_test(term)
         if name in found:
             raise ValidationException(f"Invalid {_LABEL}: {_LABEL}s must only contain one condition per key")
-        found[name] = test
-    return found
+        found[name] = (name, operator, operands)
+    return KeyShape(tuple(found.values()))
 
 
-def _key_test(term: Condition, values: Bindings) -> tuple[str, KeyTest]:
+def bound_tests(shape: KeyShape, values: Bindings) -> dict[str, KeyTest]:
+    """The conditions by attribute, with the values of a call."""
+    return {
+        name: KeyTest(operator, tuple([_value(operand, values) for operand in operands]))
+        for name, operator, operands in shape.tests
+    }
+
+
+def key_tests(condition: Condition, values: Bindings) -> dict[str, KeyTest]:
+    """The conditions of a key condition by attribute; raises ValidationException for what a key cannot be asked."""
+    return bound_tests(key_shape(condition), values)
+
+
+def _key_test(term: Condition) -> tuple[str, str, tuple[Operand, ...]]:
     if isinstance(term, Compare) and term.operator != "<>":
-        return _comparison(term, values)
+        return _comparison(term)
     if isinstance(term, Between):
         name = _first_operand("BETWEEN", term.operand, (term.low, term.high))
-        return name, KeyTest("BETWEEN", (_value(term.low, values), _value(term.high, values)))
+        return name, "BETWEEN", (term.low, term.high)
     if isinstance(term, Predicate) and term.function == "begins_with":
         name = _first_operand("begins_with", term.arguments[0], term.arguments[1:])
-        return name, KeyTest("begins_with", (_value(term.arguments[1], values),))
+        return name, "begins_with", term.arguments[1:]
     if isinstance(term, AnyOf):
         operator = "OR"
     elif isinstance(term, Not):
@@ -86,7 +108,7 @@ def _key_test(term: Condition, values: Bindings) -> tuple[str, KeyTest]:
     raise ValidationException(f"Invalid operator used in {_LABEL}: {operator}")
 
 
-def _comparison(term: Compare, values: Bindings) -> tuple[str, KeyTest]:
+def _comparison(term: Compare) -> tuple[str, str, tuple[Operand, ...]]:
     left, right, operator = term.left, term.right, term.operator
     if isinstance(left, Size) or isinstance(right, Size):
         raise ValidationException(f"{_LABEL}s cannot contain nested operations")
@@ -96,7 +118,7 @@ def _comparison(term: Compare, values: Bindings) -> tuple[str, KeyTest]:
         left, right, operator = right, left, _FLIPPED[operator]
     if not isinstance(left, Path):
         raise ValidationException(f"Invalid condition in {_LABEL}: No key attribute specified")
-    return _attribute(left), KeyTest(operator, (_value(right, values),))
+    return _attribute(left), operator, (right,)
 
 
 def _first_operand(operator: str, first: Operand, others: Sequence[Operand]) -> str:

@@ -243,17 +243,18 @@ def update_item(
     """Change one item in place, or make it when the update writes something."""
     state = call.state
     began = state.latencies.now_s()
-    requests.check_mixture(
-        (("UpdateExpression", update_expression), ("ConditionExpression", condition_expression)),
-        (
-            ("AttributeUpdates", attribute_updates),
-            ("Expected", expected),
-            ("ConditionalOperator", conditional_operator),
-        ),
-        expression_attribute_names,
-        expression_attribute_values,
-        ("UpdateExpression", "ConditionExpression"),
-    )
+    if update_expression is None or attribute_updates is not None or expected is not None or conditional_operator:
+        requests.check_mixture(
+            (("UpdateExpression", update_expression), ("ConditionExpression", condition_expression)),
+            (
+                ("AttributeUpdates", attribute_updates),
+                ("Expected", expected),
+                ("ConditionalOperator", conditional_operator),
+            ),
+            expression_attribute_names,
+            expression_attribute_values,
+            ("UpdateExpression", "ConditionExpression"),
+        )
     requests.check_key(key)
     update, guard, values = requests.update_and_guard(
         update_expression,

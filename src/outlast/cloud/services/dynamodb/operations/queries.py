@@ -16,8 +16,9 @@ from outlast.cloud.services.dynamodb.expressions.evaluate import tester
 from outlast.cloud.services.dynamodb.expressions.keyconditions import (
     KeyRange,
     KeyTest,
+    bound_tests,
     index_range,
-    key_tests,
+    key_shape,
     match_schema,
     table_range,
 )
@@ -50,28 +51,13 @@ def _bound(
     values: Mapping[str, Value] | None,
 ) -> Asked:
     """Everything that expressions say."""
-    bound_names, bound_values = bind.check_names(names), bind.check_values(values)
-    used: list[bind.Compiled] = []
-    tests: Mapping[str, KeyTest] | None = None
-    key_compiled = filter_compiled = None
-    if key_condition is not None:
-        key_compiled = bind.condition(key_condition, "KeyConditionExpression", bound_names)
-        key_compiled.check_values(bound_values)
-        used.append(key_compiled)
-    if filter_ is not None:
-        filter_compiled = bind.condition(filter_, "FilterExpression", bound_names)
-        filter_compiled.check_values(bound_values)
-        used.append(filter_compiled)
-    compiled = bind.projection(projection, bound_names) if projection is not None else None
-    if compiled is not None:
-        used.append(compiled)
-    if bound_names or bound_values:
-        bind.check_unused(bound_names, bound_values, used)
-    if key_compiled is not None:
-        tests = key_tests(key_compiled.condition, bound_values)
-    guard = Guard(filter_compiled.test, bound_values) if filter_compiled is not None else None
-    filtered = tuple(dict.fromkeys(str(path[0]) for path in filter_compiled.paths)) if filter_compiled else ()
-    return Asked(tests, guard, filtered, compiled.projection if compiled is not None else None)
+    prepared, bound = bind.prepare(bind.Texts(key=key_condition, filter=filter_, projection=projection), names, values)
+    tests = None if prepared.key is None else bound_tests(key_shape(prepared.key.condition), bound)
+    guard: Guard | None = None
+    filtered: tuple[str, ...] = ()
+    if prepared.filter is not None:
+        guard, filtered = Guard(prepared.filter.test, bound), prepared.filter.heads
+    return Asked(tests, guard, filtered, None if prepared.projection is None else prepared.projection.projection)
 
 
 def _legacy_filter(conditions: Mapping[str, Any] | None, operator: str | None) -> Guard | None:
@@ -107,23 +93,25 @@ def query(
     """Read the items of one partition in the order of their sort keys."""
     state = call.state
     began = state.latencies.now_s()
-    requests.check_mixture(
-        (
-            ("ProjectionExpression", projection_expression),
-            ("FilterExpression", filter_expression),
-            ("KeyConditionExpression", key_condition_expression),
-        ),
-        (
-            ("AttributesToGet", attributes_to_get),
-            ("QueryFilter", query_filter),
-            ("ConditionalOperator", conditional_operator),
-            ("KeyConditions", key_conditions),
-        ),
-        expression_attribute_names,
-        expression_attribute_values,
-        ("FilterExpression", "KeyConditionExpression"),
-    )
-    guard = _legacy_filter(query_filter, conditional_operator)
+    guard = None
+    if key_condition_expression is None or attributes_to_get or query_filter or conditional_operator or key_conditions:
+        requests.check_mixture(
+            (
+                ("ProjectionExpression", projection_expression),
+                ("FilterExpression", filter_expression),
+                ("KeyConditionExpression", key_condition_expression),
+            ),
+            (
+                ("AttributesToGet", attributes_to_get),
+                ("QueryFilter", query_filter),
+                ("ConditionalOperator", conditional_operator),
+                ("KeyConditions", key_conditions),
+            ),
+            expression_attribute_names,
+            expression_attribute_values,
+            ("FilterExpression", "KeyConditionExpression"),
+        )
+        guard = _legacy_filter(query_filter, conditional_operator)
     if exclusive_start_key is not None:
         reading.check_start_values(exclusive_start_key)
     reading.check_select(select, projection_expression, attributes_to_get, index_name, "Querying")
