@@ -46,7 +46,7 @@ def body(**values: Any) -> str:
 
 
 async def deployed(stage: Stage, template: str, kind: str = "CREATE", name: str = "c1") -> str:
-    create_change_set(
+    await create_change_set(
         stage.call(), stack_name="app", change_set_name=name, template_body=template, change_set_type=kind
     )
     await execute_change_set(stage.call(), stack_name="app", change_set_name=name)
@@ -54,7 +54,7 @@ async def deployed(stage: Stage, template: str, kind: str = "CREATE", name: str 
 
 
 async def test_a_stack_is_made_and_changed_by_change_sets(stage: Stage) -> None:
-    reply = create_change_set(
+    reply = await create_change_set(
         stage.call(), stack_name="app", change_set_name="c1", template_body=body(A=1), change_set_type="CREATE"
     )
     assert stage.state.find("app").status == "REVIEW_IN_PROGRESS"
@@ -64,7 +64,7 @@ async def test_a_stack_is_made_and_changed_by_change_sets(stage: Stage) -> None:
     assert stage.things.log == []
     await execute_change_set(stage.call(), change_set_name=reply["Id"])
     assert await stage.until("app") == "CREATE_COMPLETE"
-    create_change_set(stage.call(), stack_name="app", change_set_name="c2", template_body=body(A=2, B=1))
+    await create_change_set(stage.call(), stack_name="app", change_set_name="c2", template_body=body(A=2, B=1))
     shown = describe_change_set(stage.call(), stack_name="app", change_set_name="c2")
     changes = {c["ResourceChange"]["LogicalResourceId"]: c["ResourceChange"] for c in shown["Changes"]}
     assert changes["A"]["Action"] == "Modify"
@@ -80,7 +80,7 @@ async def test_a_stack_is_made_and_changed_by_change_sets(stage: Stage) -> None:
 
 async def test_a_change_set_without_changes_fails(stage: Stage) -> None:
     await deployed(stage, body(A=1))
-    create_change_set(stage.call(), stack_name="app", change_set_name="c2", template_body=body(A=1))
+    await create_change_set(stage.call(), stack_name="app", change_set_name="c2", template_body=body(A=1))
     shown = describe_change_set(stage.call(), stack_name="app", change_set_name="c2")
     assert (shown["Status"], shown["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
     assert shown["StatusReason"].startswith("The submitted information didn't contain changes.")
@@ -92,7 +92,7 @@ async def test_a_change_set_without_changes_fails(stage: Stage) -> None:
 async def test_executing_one_voids_the_others(stage: Stage) -> None:
     await deployed(stage, body(A=1))
     for name in ("c2", "c3"):
-        create_change_set(stage.call(), stack_name="app", change_set_name=name, template_body=body(A=name))
+        await create_change_set(stage.call(), stack_name="app", change_set_name=name, template_body=body(A=name))
     await execute_change_set(stage.call(), stack_name="app", change_set_name="c3")
     await stage.until("app")
     names = [one["ChangeSetName"] for one in list_change_sets(stage.call(), stack_name="app")["Summaries"]]
@@ -101,22 +101,22 @@ async def test_executing_one_voids_the_others(stage: Stage) -> None:
 
 async def test_refusals(stage: Stage) -> None:
     with pytest.raises(ValidationException, match="does not exist"):
-        create_change_set(stage.call(), stack_name="app", change_set_name="c", template_body=body(A=1))
+        await create_change_set(stage.call(), stack_name="app", change_set_name="c", template_body=body(A=1))
     await deployed(stage, body(A=1))
     with pytest.raises(ValidationException, match=r"Stack \[app\] already exists and cannot be created again"):
-        create_change_set(
+        await create_change_set(
             stage.call(), stack_name="app", change_set_name="c", template_body=body(A=1), change_set_type="CREATE"
         )
-    create_change_set(stage.call(), stack_name="app", change_set_name="c2", template_body=body(A=2))
+    await create_change_set(stage.call(), stack_name="app", change_set_name="c2", template_body=body(A=2))
     with pytest.raises(AlreadyExistsException):
-        create_change_set(stage.call(), stack_name="app", change_set_name="c2", template_body=body(A=2))
+        await create_change_set(stage.call(), stack_name="app", change_set_name="c2", template_body=body(A=2))
     other = json.dumps({"Resources": {"A": {"Type": "Test::A::Other"}}})
     with pytest.raises(ValidationException, match=r"Update of resource type is not permitted.*\[A\]"):
-        create_change_set(stage.call(), stack_name="app", change_set_name="c3", template_body=other)
+        await create_change_set(stage.call(), stack_name="app", change_set_name="c3", template_body=other)
 
 
 async def test_a_stack_in_review_goes_at_once(stage: Stage) -> None:
-    create_change_set(
+    await create_change_set(
         stage.call(), stack_name="app", change_set_name="c1", template_body=body(A=1), change_set_type="CREATE"
     )
     delete_stack(stage.call(), stack_name="app")
@@ -129,13 +129,13 @@ async def test_templates_are_validated_summarised_and_kept(stage: Stage) -> None
     Parameters: {P: {Type: Number, Default: 3, Description: size}}
     Resources: {R: {Type: AWS::IAM::Role}}
     """
-    reply = validate_template(stage.call(), template_body=source)
+    reply = await validate_template(stage.call(), template_body=source)
     assert reply["Capabilities"] == ["CAPABILITY_IAM"]
     assert reply["Parameters"] == [{"ParameterKey": "P", "DefaultValue": "3", "NoEcho": False, "Description": "size"}]
-    summary = get_template_summary(stage.call(), template_body=source)
+    summary = await get_template_summary(stage.call(), template_body=source)
     assert summary["ResourceTypes"] == ["AWS::IAM::Role"]
     assert summary["Parameters"][0]["ParameterType"] == "Number"
     await deployed(stage, body(A=1))
     assert get_template(stage.call(), stack_name="app")["TemplateBody"] == body(A=1)
     with pytest.raises(ValidationException, match="Template format error"):
-        validate_template(stage.call(), template_body="{")
+        await validate_template(stage.call(), template_body="{")

@@ -50,12 +50,12 @@ def text(outputs: dict[str, Any] | None = None, **resources: Any) -> str:
 
 
 async def made(stage: Stage, body: str, name: str = "app", **more: Any) -> str:
-    create_stack(stage.call(), stack_name=name, template_body=body, **more)
+    await create_stack(stage.call(), stack_name=name, template_body=body, **more)
     return await stage.until(name)
 
 
 async def changed(stage: Stage, body: str, name: str = "app", **more: Any) -> str:
-    update_stack(stage.call(), stack_name=name, template_body=body, **more)
+    await update_stack(stage.call(), stack_name=name, template_body=body, **more)
     return await stage.until(name)
 
 
@@ -99,7 +99,7 @@ async def test_a_stack_is_made_in_order_with_outputs(stage: Stage) -> None:
 async def test_independent_resources_are_made_at_once(stage: Stage) -> None:
     gate = asyncio.Event()
     stage.things.gate = {f"Create T{n}": gate for n in range(10)}
-    create_stack(stage.call(), stack_name="app", template_body=text(**{f"T{n}": thing(n) for n in range(10)}))
+    await create_stack(stage.call(), stack_name="app", template_body=text(**{f"T{n}": thing(n) for n in range(10)}))
     while stage.things.at_once < 10:
         await asyncio.sleep(0.001)
     gate.set()
@@ -116,7 +116,7 @@ async def test_a_failed_creation_is_taken_back(stage: Stage) -> None:
         ("The following resource(s) failed to create: [B]. Rollback requested by user.") in r for r in reasons(stage)
     )
     with pytest.raises(ValidationException, match="is in ROLLBACK_COMPLETE state and can not be updated"):
-        update_stack(stage.call(), stack_name="app", template_body=text(A=thing()))
+        await update_stack(stage.call(), stack_name="app", template_body=text(A=thing()))
 
 
 async def test_an_unknown_type_fails_the_stack_before_anything_is_made(stage: Stage) -> None:
@@ -137,7 +137,7 @@ async def test_an_unsupported_property_fails_the_stack_by_name(stage: Stage) -> 
 )
 async def test_on_failure(stage: Stage, wish: str, status: str, left: int) -> None:
     stage.things.broken = {"Create B"}
-    arn = create_stack(
+    arn = await create_stack(
         stage.call(), stack_name="app", template_body=text(A=thing(), B=thing(needs="A")), on_failure=wish
     )
     assert await stage.until(arn["StackId"]) == status
@@ -175,9 +175,9 @@ async def test_an_update_changes_in_place_replaces_adds_and_removes(stage: Stage
     }
     assert len(stage.things.things) == 4
     with pytest.raises(ValidationException, match="No updates are to be performed"):
-        update_stack(stage.call(), stack_name="app", template_body=body)
+        await update_stack(stage.call(), stack_name="app", template_body=body)
     with pytest.raises(ValidationException, match="No updates are to be performed"):
-        update_stack(stage.call(), stack_name="app", use_previous_template=True)
+        await update_stack(stage.call(), stack_name="app", use_previous_template=True)
 
 
 async def test_a_failed_update_returns_to_what_was(stage: Stage) -> None:
@@ -205,7 +205,7 @@ async def test_a_failed_update_returns_to_what_was(stage: Stage) -> None:
 async def test_an_update_that_fails_half_way_in_one_resource_is_put_right(stage: Stage) -> None:
     await made(stage, text(A=thing(1)))
     stage.things.broken = {"Update A"}
-    update_stack(stage.call(), stack_name="app", template_body=text(A=thing(2)))
+    await update_stack(stage.call(), stack_name="app", template_body=text(A=thing(2)))
     assert await stage.until("app") == "UPDATE_ROLLBACK_FAILED"
     stage.things.broken = set()
     continue_update_rollback(stage.call(), stack_name="app")
@@ -224,7 +224,7 @@ async def test_a_rollback_can_leave_a_resource_out(stage: Stage) -> None:
 async def test_an_update_can_be_cancelled(stage: Stage) -> None:
     await made(stage, text(A=thing(1), B=thing(1, needs="A")))
     stage.things.gate["Update A"] = asyncio.Event()
-    update_stack(stage.call(), stack_name="app", template_body=text(A=thing(2), B=thing(2, needs="A")))
+    await update_stack(stage.call(), stack_name="app", template_body=text(A=thing(2), B=thing(2, needs="A")))
     while "Update A" not in stage.things.log:
         await asyncio.sleep(0.001)
     cancel_update_stack(stage.call(), stack_name="app")
@@ -260,7 +260,7 @@ async def test_a_failed_deletion_says_so_and_can_be_repeated(stage: Stage) -> No
 
 async def test_a_creation_under_way_can_be_deleted(stage: Stage) -> None:
     stage.things.gate["Create A"] = asyncio.Event()
-    create_stack(stage.call(), stack_name="app", template_body=text(A=thing(), B=thing(needs="A")))
+    await create_stack(stage.call(), stack_name="app", template_body=text(A=thing(), B=thing(needs="A")))
     arn = stage.state.find("app").id
     while "Create A" not in stage.things.log:
         await asyncio.sleep(0.001)
@@ -304,7 +304,7 @@ async def test_exports_tie_stacks_together(stage: Stage) -> None:
 
 async def test_a_region_killed_during_a_creation_goes_on_after_its_restart(stage: Stage) -> None:
     stage.things.gate["Create B"] = asyncio.Event()
-    create_stack(
+    await create_stack(
         stage.call(), stack_name="app", template_body=text(A=thing("a"), B=thing({"Ref": "A"}), C=thing(needs="B"))
     )
     while "Create B" not in stage.things.log:
@@ -324,7 +324,7 @@ async def test_a_region_killed_during_a_creation_goes_on_after_its_restart(stage
 async def test_a_region_killed_during_an_update_ends_in_one_of_the_two_states(stage: Stage, point: str) -> None:
     await made(stage, text(A=thing(1), B=thing(1, fixed=1), C=thing({"Ref": "B"})))
     stage.things.gate[point] = asyncio.Event()
-    update_stack(
+    await update_stack(
         stage.call(),
         stack_name="app",
         template_body=text(A=thing(2), B=thing(1, fixed=2, needs="A"), C=thing({"Ref": "B"}), Z=thing(needs="C")),
@@ -346,7 +346,9 @@ async def test_a_region_killed_during_an_update_ends_in_one_of_the_two_states(st
 async def test_a_region_killed_during_a_rollback_still_takes_all_back(stage: Stage) -> None:
     stage.things.broken = {"Create C"}
     stage.things.gate["Delete B"] = asyncio.Event()
-    create_stack(stage.call(), stack_name="app", template_body=text(A=thing(), B=thing(needs="A"), C=thing(needs="B")))
+    await create_stack(
+        stage.call(), stack_name="app", template_body=text(A=thing(), B=thing(needs="A"), C=thing(needs="B"))
+    )
     while "Delete B" not in stage.things.log:
         await asyncio.sleep(0.001)
     await stage.crash()
@@ -359,18 +361,18 @@ async def test_a_region_killed_during_a_rollback_still_takes_all_back(stage: Sta
 async def test_names_tokens_and_capabilities(stage: Stage) -> None:
     body = text(A=thing())
     with pytest.raises(ValidationException, match="failed to satisfy constraint"):
-        create_stack(stage.call(), stack_name="1app", template_body=body)
-    first = create_stack(stage.call(), stack_name="app", template_body=body, client_request_token="t")
-    assert create_stack(stage.call(), stack_name="app", template_body=body, client_request_token="t") == first
+        await create_stack(stage.call(), stack_name="1app", template_body=body)
+    first = await create_stack(stage.call(), stack_name="app", template_body=body, client_request_token="t")
+    assert await create_stack(stage.call(), stack_name="app", template_body=body, client_request_token="t") == first
     with pytest.raises(AlreadyExistsException, match=r"Stack \[app\] already exists"):
-        create_stack(stage.call(), stack_name="app", template_body=body)
+        await create_stack(stage.call(), stack_name="app", template_body=body)
     with pytest.raises(ValidationException, match="is in CREATE_IN_PROGRESS state and can not be updated"):
-        update_stack(stage.call(), stack_name="app", template_body=body)
+        await update_stack(stage.call(), stack_name="app", template_body=body)
     role = json.dumps({"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "x"}}}})
     with pytest.raises(InsufficientCapabilitiesException, match=r"Requires capabilities : \[CAPABILITY_NAMED_IAM\]"):
-        create_stack(stage.call(), stack_name="iam", template_body=role, capabilities=["CAPABILITY_IAM"])
+        await create_stack(stage.call(), stack_name="iam", template_body=role, capabilities=["CAPABILITY_IAM"])
     with pytest.raises(Fault, match="Either Template URL or Template Body must be specified"):
-        create_stack(stage.call(), stack_name="none")
+        await create_stack(stage.call(), stack_name="none")
     await stage.until("app")
 
 
@@ -395,6 +397,6 @@ async def test_parameters_are_kept_and_hidden(stage: Stage) -> None:
         {"ParameterKey": "S", "ParameterValue": "****"},
     ]
     again = [{"ParameterKey": "P", "ParameterValue": "q"}, {"ParameterKey": "S", "UsePreviousValue": True}]
-    update_stack(stage.call(), stack_name="app", use_previous_template=True, parameters=again)
+    await update_stack(stage.call(), stack_name="app", use_previous_template=True, parameters=again)
     await stage.until("app")
     assert stage.by_logical_id("app") == {"A": {"Value": "qs"}}

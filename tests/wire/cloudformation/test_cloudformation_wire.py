@@ -126,6 +126,37 @@ def test_the_command_line_deploys(world: World, tmp_path: Path) -> None:
     until(client, stack["StackId"], "DELETE_COMPLETE")
 
 
+def test_a_template_may_lie_in_s3(world: World, tmp_path: Path) -> None:
+    s3, client = world.client("s3"), world.client("cloudformation")
+    s3.create_bucket(Bucket="templates-here")
+    s3.put_object(Bucket="templates-here", Key="a/t.yaml", Body=TEMPLATE.encode())
+    for url in (
+        "https://templates-here.s3.us-east-1.amazonaws.com/a/t.yaml",
+        "https://s3.amazonaws.com/templates-here/a/t.yaml",
+        f"{s3.meta.endpoint_url}/templates-here/a/t.yaml",
+        f"{world.config.front_url}/templates-here/a/t.yaml",
+    ):
+        assert client.validate_template(TemplateURL=url)["Capabilities"] == ["CAPABILITY_IAM"]
+    for url in (
+        "https://example.com/templates-here/a/t.yaml",
+        "ftp://s3.amazonaws.com/b/k",
+        "https://s3.amazonaws.com/b",
+    ):
+        with pytest.raises(ClientError, match="TemplateURL must be a supported URL"):
+            client.validate_template(TemplateURL=url)
+    with pytest.raises(ClientError, match="S3 error"):
+        client.validate_template(TemplateURL="https://s3.amazonaws.com/templates-here/gone")
+    path = tmp_path / "big.yaml"
+    path.write_text(TEMPLATE + "# " + "x" * 60_000 + "\n")
+    world.aws(
+        "cloudformation", "deploy", "--stack-name", "big", "--template-file", str(path), "--s3-bucket",
+        "templates-here", "--capabilities", "CAPABILITY_IAM",
+    )  # fmt: skip
+    stack = until(client, "big", "CREATE_COMPLETE")
+    client.delete_stack(StackName="big")
+    until(client, stack["StackId"], "DELETE_COMPLETE")
+
+
 def test_what_the_caller_may_not_do_the_stack_cannot_do(world: World) -> None:
     iam = world.client("iam")
     iam.create_user(UserName="deployer")

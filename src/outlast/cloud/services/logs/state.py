@@ -6,6 +6,7 @@ the stamp of the transaction that wrote the event, so it never repeats across re
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -43,6 +44,7 @@ class LogStore:
         for _, document in self._filters.items():
             self._note_filter(MetricFilter(**{**document, "transformations": tuple(document["transformations"])}))
         self.pending: list[tuple[str, dict[str, Any]]] = []
+        self.has_pending = asyncio.Event()
         self.dropped = 0
 
     @classmethod
@@ -204,6 +206,7 @@ class LogStore:
             self.dropped += 1
         else:
             self.pending.append((namespace, datum))
+            self.has_pending.set()
 
 
 def _stream_key(stream: Stream) -> str:

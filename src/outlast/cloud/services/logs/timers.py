@@ -19,11 +19,12 @@ DAY_MS: Final = 86_400_000
 
 
 async def put_metrics_for_ever(state: LogStore) -> None:
-    """Each second, put the metric data that log events held, until cancelled."""
+    """Put the metric data that log events held, at most once a second, until cancelled; idle while there is none."""
     while True:
+        await state.has_pending.wait()
         await state.region.clock.sleep(PUT_EVERY_S)
-        if state.pending:
-            await put_metrics(state)
+        state.has_pending.clear()
+        await put_metrics(state)
 
 
 async def put_metrics(state: LogStore) -> None:

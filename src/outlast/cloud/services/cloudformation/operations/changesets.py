@@ -31,6 +31,7 @@ from outlast.cloud.services.cloudformation.operations.prepare import (
     refuse_rollback_configuration,
     refuse_type_changes,
 )
+from outlast.cloud.services.cloudformation.operations.source import template_text
 from outlast.cloud.services.cloudformation.operations.stacks import previous_text, with_role
 from outlast.cloud.services.cloudformation.service import cloudformation, stack_arn
 from outlast.cloud.services.cloudformation.state import Stacks
@@ -42,12 +43,13 @@ NO_CHANGES = "The submitted information didn't contain changes. Submit different
 
 
 @cloudformation.operation(resource=with_role("CreateChangeSet"), control_plane=True)
-def create_change_set(
+async def create_change_set(
     call: Call[Stacks],
     *,
     stack_name: str,
     change_set_name: str,
     template_body: str | None = None,
+    template_url: str | None = None,
     use_previous_template: bool = False,
     parameters: Sequence[Mapping[str, Any]] = (),
     capabilities: Sequence[str] = (),
@@ -61,13 +63,14 @@ def create_change_set(
     on_stack_failure: str = "",
 ) -> Reply:
     """Prepare a creation or an update; it is complete, or has failed, at once."""
+    given = await template_text(call, template_body, template_url)
     check_name(change_set_name, "changeSetName")
     refuse_notifications(notification_arns)
     refuse_rollback_configuration(rollback_configuration)
     stack = _target(call, stack_name, change_set_name, change_set_type)
     if any(one.name == change_set_name for one in call.state.change_sets(stack.key)):
         raise AlreadyExistsException(f"ChangeSet {change_set_name} already exists")
-    text = previous_text(call, stack, template_body, use_previous_template)
+    text = previous_text(call, stack, given, use_previous_template)
     prepared = prepare(call, stack, text, parameters, capabilities)
     wanted_tags = stack.tags if tags is None else read_tags(tags)
     deployed = call.state.deployed(stack.key)

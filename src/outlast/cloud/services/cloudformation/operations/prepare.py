@@ -21,6 +21,7 @@ from outlast.cloud.services.cloudformation.template import (
 )
 from outlast.cloud.services.cloudformation.template.bind import capabilities_of
 from outlast.cloud.services.cloudformation.template.parameters import settle_parameters
+from outlast.cloud.services.cloudformation.template.text import MAX_OBJECT_BYTES
 
 NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*\Z")
 MAX_NAME = 128
@@ -53,7 +54,7 @@ def read_body(template_body: str | None) -> Template:
     if template_body is None:
         raise ValidationException("Either Template URL or Template Body must be specified.")
     try:
-        return read_template(parse_text(template_body))
+        return read_template(parse_text(template_body, MAX_OBJECT_BYTES))
     except TemplateFault as fault:
         raise ValidationException(fault.message) from fault
 

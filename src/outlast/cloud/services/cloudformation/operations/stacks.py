@@ -25,6 +25,7 @@ from outlast.cloud.services.cloudformation.operations.prepare import (
     refuse_notifications,
     refuse_rollback_configuration,
 )
+from outlast.cloud.services.cloudformation.operations.source import template_text
 from outlast.cloud.services.cloudformation.service import cloudformation, stack_arn
 from outlast.cloud.services.cloudformation.state import Stacks
 
@@ -41,11 +42,12 @@ def with_role(action: str) -> Any:
 
 
 @cloudformation.operation(resource=with_role("CreateStack"), control_plane=True)
-def create_stack(
+async def create_stack(
     call: Call[Stacks],
     *,
     stack_name: str,
     template_body: str | None = None,
+    template_url: str | None = None,
     parameters: Sequence[Mapping[str, Any]] = (),
     disable_rollback: bool | None = None,
     rollback_configuration: Mapping[str, Any] | None = None,
@@ -60,6 +62,7 @@ def create_stack(
     retain_except_on_create: bool = False,
 ) -> Reply:
     """Start making a stack; https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html"""
+    text = await template_text(call, template_body, template_url)
     check_name(stack_name)
     refuse_notifications(notification_arns)
     refuse_rollback_configuration(rollback_configuration)
@@ -79,7 +82,7 @@ def create_stack(
         timeout_minutes=timeout_in_minutes,
         token=client_request_token,
     )
-    prepared = prepare(call, stack, template_body, parameters, capabilities)
+    prepared = prepare(call, stack, text, parameters, capabilities)
     wish = on_failure or ("DO_NOTHING" if disable_rollback else "ROLLBACK")
     assert wish in ON_FAILURE
     begin_create(call, stack, prepared, on_failure=wish, retain_on_create=not retain_except_on_create)
@@ -87,11 +90,12 @@ def create_stack(
 
 
 @cloudformation.operation(resource=with_role("UpdateStack"), control_plane=True)
-def update_stack(
+async def update_stack(
     call: Call[Stacks],
     *,
     stack_name: str,
     template_body: str | None = None,
+    template_url: str | None = None,
     use_previous_template: bool = False,
     parameters: Sequence[Mapping[str, Any]] = (),
     capabilities: Sequence[str] = (),
@@ -104,13 +108,14 @@ def update_stack(
     retain_except_on_create: bool = False,
 ) -> Reply:
     """Start an update; https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html"""
+    given = await template_text(call, template_body, template_url)
     refuse_notifications(notification_arns)
     refuse_rollback_configuration(rollback_configuration)
     stack = call.state.find(stack_name)
     if client_request_token and stack.token == client_request_token and stack.is_busy:
         return {"StackId": stack.id}
     check_updatable(stack)
-    text = previous_text(call, stack, template_body, use_previous_template)
+    text = previous_text(call, stack, given, use_previous_template)
     prepared = prepare(call, stack, text, parameters, capabilities)
     wanted_tags = stack.tags if tags is None else read_tags(tags)
     if not has_changes(call.state, stack, prepared, wanted_tags):

@@ -7,6 +7,7 @@ from typing import Any
 from outlast.cloud.contract import Call, Reply, ValidationException
 from outlast.cloud.services.cloudformation.operations.paging import shown
 from outlast.cloud.services.cloudformation.operations.prepare import read_body
+from outlast.cloud.services.cloudformation.operations.source import template_text
 from outlast.cloud.services.cloudformation.service import cloudformation, stack_arn
 from outlast.cloud.services.cloudformation.state import Stacks
 from outlast.cloud.services.cloudformation.template import Template
@@ -14,9 +15,11 @@ from outlast.cloud.services.cloudformation.template.bind import capabilities_of
 
 
 @cloudformation.operation(control_plane=True)
-def validate_template(call: Call[Stacks], *, template_body: str | None = None) -> Reply:
+async def validate_template(
+    call: Call[Stacks], *, template_body: str | None = None, template_url: str | None = None
+) -> Reply:
     """Check a template's form and show what it asks for."""
-    template = read_body(template_body)
+    template = read_body(await template_text(call, template_body, template_url))
     return {
         **_capabilities(template),
         "Description": template.description,
@@ -55,14 +58,19 @@ def get_template(
 
 
 @cloudformation.operation(resource=stack_arn, control_plane=True)
-def get_template_summary(
-    call: Call[Stacks], *, template_body: str | None = None, stack_name: str | None = None
+async def get_template_summary(
+    call: Call[Stacks],
+    *,
+    template_body: str | None = None,
+    template_url: str | None = None,
+    stack_name: str | None = None,
 ) -> Reply:
     """What a template declares."""
-    if template_body is None and stack_name is not None:
+    text = await template_text(call, template_body, template_url)
+    if text is None and stack_name is not None:
         deployed = call.state.deployed(call.state.find(stack_name).key)
-        template_body = None if deployed is None else deployed.template
-    template = read_body(template_body)
+        text = None if deployed is None else deployed.template
+    template = read_body(text)
     types = sorted({one.type for one in template.resources.values()})
     return {
         **_capabilities(template),
