@@ -27,7 +27,9 @@ class Echo:
         self.seen.append(request)
         if self.hold is not None:
             await self.hold.wait()
-        return Response(200, (("X-Peer", peer), ("X-Secure", str(secure))), request.method.encode() + b" " + request.body)
+        return Response(
+            200, (("X-Peer", peer), ("X-Secure", str(secure))), request.method.encode() + b" " + request.body
+        )
 
 
 class Site:

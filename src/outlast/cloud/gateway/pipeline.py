@@ -9,6 +9,7 @@ the engine has synced everything it may rest on.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,7 +27,7 @@ from outlast.cloud.contract import (
 )
 from outlast.cloud.effects import LinkDown
 from outlast.cloud.engine import StorageUnavailable
-from outlast.cloud.gateway import forward, injected, plain
+from outlast.cloud.gateway import forward, hosts, injected, payload, plain
 from outlast.cloud.gateway.authorization import authorize
 from outlast.cloud.gateway.gate import Gate, Hosted
 from outlast.cloud.identity.faults import SignatureFault, faults_for
@@ -35,6 +36,12 @@ from outlast.cloud.identity.sigv4 import verify
 from outlast.cloud.wire import Operation, Request, Response, WireError
 
 log = logging.getLogger("outlast.gateway")
+
+PLAIN_SERVICES = ("", "dynamodb", "streams.dynamodb")
+"""Where a request that is no API call is answered as DynamoDB's front end does: at no name of AWS's, or at its own."""
+VERSION = re.compile(r"(?:^|&)Version=(\d{4}-\d{2}-\d{2})(?:&|$)")
+MOST_FORM = 65_536
+"""How much of an unsigned form is looked at for the version of its API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +84,7 @@ async def answer(gate: Gate, request: Request, source_ip: str, secure: bool) -> 
             return await forward.request(gate.region, home, request, source_ip, secure)
         declared = declaration(target)
         principal = authenticate(gate, target, declared, request)
-        if "content-encoding" in request.headers:
-            request = plain.inflated(request)
+        request = payload.opened(request, target.operation, target.hosted.service.name == "s3")
         params = target.operation.decode(request, target.protocol, target.captures)
         target.operation.constrain(params)
         call = called(gate, target.hosted, declared, principal, request_id, source_ip, request, secure)
@@ -153,14 +159,15 @@ def address(gate: Gate, request: Request, presented: Presented | None, refusal: 
     problem: WireError | None = None
     for hosted in candidates:
         try:
-            operation, protocol, captures = hosted.service.model.match(request)
+            asked = hosts.path_of(request) if hosted.service.name == "s3" else request
+            operation, protocol, captures = hosted.service.model.match(asked)
         except WireError as error:
             problem = error
             continue
         if protocol == "json":
             gate.targets[request.headers["x-amz-target"]] = (hosted, operation, protocol)
         return Target(hosted, operation, protocol, captures, presented, refusal)
-    if presented is None and problem is None:
+    if presented is None and hosts.read(request.headers.get("host", "")).service in PLAIN_SERVICES:
         known_answer = plain.unaddressed(request, gate.region.name, gate.request_id())
         if known_answer is not None:
             raise plain.Answered(known_answer)
@@ -172,12 +179,15 @@ def address(gate: Gate, request: Request, presented: Presented | None, refusal: 
 
 
 def unsigned_candidates(gate: Gate, request: Request) -> list[Hosted]:
-    """For requests without a signature: the services that offer public operations, or that the host names."""
-    host = request.headers.get("host", "").partition(":")[0].partition(".")[0]
+    """For requests without a signature: the services that host or API version name, or that offer public operations."""
+    named = hosts.read(request.headers.get("host", "")).service
+    if named:
+        return [hosted for hosted in gate.hosted.values() if hosted.service.model.endpoint_prefix == named]
+    version = VERSION.search(request.query) or VERSION.search(request.body[:MOST_FORM].decode("latin-1"))
     return [
         hosted
         for hosted in gate.hosted.values()
-        if hosted.service.model.endpoint_prefix == host
+        if (version is not None and version[1] == hosted.service.model.api_version)
         or any(declared.public for declared in hosted.service.operations.values())
     ]
 

@@ -8,12 +8,17 @@ import hashlib
 import zlib
 from collections.abc import Callable, Mapping
 
+from outlast.cloud.services.s3.crc import CRC32C, CRC64NVME
 from outlast.cloud.services.s3.errors import BadDigest, InvalidDigest, NotImplementedByThisCloud
 
 _ALGORITHMS: Mapping[str, Callable[[bytes], bytes]] = {
     "CRC32": lambda body: zlib.crc32(body).to_bytes(4, "big"),
     "SHA1": lambda body: hashlib.sha1(body, usedforsecurity=False).digest(),
     "SHA256": lambda body: hashlib.sha256(body).digest(),
+    "SHA512": lambda body: hashlib.sha512(body).digest(),
+    "MD5": lambda body: hashlib.md5(body, usedforsecurity=False).digest(),
+    "CRC32C": CRC32C.digest,
+    "CRC64NVME": CRC64NVME.digest,
 }
 
 

@@ -71,8 +71,12 @@ def put_object(
     content_md5: str = "",
     checksum_algorithm: str = "",
     checksum_crc32: str = "",
+    checksum_crc32_c: str = "",
+    checksum_crc64_nvme: str = "",
+    checksum_md5: str = "",
     checksum_sha1: str = "",
     checksum_sha256: str = "",
+    checksum_sha512: str = "",
     expires: Any = None,
     if_match: str = "",
     if_none_match: str = "",
@@ -90,7 +94,15 @@ def put_object(
     if len(body) > MAX_OBJECT_BYTES:
         raise EntityTooLarge("Your proposed upload exceeds the maximum allowed size", MaxSizeAllowed=MAX_OBJECT_BYTES)
     checksums.check_md5(body, content_md5)
-    claimed = {"CRC32": checksum_crc32, "SHA1": checksum_sha1, "SHA256": checksum_sha256}
+    claimed = {
+        "CRC32": checksum_crc32,
+        "CRC32C": checksum_crc32_c,
+        "CRC64NVME": checksum_crc64_nvme,
+        "MD5": checksum_md5,
+        "SHA1": checksum_sha1,
+        "SHA256": checksum_sha256,
+        "SHA512": checksum_sha512,
+    }
     kept = checksums.checked(body, checksum_algorithm, claimed)
     check_write(call.state.objects.current(bucket, key), if_match, if_none_match)
     version = Version(
