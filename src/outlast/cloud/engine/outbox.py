@@ -22,6 +22,7 @@ from outlast.cloud.engine.version import Version, decode
 
 CREATING, ACTIVE = "CREATING", "ACTIVE"
 SCAN_KEYS = 1000
+MAX_RECENT = 4096
 RECORD = struct.Struct(">QI")
 
 
@@ -153,7 +154,7 @@ class Stream:
 class Outbox:
     """The replication log of one space and its streams."""
 
-    __slots__ = ("_prefix", "_store", "last", "name", "number", "streams", "trimmed")
+    __slots__ = ("_prefix", "_recent", "_store", "last", "name", "number", "streams", "trimmed")
 
     def __init__(self, store: Store, name: str, number: int, peers: tuple[str, ...]) -> None:
         self._store = store
@@ -162,6 +163,7 @@ class Outbox:
         self.number = number
         self.last = 0
         self.trimmed = 0
+        self._recent: dict[int, LogRecord] = {}  # the newest records, as a replica that keeps up wants them
         self.streams: dict[str, Stream] = {}
         for peer in peers:
             self.streams[peer] = Stream(self, peer, None)
@@ -169,6 +171,7 @@ class Outbox:
 
     def load(self) -> None:
         """Take the durable state again."""
+        self._recent.clear()
         prefix = layout.stream_prefix(self.number)
         stored = {peer: self._store.get(prefix + peer.encode()) for peer in self.streams}
         end = layout.successor(self._prefix)
@@ -188,9 +191,17 @@ class Outbox:
         """Add a log record to `writes`."""
         self.last = number = self.last + 1
         writes[self._prefix + number.to_bytes(8, "big")] = RECORD.pack(stamp, len(key)) + key + context
+        self._recent[number] = LogRecord(number, stamp, key, context)
+        self._recent.pop(number - MAX_RECENT, None)
 
     def records(self, after: int) -> Iterator[LogRecord]:
         """Log records with greater numbers, in order; lazy, consume without awaiting."""
+        if after + 1 in self._recent:
+            for number in range(after + 1, self.last + 1):
+                yield self._recent[number]
+            return
+        if after >= self.last:
+            return
         for key, stored in self._store.range(self.log_key(after + 1), layout.successor(self._prefix)):
             yield LogRecord.decode(int.from_bytes(key[-8:], "big"), stored)
 
@@ -206,6 +217,7 @@ class Outbox:
         end = min(needed, self.trimmed + limit)
         for number in range(self.trimmed + 1, end + 1):
             writes[self.log_key(number)] = None
+            self._recent.pop(number, None)
         self.trimmed = max(end, self.trimmed)
         return self.trimmed < needed
 
