@@ -24,7 +24,10 @@ $(VENV)/.ready: pyproject.toml
 setup: $(VENV)/.ready
 
 drill: setup
-	$(BIN)/outlast drill --world .outlast/drill --report drill-report
+	@export OUTLAST_HOME="$(CURDIR)/.outlast" PATH="$(CURDIR)/$(BIN):$$PATH"; \
+	outlast up --detach --port 0 || exit 1; \
+	trap 'outlast down' EXIT; trap 'exit 130' INT TERM; \
+	outlast deploy && outlast drill --into drill-report
 
 test: setup
 	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
