@@ -20,6 +20,7 @@ from outlast.ops.outcome import UsageError
 Kind = Literal["local", "aws"]
 Result = TypeVar("Result")
 
+HASTY: Final = Config(connect_timeout=0.5, read_timeout=1.5)
 LOCAL_KEY: Final = "AKIALOCAL"
 MODELS: Final = str(Path(__file__).parents[1] / "models")
 PASSING: Final = frozenset(
@@ -79,7 +80,10 @@ class Clients:
         return self._session
 
     def of(self, service: str, region: str, endpoint_url: str | None = None) -> Any:
-        """The client of `service` for `region`; `endpoint_url` for the endpoints of an ARC cluster."""
+        """The client of `service` for `region`; `endpoint_url` for the endpoints of an ARC cluster.
+
+        Those are waited for but a moment: there are four others.
+        """
         url = endpoint_url or self._endpoint_url or ""
         key = (service, region, url)
         with self._lock:
@@ -89,7 +93,7 @@ class Clients:
                     region_name=region,
                     endpoint_url=url or None,
                     verify=self._verify,
-                    config=self._config,
+                    config=self._config.merge(HASTY) if endpoint_url else self._config,
                 )
             return self._made[key]
 

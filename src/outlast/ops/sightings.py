@@ -22,6 +22,9 @@ SIDES: Final[dict[str, Side]] = {
 }
 """The vantage points that there are. A fresh probe opens a connection each time; a pooled one keeps it."""
 
+LAGGING: Final = frozenset({"observer-alarm", "region-alarm", "health-events"})
+"""Those that go on telling of a failure after it is over: they count against a Region, yet do not delay recovery."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

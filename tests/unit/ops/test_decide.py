@@ -9,7 +9,7 @@ import pytest
 
 from outlast.ops.decide.rules import Decision, Judge, Rule
 from outlast.ops.decide.window import Sight, Window
-from outlast.ops.sightings import SIDES, Sample
+from outlast.ops.sightings import LAGGING, SIDES, Sample
 
 A, B = "us-east-1", "us-west-2"
 EVERY_S = {
@@ -147,3 +147,20 @@ def test_a_window_keeps_its_verdict_between_the_two_thresholds() -> None:
         window.add(Sample(at_s, "probe-fresh", A, False))
     assert window.look(14) == "good"
     assert window.look(40) == "unknown"
+
+
+def test_a_survivor_that_only_its_alarms_or_its_heartbeat_doubt_is_a_refuge() -> None:
+    doubtful = {"region-alarm", "heartbeat", "health-events"}
+    for decision in play(60, lambda at, vantage, region: float(at > 20 and (region == A or vantage in doubtful))):
+        last = decision
+    assert (last.action, last.region) == ("evacuate", A)
+
+
+def test_alarms_that_lag_do_not_hold_a_recovery_up() -> None:
+    def chance(at_s: float, vantage: str, region: str) -> float:
+        over_s = 110 if vantage in LAGGING else 50
+        return float(region == A and 20 <= at_s < over_s)
+
+    states = {decision.at_s: decision.finding(A).state for decision in play(120, chance)}
+    assert states[60.0] == "impaired"
+    assert states[105.0] == "healthy"

@@ -64,7 +64,6 @@ class Evacuator:
         if plan.refused and not break_glass:
             raise RefusedError("; ".join(check.text for check in plan.refused))
         begun_s = self.now_s()
-        before = await asyncio.to_thread(self._before)
         self.audit.add(
             "evacuate", region=plan.region, reason=plan.reason, break_glass=break_glass, plan=plan.document()
         )
@@ -82,7 +81,7 @@ class Evacuator:
         problem = await self._watch(watch_s)
         if problem:
             return await self._roll_back(
-                before, problem, Evacuated("rolled back", begun_s, switched_s, seen_s, problem)
+                plan.before, problem, Evacuated("rolled back", begun_s, switched_s, seen_s, problem)
             )
         if seen_s is None:
             self.audit.add("not seen", region=plan.region)
@@ -97,13 +96,6 @@ class Evacuator:
         await asyncio.to_thread(self.board.set, before)
         self.audit.add("rolled back", controls=before, why=problem)
         return result
-
-    def _before(self) -> dict[str, bool]:
-        """The states to go back to; empty when they cannot be read, which does not hold an evacuation up."""
-        try:
-            return self.board.states()
-        except OpsError:
-            return {}
 
     async def _until_left(self, plan: EvacuationPlan) -> float | None:
         """When every place that asks got an answer that is not the Region."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from outlast.ops.decide.window import Sight, Verdict, Window, sights
-from outlast.ops.sightings import SIDES, Sample, Side
+from outlast.ops.sightings import LAGGING, SIDES, Sample, Side
 
 State = Literal["healthy", "suspect", "impaired", "unknown"]
 Action = Literal["none", "evacuate", "undecided"]
@@ -22,8 +22,9 @@ Action = Literal["none", "evacuate", "undecided"]
 class Rule:
     """When a Region counts as impaired.
 
-    `quorum` vantage points must say bad, `outside` of them on the customers' side, for `hold_s`. It is healthy again
-    once nobody has said bad for `calm_s`, and never before `damp_s` have passed: a verdict does not flap.
+    `quorum` vantage points must say bad, `outside` of them customers that look now, for `hold_s`. It is healthy again
+    once nobody has said bad for `calm_s` (alarms and events, which lag, are not waited for), and never before `damp_s`
+    have passed: a verdict does not flap.
     """
 
     sights: Mapping[str, Sight] = field(default_factory=lambda: sights(10.0))
@@ -45,6 +46,11 @@ class Vote:
     samples: int
     detail: str
 
+    @property
+    def direct(self) -> bool:
+        """Whether it tells of now: alarms and events lag behind."""
+        return self.vantage not in LAGGING
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -58,6 +64,12 @@ class Finding:
     def with_verdict(self, verdict: Verdict) -> tuple[Vote, ...]:
         """The votes of one kind."""
         return tuple(vote for vote in self.votes if vote.verdict == verdict)
+
+    @property
+    def fit(self) -> bool:
+        """Whether customers can be sent there: it serves them now, by the word of everybody on their side."""
+        customers = [vote.verdict for vote in self.votes if vote.side == "customer" and vote.direct]
+        return self.state != "impaired" and "good" in customers and "bad" not in customers
 
     @property
     def why(self) -> str:
@@ -125,10 +137,11 @@ class Judge:
             doubtful = [f"{finding.region} is {finding.state}" for finding in findings if finding.state != "healthy"]
             return Decision(now_s, "none", "", "; ".join(doubtful), (), findings)
         worst = max(impaired, key=lambda finding: len(finding.with_verdict("bad")))
-        if not healthy:
-            why = f"{worst.region} is impaired, but no other Region is known to be healthy: there is nowhere to go"
+        refuges = [finding for finding in findings if finding.fit]
+        if not refuges:
+            why = f"{worst.region} is impaired, but no other Region is known to serve: there is nowhere to go"
             return Decision(now_s, "undecided", worst.region, why, _dissent(worst), findings)
-        why = f"{worst.region} is impaired: {worst.why}; {healthy[0].region} is healthy"
+        why = f"{worst.region} is impaired: {worst.why}; {refuges[0].region} serves its customers"
         return Decision(now_s, "evacuate", worst.region, why, _dissent(worst), findings)
 
     def _finding(self, region: str, now_s: float) -> Finding:
@@ -146,10 +159,10 @@ class Judge:
         """Move a Region's state on; see Rule for when."""
         bad = [vote for vote in votes if vote.verdict == "bad"]
         good = [vote for vote in votes if vote.verdict == "good"]
-        outside = sum(vote.side == "customer" for vote in bad)
+        outside = sum(vote.direct and vote.side == "customer" for vote in bad)
         enough = len(bad) >= self.rule.quorum and outside >= self.rule.outside
         standing.bad_since_s = (now_s if standing.bad_since_s is None else standing.bad_since_s) if enough else None
-        calm = not bad and bool(good)
+        calm = bool(good) and not any(vote.direct for vote in bad)
         standing.calm_since_s = (now_s if standing.calm_since_s is None else standing.calm_since_s) if calm else None
         held = standing.bad_since_s is not None and now_s - standing.bad_since_s >= self.rule.hold_s
         calmed = standing.calm_since_s is not None and now_s - standing.calm_since_s >= self.rule.calm_s
@@ -159,7 +172,7 @@ class Judge:
         elif state == "impaired":
             if calmed and now_s - standing.since_s >= self.rule.damp_s:
                 state = "healthy"
-        elif bad:
+        elif bad and not calm:
             state = "suspect"
         elif good:
             state = "healthy" if calmed or state != "suspect" else "suspect"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -24,8 +25,8 @@ from outlast.ops.signing import Credentials
 
 STOP_S: Final = 10.0
 CUSTOMERS: Final = 20
-OWN: Final = 900
-CONTESTED: Final = 200
+OWN: Final = 600
+CONTESTED: Final = 100
 FILL_TRIES: Final = 5
 FILL_TIMEOUT_S: Final = 15.0
 
@@ -59,8 +60,8 @@ class Crowd:
         names = names_for(self._deployment, next(iter(self._coasts.values())))
         client = Client("operator", "none", service, names, tls, keys, Habits(timeout_s=FILL_TIMEOUT_S))
         wanted = [(self.stock.own_prefix(coast), CUSTOMERS, OWN) for coast in self._coasts]
-        for prefix, customers, products in [*wanted, (self.stock.contested_prefix, 0, CONTESTED)]:
-            await _fill(client, prefix, customers, products)
+        wanted.append((self.stock.contested_prefix, 0, CONTESTED))
+        await asyncio.gather(*(_fill(client, *each) for each in wanted))
         client.close()
 
     def start(self) -> None:

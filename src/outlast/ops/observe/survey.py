@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -102,7 +102,7 @@ class Survey:
         try:
             async with asyncio.TaskGroup() as group:
                 for probe in self._probes:
-                    group.create_task(self._every(rates.probe_s, f"{probe.vantage} {probe.region}", probe.look))
+                    group.create_task(self._probe(probe, group))
                 for part in regions:
                     look = partial(self._look_at_metrics, part)
                     group.create_task(self._every(rates.metrics_s, f"metrics {part.name}", look))
@@ -121,6 +121,20 @@ class Survey:
             for probe in self._probes:
                 probe.close()
             self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _probe(self, probe: Probe, group: asyncio.TaskGroup) -> None:
+        """Probe at a steady rate. Fresh probes do not wait for earlier ones; a kept connection serves one at a time."""
+
+        async def look() -> None:
+            self._on_sample(await probe.look())
+
+        while True:
+            begun = time.monotonic()
+            if probe.pooled:
+                await look()
+            else:
+                group.create_task(look())
+            await asyncio.sleep(max(0.0, self._rates.probe_s - (time.monotonic() - begun)))
 
     async def _every(
         self, seconds: float, source: str, look: Callable[[], Awaitable[Sample | Sequence[Sample] | None]]
@@ -199,8 +213,7 @@ class Survey:
         writer, reader = self._clients.of("dynamodb", origin), self._clients.of("dynamodb", seen_in)
         problem = await self._call(lambda: heartbeat.write(writer, table, origin, self._now_s()))
         beat: Beat = await self._call(lambda: heartbeat.read(reader, table, origin, seen_in, self._now_s()))
-        if problem and beat.age_ms is not None:
-            beat = Beat(origin, seen_in, beat.age_ms, problem)
+        beat = replace(beat, not_written=problem)
         self.latest.beats[origin, seen_in] = beat
         return beat.sample(self._now_s(), LATE_HEARTBEAT_MS)
 

@@ -27,12 +27,16 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class EvacuationPlan:
-    """What will be done, and why it may be. `controls`: Region -> on. `expected_s`: until the last client moves."""
+    """What will be done, and why it may be. `controls`: Region -> on; `before`: as they stood, empty if not known.
+
+    `expected_s`: until the last well-behaved client has moved.
+    """
 
     region: str
     reason: str
     survivors: tuple[str, ...]
     controls: dict[str, bool]
+    before: dict[str, bool]
     checks: tuple[Check, ...]
     expected_s: float
     writes_at_risk: float | None
@@ -65,6 +69,7 @@ def plan_evacuation(region: str, reason: str, regions: Sequence[str], facts: Fac
         reason=reason,
         survivors=survivors,
         controls={**dict.fromkeys(survivors, True), region: False},
+        before=dict(facts.states),
         checks=checks,
         expected_s=facts.ttl_s + SWITCH_S,
         writes_at_risk=writes_at_risk(region, facts),
