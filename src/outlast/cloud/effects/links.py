@@ -22,6 +22,7 @@ from outlast.cloud.effects.network import Handler, LinkDown
 MAX_FRAME_BYTES = 32 * 1024 * 1024
 MAX_WAITING = 10_000
 MAX_SERVING = 1_000
+TELL_EVERY_S = 30.0
 ASK, ANSWER, FAILED = 0, 1, 2
 HEADER = struct.Struct(">IBQB")
 
@@ -79,6 +80,7 @@ class RealNetwork:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepted: set[asyncio.StreamWriter] = set()
+        self._told: dict[str, float] = {}
         self.outgoing: dict[str, Shape] = {peer: Shape() for peer in self._to}
 
     @property
@@ -266,8 +268,13 @@ class RealNetwork:
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
+        """Tell of a failure once in a while: a peer asks again and again, and a log must not grow with it."""
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
+        if task.cancelled() or task.exception() is None:
+            return
+        kind, now = type(task.exception()).__name__, self._clock.monotonic_s()
+        if now - self._told.get(kind, -TELL_EVERY_S) >= TELL_EVERY_S:
+            self._told[kind] = now
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "a message's handler failed", "exception": task.exception(), "task": task}
             )
