@@ -53,7 +53,7 @@ def _widget(widget: Any, path: str) -> Iterator[Message]:
     if kind is None:
         yield _message(path, "Should have required property 'type'")
         return
-    if kind not in WIDGETS:
+    if not isinstance(kind, str) or kind not in WIDGETS:
         yield _message(f"{path}/type", f"Should be one of: {', '.join(sorted(WIDGETS))}")
         return
     for name, most in (("x", 23), ("y", None), ("width", 24), ("height", 1_000)):

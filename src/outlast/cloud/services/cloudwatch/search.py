@@ -57,6 +57,8 @@ def read_search(text: str) -> Search:
         if not closing:
             raise MathFault("The schema of SEARCH lacks a closing brace")
         first, *others = (part.strip().strip('"') for part in schema.split(","))
+        if not first:
+            raise MathFault("The schema of SEARCH needs a namespace")
         namespace, dimensions = first, frozenset(others)
     exact: list[tuple[str, str]] = []
     terms: list[str] = []
