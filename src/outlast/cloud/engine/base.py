@@ -25,6 +25,7 @@ WRITE_CACHE_KIB = 4096
 PUT_ROWS = 64
 TRANSACTION_ROWS = 8192
 FLUSHED_KEY = b"\x00flushed"
+CLOCK_KEY = b"\x00clock"
 GET = "SELECT v FROM item WHERE k = ?"
 FORWARD = "SELECT k, v FROM item WHERE k >= ? AND k < ? ORDER BY k LIMIT ?"
 BACKWARD = "SELECT k, v FROM item WHERE k >= ? AND k < ? ORDER BY k DESC LIMIT ?"
@@ -52,8 +53,8 @@ class Base:
         if disk.read(self.path, 0, 16).startswith(PLAIN_HEADER):
             raise Damaged(f"{self.path} is not encrypted")
         self._get = self._reader.cursor().execute
-        known = self.get(FLUSHED_KEY)
-        self.flushed = 0 if known is None else int.from_bytes(known, "big")
+        self.flushed = int.from_bytes(self.get(FLUSHED_KEY) or b"", "big")
+        self.stamp = int.from_bytes(self.get(CLOCK_KEY) or b"", "big")
 
     def get(self, key: bytes) -> bytes | None:
         """The value of `key`, or None. Raises Damaged."""
@@ -86,7 +87,8 @@ class Base:
                         self._write_rows(writer, part)
                     writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
                 with writer:
-                    self._write_rows(writer, [(FLUSHED_KEY, table.last.to_bytes(8, "big"))])
+                    numbers = ((FLUSHED_KEY, table.last), (CLOCK_KEY, table.stamp))
+                    self._write_rows(writer, [(key, number.to_bytes(8, "big")) for key, number in numbers])
                 self._disk.sync(wal)
                 writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         finally:

@@ -40,8 +40,8 @@ class Engine:
         self._spaces: dict[str, Space] = {}
         self._active: Transaction | None = None
         self._purging: asyncio.Task[None] | None = None
-        known = store.get(layout.CLOCK_KEY)
-        self.clock = HybridClock(effects.clock, int.from_bytes(known, "big") if known else 0)
+        self.clock = HybridClock(effects.clock, store.stamp())
+        store.stamp = lambda: self.clock.last
         self._lost = False
         store.on_failure(self._catalogue.load)
         self.replication = Replication(self, self._catalogue)

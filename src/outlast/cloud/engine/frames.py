@@ -7,8 +7,9 @@ Frame: marker (8), length of what follows the header (4), counter (8), then the 
 the segment key, the counter as nonce and the frame's header authenticated. A key lives for one segment and its counter
 only grows, so no nonce is ever used twice; a start after a crash begins a new segment.
 
-A group's writes: numbers of its first and last commit (8 each), then for each write: length of key (4), length of value
-(4; all ones for a deletion), key, value. Commits are numbered without gaps, so a missing piece of the log is noticed.
+A group's writes: numbers of its first and last commit and the clock's newest stamp (8 each), then for each write:
+length of key (4), length of value (4; all ones for a deletion), key, value. Commits are numbered without gaps, so a
+missing piece of the log is noticed.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ HEADER_BYTES = FACTS.size + WRAPPED_BYTES
 FRAME = struct.Struct(">8sIQ")
 TAG_BYTES = 16
 SIZES = struct.Struct(">II")
-NUMBERS = struct.Struct(">QQ")
+NUMBERS = struct.Struct(">QQQ")
 DELETED = 0xFFFFFFFF
 
 
@@ -124,9 +125,9 @@ def _goes_on(segment: Segment, contents: bytes, at: int) -> bool:
     return False
 
 
-def pack_group(batches: list[Writes], last: int) -> bytes:
+def pack_group(batches: list[Writes], last: int, stamp: int) -> bytes:
     """The plain text of a frame that holds the writes of several commits, the last of which is number `last`."""
-    parts = [NUMBERS.pack(last - len(batches) + 1, last)]
+    parts = [NUMBERS.pack(last - len(batches) + 1, last, stamp)]
     add = parts.append
     sizes = SIZES.pack
     for writes in batches:
@@ -141,10 +142,10 @@ def pack_group(batches: list[Writes], last: int) -> bytes:
     return b"".join(parts)
 
 
-def group_numbers(plain: bytes) -> tuple[int, int]:
-    """The numbers of a group's first and last commit."""
-    first, last = NUMBERS.unpack_from(plain)
-    return first, last
+def group_numbers(plain: bytes) -> tuple[int, int, int]:
+    """The numbers of a group's first and last commit, and its stamp."""
+    first, last, stamp = NUMBERS.unpack_from(plain)
+    return first, last, stamp
 
 
 def group_writes(plain: bytes) -> Iterator[tuple[bytes, bytes | None]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 Writes = dict[bytes, bytes | None]
 """What a commit changes, by store key; None removes."""
 
-CLOCK_KEY = b"\x00clock"
 IDENTITY_KEY = b"\x00identity"
 SPACE = b"\x01"
 REGION = b"\x02"

@@ -38,6 +38,15 @@ class Dropped:
     n_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Writes that were made durable together: number of the last commit, the clock's newest stamp, the writes."""
+
+    last: int
+    stamp: int
+    writes: Writes
+
+
 @dataclass(slots=True)
 class Open:
     """A segment that is written to."""
@@ -65,8 +74,8 @@ class Log:
 
     # ---- at the start
 
-    def replay(self, after: int) -> Iterator[tuple[int, Iterator[tuple[bytes, bytes | None]]]]:
-        """Groups that hold commits greater than `after`, as (number of the last commit, writes), oldest first.
+    def replay(self, after: int) -> Iterator[Group]:
+        """Groups that hold commits greater than `after`, oldest first.
 
         Cuts a torn end off the newest segment and notes it in `dropped`. Raises Damaged, also when commits are missing.
         """
@@ -88,12 +97,12 @@ class Log:
                 if isinstance(piece, Tail):
                     self._cut(path, piece)
                 else:
-                    first, last = group_numbers(piece)
+                    first, last, stamp = group_numbers(piece)
                     if first > reached + 1:
                         raise Damaged(f"the log lacks the commits from {reached + 1} to {first - 1}, before {name}")
                     if last > after:
                         reached = max(reached, last)
-                        yield last, group_writes(piece)
+                        yield Group(last, stamp, dict(group_writes(piece)))
             if last > after:
                 self._closed.append((last, path))
             else:
@@ -157,12 +166,12 @@ class Log:
             self._closed.append((self._last, current.path))
         self._current, self._spare = spare, None
 
-    def write(self, batches: list[Writes], last: int) -> None:
+    def write(self, batches: list[Writes], last: int, stamp: int) -> None:
         """Make a group durable. May block; raises OSError, after which nothing of the group is in the log."""
         current = self._current
         if current is None:
             raise OSError(errno.EBADF, "the log is closed")
-        frame = current.segment.seal(pack_group(batches, last))
+        frame = current.segment.seal(pack_group(batches, last, stamp))
         try:
             current.file.append(frame)
         except OSError:

@@ -22,14 +22,16 @@ Undo = list[tuple[bytes, bytes | None]]
 
 
 class MemTable:
-    """A map of the newest values; None marks a deletion. `last` is the number of the newest commit in it."""
+    """A map of the newest values; None marks a deletion. `last` is the number of the newest commit in it,
+    `stamp` one of the clock's that no write in it passes."""
 
-    __slots__ = ("_chunks", "_fresh", "_lasts", "bytes", "data", "last")
+    __slots__ = ("_chunks", "_fresh", "_lasts", "bytes", "data", "last", "stamp")
 
     def __init__(self) -> None:
         self.data: Writes = {}
         self.bytes = 0
         self.last = 0
+        self.stamp = 0
         self._chunks: list[list[bytes]] = []
         self._lasts: list[bytes] = []
         self._fresh: list[bytes] = []

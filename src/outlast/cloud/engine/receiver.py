@@ -86,7 +86,6 @@ class Receiver:
         raw = space.raw(key)
         stored = tx.read(raw)
         self._engine.clock.hear(incoming.stamp)
-        tx.writes[layout.CLOCK_KEY] = self._engine.clock.last.to_bytes(8, "big")
         old: bytes | None = None
         kept = incoming
         if stored is not None:

@@ -45,6 +45,7 @@ class Store:
         self._table = MemTable()
         self._frozen: list[MemTable] = []  # oldest first
         self._applied = self._base.flushed
+        self.stamp: Callable[[], int]  # the clock's newest reading, made durable with every group
         self._replay()
         self._synced = self._applied
         self._gathered: list[Writes] = []
@@ -74,9 +75,12 @@ class Store:
 
     def _replay(self) -> None:
         """Take what the log has and the base has not."""
-        for number, writes in self._log.replay(self._base.flushed):
-            self._table.apply(dict(writes), number)
-            self._applied = max(self._applied, number)
+        newest = self._base.stamp
+        for group in self._log.replay(self._base.flushed):
+            self._table.apply(group.writes, group.last)
+            self._applied = group.last
+            newest = max(newest, group.stamp)
+        self.stamp = lambda: newest
         if self._table.last:
             self._freeze()
 
@@ -232,8 +236,8 @@ class Store:
         if self._log.size > SEGMENT_BYTES or (self._frozen and self._log.size > TABLE_BYTES):
             self._roll()
         batches, self._gathered = self._gathered, []
-        last = self._undo[-1][0]
-        self._committer.run(lambda: self._log.write(batches, last), lambda error: self._ended(last, error))
+        last, stamp = self._undo[-1][0], self.stamp()
+        self._committer.run(lambda: self._log.write(batches, last, stamp), lambda error: self._ended(last, error))
 
     def _ended(self, last: int, error: Exception | None) -> None:
         self._busy = False
@@ -324,6 +328,7 @@ class Store:
 
     def _freeze(self) -> None:
         self._table.sort()
+        self._table.stamp = self.stamp()
         self._frozen.append(self._table)
         self._table = MemTable()
 

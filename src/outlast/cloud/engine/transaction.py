@@ -41,8 +41,7 @@ class Transaction:
     def stamp(self) -> int:
         """The hybrid logical clock reading that all writes of this transaction carry."""
         if self._stamp == 0:
-            self._stamp = stamp = self._engine.clock.tick()
-            self.writes[layout.CLOCK_KEY] = stamp.to_bytes(8, "big")
+            self._stamp = self._engine.clock.tick()
         return self._stamp
 
     def get(self, space: Space, key: bytes) -> bytes | None:
