@@ -176,8 +176,7 @@ async def _failback(
         board = Switchboard(target.clients, deployment, lambda tried: _note(audit, tried))
 
         def worse() -> str:
-            finding = watch.decision.finding(region)
-            return finding.why if finding.state == "impaired" else ""
+            return watch.decision.finding(region).worsened
 
         run = Failback(board, Weights(target.clients, deployment), audit, worse, on_step=_tell_step)
         return await run.run(plan)

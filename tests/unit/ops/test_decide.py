@@ -164,3 +164,12 @@ def test_alarms_that_lag_do_not_hold_a_recovery_up() -> None:
     states = {decision.at_s: decision.finding(A).state for decision in play(120, chance)}
     assert states[60.0] == "impaired"
     assert states[105.0] == "healthy"
+
+
+def test_one_lone_look_does_not_stop_a_failback_and_two_do() -> None:
+    for decision in play(60, lambda at, vantage, region: float(region == A and vantage == "probe-fresh")):
+        lone = decision.finding(A)
+    assert (lone.state, lone.worsened) == ("suspect", "")
+    for decision in play(60, lambda at, vantage, region: float(region == A and vantage.startswith("probe"))):
+        pair = decision.finding(A)
+    assert "probe-pooled" in pair.worsened

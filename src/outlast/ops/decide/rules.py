@@ -72,6 +72,12 @@ class Finding:
         return self.state != "impaired" and "good" in customers and "bad" not in customers
 
     @property
+    def worsened(self) -> str:
+        """Why more traffic should not go there, empty when nothing says so: one lone look does not."""
+        direct = [vote for vote in self.with_verdict("bad") if vote.direct]
+        return self.why if self.state == "impaired" or len(direct) > 1 else ""
+
+    @property
     def why(self) -> str:
         """The votes in words."""
         bad, good = self.with_verdict("bad"), self.with_verdict("good")

@@ -288,8 +288,7 @@ class Drill:
         return f"{', '.join(impaired)} is impaired" if impaired else ""
 
     def _home_worse(self) -> str:
-        finding = self._watch.decision.finding(self.region)
-        return finding.why if finding.state in ("impaired", "suspect") else ""
+        return self._watch.decision.finding(self.region).worsened
 
     def _note_try(self, tried: Try) -> None:
         if tried.operation != "GetRoutingControlState" or tried.error:

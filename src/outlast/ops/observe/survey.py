@@ -81,6 +81,7 @@ class Survey:
         self._on_sample = on_sample
         self._rates = rates or Rates()
         self._now_s = now_s
+        self._begun_s = now_s()
         self._threads = ThreadPoolExecutor(THREADS, "survey")
         self._names = names_for(deployment)
         self._coasts = {coast: names_for(deployment, subnet) for coast, subnet in coasts.items()}
@@ -208,14 +209,18 @@ class Survey:
                 samples += metrics.alarm_sample("observer-alarm", part.name, name, states.get(name), now_s)
         return samples
 
-    async def _look_at_heartbeat(self, origin: str, seen_in: str) -> Sample:
+    async def _look_at_heartbeat(self, origin: str, seen_in: str) -> Sample | None:
         table = self._deployment.tables.customers
         writer, reader = self._clients.of("dynamodb", origin), self._clients.of("dynamodb", seen_in)
         problem = await self._call(lambda: heartbeat.write(writer, table, origin, self._now_s()))
         beat: Beat = await self._call(lambda: heartbeat.read(reader, table, origin, seen_in, self._now_s()))
         beat = replace(beat, not_written=problem)
         self.latest.beats[origin, seen_in] = beat
-        return beat.sample(self._now_s(), LATE_HEARTBEAT_MS)
+        now_s = self._now_s()
+        late = beat.age_ms is None or beat.age_ms > LATE_HEARTBEAT_MS
+        if late and not beat.error and now_s - self._begun_s < LATE_HEARTBEAT_MS / 1000:
+            return None  # the first one of this watch is still on its way
+        return beat.sample(now_s, LATE_HEARTBEAT_MS)
 
     async def _look_at_events(self) -> list[Sample]:
         client = self._clients.of("health", events.HEALTH_REGION)
