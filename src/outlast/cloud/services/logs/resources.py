@@ -22,6 +22,15 @@ async def _quietly(aws: Calls, operation: str, params: Properties) -> None:
             raise
 
 
+async def _made(aws: Calls, operation: str, params: Properties, *, generated: bool) -> None:
+    """Make it. One that has the generated name already is this resource's own, made by an earlier try."""
+    try:
+        await aws("logs", operation, params)
+    except Fault as fault:
+        if fault.code != "ResourceAlreadyExistsException" or not generated:
+            raise
+
+
 def _tags(properties: Properties) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in properties.get("Tags", ())}
 
@@ -41,7 +50,7 @@ class LogGroupType:
             params["logGroupClass"] = properties["LogGroupClass"]
         if "DeletionProtectionEnabled" in properties:
             params["deletionProtectionEnabled"] = properties["DeletionProtectionEnabled"]
-        await aws("logs", "CreateLogGroup", params)
+        await _made(aws, "CreateLogGroup", params, generated="LogGroupName" not in properties)
         if "RetentionInDays" in properties:
             retention = {"logGroupName": name, "retentionInDays": properties["RetentionInDays"]}
             await aws("logs", "PutRetentionPolicy", retention)
@@ -85,7 +94,8 @@ class LogStreamType:
 
     async def create(self, aws: Calls, properties: Properties, stack: Stack) -> Made:
         name = properties.get("LogStreamName") or stack.generated_name(512)
-        await aws("logs", "CreateLogStream", {"logGroupName": properties["LogGroupName"], "logStreamName": name})
+        params = {"logGroupName": properties["LogGroupName"], "logStreamName": name}
+        await _made(aws, "CreateLogStream", params, generated="LogStreamName" not in properties)
         return Made(name)
 
     async def update(self, aws: Calls, physical_id: str, old: Properties, new: Properties, stack: Stack) -> Made | None:

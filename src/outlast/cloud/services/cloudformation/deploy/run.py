@@ -16,6 +16,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from outlast.cloud.contract import Fault, Principal
+from outlast.cloud.engine import StorageUnavailable
 from outlast.cloud.services.cloudformation.deploy.calls import StackCalls
 from outlast.cloud.services.cloudformation.deploy.outputs import imported_elsewhere, settle_outputs
 from outlast.cloud.services.cloudformation.deploy.resources import Hands
@@ -37,6 +38,8 @@ from outlast.cloud.services.cloudformation.template.graph import needed_by
 
 log = logging.getLogger("outlast.cloudformation")
 
+STORAGE_WAIT_S = 2.0
+
 
 class Runner:
     """Carries out the stored operation of one stack."""
@@ -53,6 +56,10 @@ class Runner:
             return
         try:
             await self._run(operation)
+        except StorageUnavailable as error:
+            log.warning("a stack operation waits for storage: %s", error)
+            await self._state.region.clock.sleep(STORAGE_WAIT_S)
+            self._state.work.put_nowait(self._key)
         except Exception as error:
             log.exception("a stack operation failed unexpectedly")
             if self._holds(operation):
