@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import io
 import os
 import random
@@ -20,6 +21,8 @@ from typing import Any, Final
 
 PR_SET_PDEATHSIG: Final = 1
 OPEN_FILES: Final = 1024
+COLLECT_AFTER: Final = (5_000, 10, 20)
+"""The collector runs less often than by default: what the template holds is frozen, and events leave little behind."""
 FALLBACK_MAPPED_BYTES: Final = 1 << 30
 
 
@@ -104,6 +107,7 @@ def become(spec: Spec) -> None:
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     random.seed()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def mapped_bytes() -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -34,6 +35,7 @@ class Malformed(Exception):
     """The function's answer is not of the form that a proxy integration needs."""
 
 
+@functools.lru_cache(1024)
 def header_name(lower: str) -> str:
     """A header's name as clients usually write it; the wire's own case is not kept."""
     return "-".join(part.capitalize() for part in lower.split("-"))
