@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-OPERATOR_MODULES = ("outlast.cli.ops_main",)
+OPERATOR_MODULES = ("outlast.cli.ops_main", "outlast.cli.ops_verbs")
 
 
 def build() -> typer.Typer:

@@ -1,0 +1,74 @@
+"""`outlast conflicts`: the conflict ledger, stranded writes and the links of replication."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from outlast.cli.ops_target import HomeOption, OutputOption, ProfileOption, Target, TargetOption, one_line, open_target
+from outlast.cloud.world.config import load_config
+from outlast.ops.ledger.gather import LIMIT, NO_LEDGER, gather
+from outlast.ops.ledger.model import Ledger
+from outlast.ops.ledger.moment import since as moment_of
+from outlast.ops.ledger.show import export, lines
+from outlast.ops.outcome import Exit, OpsError, UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add `conflicts`."""
+    app.command(
+        "conflicts",
+        epilog="Example: outlast conflicts --since 1h --export ledger.csv",
+        help="List what concurrent writes overwrote (both versions), writes that another Region lacks, and the links. "
+        "Exit: 0 read, 5 not every Region could be read.",
+    )(conflicts)
+
+
+def conflicts(
+    target: TargetOption = "local",
+    home: HomeOption = None,
+    profile: ProfileOption = None,
+    table: Annotated[str | None, typer.Option(help="Only this table.", show_default=False)] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Only conflicts noticed since: 10m, 2h, 2026-11-23T10:00:00Z.", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Entries of each kind and Region.")] = LIMIT,
+    into: Annotated[
+        Path | None, typer.Option("--export", help="Write it to this .json or .csv file, too.", show_default=False)
+    ] = None,
+    output: OutputOption = "text",
+) -> None:
+    """Read all ledgers."""
+    with one_line():
+        if target != "local":
+            raise UsageError(NO_LEDGER)
+        now_s = time.time()
+        since_s = 0.0 if since is None else moment_of(since, now_s)
+        where = open_target(target, home, profile)
+        ledger = gather(where.clients, regions_of(where), now_s=now_s, table=table, since_s=since_s, limit=limit)
+        if into is not None:
+            export(ledger, into)
+        if {each.region for each in ledger.unseen} == set(ledger.regions) and not ledger.links:
+            raise OpsError(f"No Region's ledger could be read ({ledger.unseen[0].why}).")
+    if output == "json":
+        typer.echo(json.dumps(ledger.document()))
+    else:
+        for line in lines(ledger):
+            typer.echo(line)
+    raise typer.Exit(int(exit_of(ledger)))
+
+
+def regions_of(target: Target) -> tuple[str, ...]:
+    """The Regions of a local world."""
+    config = load_config(target.home)
+    return config.regions if config is not None else ()
+
+
+def exit_of(ledger: Ledger) -> Exit:
+    """A ledger that was not read whole decides nothing."""
+    return Exit.UNDECIDED if ledger.unseen else Exit.GOOD

@@ -1,0 +1,129 @@
+"""The ledgers of all Regions, read side by side. A Region that does not answer is named, and holds up nobody.
+
+AWS keeps no record of what global tables overwrite: the last writer wins, in silence.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from outlast.ops.clients import Clients, error_code
+from outlast.ops.ledger.model import (
+    Conflict,
+    Ledger,
+    Link,
+    Stranded,
+    Unseen,
+    merged,
+    read_conflict,
+    read_link,
+    read_stranded,
+)
+from outlast.ops.outcome import UsageError
+
+NO_LEDGER: Final = "AWS keeps no ledger of what global tables overwrite: `outlast reconcile` looks for what is left."
+LIMIT: Final = 1000
+PAGE: Final = 200
+THREADS: Final = 8
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads one Region's ledger. `known`: the Region has the table that was asked for."""
+
+    client: Any
+    region: str
+    table: str | None
+    limit: int
+    conflicts: list[Conflict] = field(default_factory=list)
+    stranded: list[Stranded] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    unseen: list[Unseen] = field(default_factory=list)
+    more: bool = False
+    known: bool = True
+
+    def read(self, regions: Sequence[str], since_s: float) -> None:
+        """Read all of it; what cannot be read goes to `unseen`."""
+        since = {"Since": datetime.fromtimestamp(since_s, UTC)} if since_s > 0 else {}
+        steps: dict[str, Callable[[], None]] = {"conflicts": partial(self._conflicts, since), "links": self._links}
+        steps |= {f"writes missing in {peer}": partial(self._stranded, peer) for peer in regions if peer != self.region}
+        for what, step in steps.items():
+            try:
+                step()
+            except ClientError as error:
+                if error_code(error) == "ResourceNotFoundException":
+                    self.known = False
+                    return
+                self.unseen.append(Unseen(self.region, what, error_code(error)))
+            except BotoCoreError as error:
+                self.unseen.append(Unseen(self.region, what, error_code(error)))
+                return
+
+    def _conflicts(self, since: Mapping[str, Any]) -> None:
+        for entry in self._pages("list_conflicts", "Conflicts", since):
+            self.conflicts.append(read_conflict(entry, self.region))
+
+    def _stranded(self, peer: str) -> None:
+        for entry in self._pages("list_stranded_writes", "Writes", {"MissingIn": peer}):
+            self.stranded.append(read_stranded(entry, self.region))
+
+    def _links(self) -> None:
+        answer = self.client.list_replication_links(**self._scope())
+        self.links += [read_link(entry, self.region) for entry in answer.get("Links", [])]
+
+    def _pages(self, operation: str, key: str, given: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """The first `limit` entries; `more` is set when there are others."""
+        pages = self.client.get_paginator(operation).paginate(
+            **self._scope(), **given, PaginationConfig={"PageSize": PAGE}
+        )
+        for number, entry in enumerate(entry for page in pages for entry in page.get(key, [])):
+            if number == self.limit:
+                self.more = True
+                return
+            yield entry
+
+    def _scope(self) -> dict[str, Any]:
+        return {"TableName": self.table} if self.table else {}
+
+
+def gather(
+    clients: Clients,
+    regions: Sequence[str],
+    *,
+    now_s: float,
+    table: str | None = None,
+    since_s: float = 0.0,
+    limit: int = LIMIT,
+) -> Ledger:
+    """The ledger of every Region, at most `limit` entries of each kind and Region.
+
+    Raises UsageError on AWS, which keeps none, and for a table that no Region knows.
+    """
+    if clients.kind != "local":
+        raise UsageError(NO_LEDGER)
+    with ThreadPoolExecutor(min(THREADS, max(1, len(regions)))) as pool:
+        readers = [_Reader(clients.of("outlast", region), region, table, limit) for region in regions]
+        list(
+            pool.map(lambda reader: reader.read([each for each in regions if each != reader.region], since_s), readers)
+        )
+    if table is not None and readers and not any(each.known or each.unseen for each in readers):
+        raise UsageError(f"There is no table {table} in any Region.")
+    conflicts = merged([conflict for each in readers for conflict in each.conflicts])
+    stranded = sorted((write for each in readers for write in each.stranded), key=lambda write: write.written.at_s)
+    return Ledger(
+        at_s=now_s,
+        regions=tuple(regions),
+        conflicts=conflicts,
+        stranded=tuple(stranded),
+        links=tuple(link for each in readers for link in each.links),
+        unseen=tuple(unseen for each in readers for unseen in each.unseen),
+        more=any(each.more for each in readers),
+    )
