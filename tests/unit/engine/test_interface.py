@@ -199,6 +199,10 @@ async def test_no_plain_text_in_any_file(engine: Engine, tmp_path: Path) -> None
         for number in range(50):
             tx.put(space, b"secret-key-%d" % number, b"secret-value-%d" % number, context=b"secret-context")
     await engine.settled()
+    await engine.store.drain()  # the base too
+    with engine.begin() as tx:
+        tx.put(space, b"secret-key-again", b"secret-value-again")
+    await engine.settled()
     files = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) > 2000
     for path in files:

@@ -59,6 +59,7 @@ class Replication:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._observers: list[Observer] = []
         self._trimming: set[int] = set()
+        self.closing = False
         self.identity, self.origin = self._identify()
         self._known: dict[str, bytes] = {}
         self.ledger = Ledger(engine.store)
@@ -138,13 +139,15 @@ class Replication:
 
     def abandon(self) -> None:
         """Stop every task at once."""
+        self.closing = True
         for task in tuple(self._tasks):
             task.cancel()
 
     async def close(self) -> None:
         """Stop sending; wait for the tasks to end."""
-        self.abandon()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:  # a task may lose its cancellation to an answer that comes at the same moment
+            self.abandon()
+            await asyncio.wait(self._tasks, timeout=0.1)
 
     # ---- streams
 
@@ -268,6 +271,9 @@ class Replication:
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run a task until the engine closes."""
+        if self.closing:
+            work.close()
+            return
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)

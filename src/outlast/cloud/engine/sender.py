@@ -76,8 +76,8 @@ class Sender:
         self._streams.pop(stream, None)
 
     async def run(self) -> None:
-        """Send for ever."""
-        while True:
+        """Send until the engine closes."""
+        while not self._home.closing:
             await self._wake.wait()
             self._wake.clear()
             if not self.up:
@@ -89,7 +89,7 @@ class Sender:
                 self._home.later(LAST_RETRY_S, self.wake)
 
     async def _greet(self) -> None:
-        while not self.up:
+        while not self.up and not self._home.closing:
             self._nudge.clear()
             try:
                 message = pack([HELLO, self._home.identity])
