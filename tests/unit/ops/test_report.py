@@ -64,6 +64,14 @@ def test_trouble_is_an_error_whatever_the_objectives_say() -> None:
     assert build(told)["verdict"] == {"exit_code": 1, "word": "error", "text": "us-east-1 could not be reached"}
 
 
+def test_a_story_that_broke_off_has_missed_whatever_was_measured() -> None:
+    told = story()
+    told.double_sales.clear()
+    assert build(told)["verdict"]["exit_code"] == 0
+    told.failed = "The failure was not detected."
+    assert build(told)["verdict"] == {"exit_code": 3, "word": "missed", "text": "The failure was not detected."}
+
+
 def test_a_broken_audit_chain_is_told() -> None:
     told = story()
     told.audit[1] = replace(told.audit[1], action="nothing")

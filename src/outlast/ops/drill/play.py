@@ -46,6 +46,10 @@ SPARE_S: Final = 600.0
 """The fault ends by itself this long after the phases should be over, should the drill die."""
 
 
+class Broken(Exception):
+    """The story did not go on as it should: the drill has failed, though nothing is wrong with the drill."""
+
+
 @dataclass(slots=True)
 class Stage:
     """What a drill plays on: the target, and where its traces go."""
@@ -93,15 +97,21 @@ class Drill:
         return self.story.region
 
     async def play(self) -> Story:
-        """Play it; the story is complete as far as it came, `trouble` says why it went no further."""
+        """Play it; the story is complete as far as it came, and says why it went no further.
+
+        Raises RefusedError, with nothing touched, where an evacuation is under way.
+        """
         story = self.story
+        await asyncio.to_thread(self._check_switches)
         story.mark("begin_s")
         try:
-            await asyncio.to_thread(self._check_switches)
             await self.crowd.fill(self.stage.keys)
             self.crowd.start()
             async with self._watch:
                 await self._scenes()
+        except Broken as broken:
+            story.failed = str(broken)
+            story.note("failed", story.failed)
         except (OpsError, ClientError, BotoCoreError) as error:
             story.trouble = str(error) if isinstance(error, OpsError) else f"{error_code(error)}: {error}"
             story.note("trouble", story.trouble)
@@ -164,7 +174,7 @@ class Drill:
         evidence.struck(story)
         if not seen:
             evidence.detected(story, decision)
-            raise OpsError(f"The failure was not detected: {decision.why}.")
+            raise Broken(f"The failure was not detected: {decision.why}.")
         story.mark("detected_s", decision.finding(self.region).since_s)
         story.note("detected", decision.why)
         return decision
@@ -188,7 +198,7 @@ class Drill:
         story.note("evacuated", result.text)
         evidence.evacuated(story, result)
         if result.ending != "left":
-            raise OpsError(f"The evacuation ended as: {result.ending}. {result.text}.")
+            raise Broken(f"The evacuation ended as: {result.ending}. {result.text}.")
 
     async def _at_cut(self, switched_s: float) -> None:
         self.story.mark("switched_s", switched_s)
@@ -200,8 +210,6 @@ class Drill:
         story = self.story
         story.note("phase", "life in the other Region")
         await self._pause(self.file.phases.live_s)
-        assert story.decision is not None
-        evidence.detected(story, story.decision)
         evidence.landed(story)
 
     async def _heal(self) -> None:
@@ -213,6 +221,8 @@ class Drill:
         story.mark("healed_s")
         story.note("fault", f"{self.file.fault.kind} has ended")
         await self._wait(evidence.all_healthy, self.file.phases.patience_s)
+        assert story.decision is not None
+        evidence.detected(story, story.decision)
 
     async def _fail_back(self) -> None:
         stage, story, phases = self.stage, self.story, self.file.phases
@@ -232,6 +242,8 @@ class Drill:
         story.mark("returned_s")
         story.note("failback", story.returned.text)
         evidence.returned(story)
+        if story.returned.ending != "returned":
+            story.failed = story.returned.text
 
     async def _end(self) -> None:
         story, patience_s = self.story, self.file.phases.patience_s

@@ -111,8 +111,10 @@ class Story:
     convergence: Converged | None = None
     audit_path: str = ""
     audit: list[Entry] = field(default_factory=list)
+    failed: str = ""
+    """What should have happened and did not; empty when the story was told to its end."""
     trouble: str = ""
-    """Why the drill could not be played to its end; empty when it was."""
+    """What went wrong with the drill itself; empty when nothing did."""
 
     def note(self, kind: str, text: str) -> Event:
         """Add to the timeline, now."""

@@ -35,13 +35,17 @@ def build(story: Story) -> dict[str, Any]:
     rto = recovery(story.records, marks, stubborn=False)
     stubborn = recovery(story.records, marks, stubborn=True)
     judged = judge(story.objectives, figures(story, rto, stubborn))
-    code = verdict(judged) if not story.trouble else Exit.ERROR
+    code = Exit.ERROR if story.trouble else Exit.MISSED if story.failed else verdict(judged)
     return {
         "schema": SCHEMA,
         "title": story.title,
         "made_at": datetime.fromtimestamp(story.now_s(), UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "measured": story.deployment.kind,
-        "verdict": {"exit_code": int(code), "word": WORDS[code], "text": verdict_text(judged, story.trouble)},
+        "verdict": {
+            "exit_code": int(code),
+            "word": WORDS[code],
+            "text": verdict_text(judged, story.trouble or story.failed),
+        },
         "objectives": [_objective(each) for each in judged],
         "configuration": _configuration(story),
         "place": place(),

@@ -1,0 +1,149 @@
+"""The story on real processes and real sockets: deployed, lost, left, lived without, healed and come back to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outlast.ops import deployment as deployments
+from outlast.ops.act import audit as audits
+from outlast.ops.load.client import aimed_at
+from outlast.ops.load.log import read as read_log
+from outlast.ops.names import Stub
+from tests.conftest import World, start_world, stop_world
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("drill")]
+A, B = "us-east-1", "us-west-2"
+SHORT = """
+name: short
+title: A short gray failure
+hypothesis: The story holds when it is told fast.
+fault:
+  kind: gray-failure
+  services: [execute-api]
+  parameters: {error_share: 0.5, delay_share: 1.0, delay_ms: 2000}
+load: {rate_per_s: 6, clients: 5, stubborn_share: 0.2, contested_every_s: 5}
+phases: {healthy_s: 4, live_s: 5, watch_s: 0, after_s: 2, patience_s: 90, steps: [50, 100]}
+expect: [rto <= 120 s, lost_writes == 0, unequal_orders == 0]
+"""
+HARMLESS = SHORT.replace("gray-failure", "service-latency").replace("execute-api", "sts").replace(
+    "{error_share: 0.5, delay_share: 1.0, delay_ms: 2000}", "{share: 1.0, delay_ms: 10}"
+).replace("patience_s: 90", "patience_s: 25")  # fmt: skip
+
+
+def outlast(world: World, *words: str, code: int = 0) -> str:
+    """Run the command and return what it printed."""
+    command = [sys.executable, "-m", "outlast.cli.main", *words]
+    environment = {**world.environ(), "OUTLAST_HOME": str(world.folder)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == code, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world of its own, with replication as slow as AWS's, and the order service in it."""
+    started = start_world(tmp_path_factory.mktemp("drill") / "w")
+    outlast(started, "deploy")
+    yield started
+    stop_world(started)
+
+
+def told(world: World) -> set[str]:
+    """The Regions that customers of both coasts are sent to now."""
+    deployment = deployments.load(world.folder / "deployment-local.json")
+
+    async def ask() -> set[str]:
+        stubs = [Stub(deployment.name_servers, subnet) for subnet in ("192.0.2.0/24", "198.51.100.0/24")]
+        return {aimed_at((await stub.resolve(deployment.service_name)).names) for stub in stubs}
+
+    return asyncio.run(ask())
+
+
+def drill(world: World, tmp_path: Path, text: str, code: int) -> tuple[dict[str, Any], Path]:
+    file, folder = tmp_path / "drill.yaml", tmp_path / "run"
+    file.write_text(text)
+    printed = outlast(world, "drill", str(file), "--into", str(folder), "--output", "json", code=code)
+    report: dict[str, Any] = json.loads(printed)
+    return report, folder
+
+
+def test_the_story_is_true_from_end_to_end(world: World, tmp_path: Path) -> None:
+    report, folder = drill(world, tmp_path, SHORT, code=0)
+    states = {step["number"]: (step["state"], step["evidence"]) for step in report["steps"]}
+    assert {number: state for number, (state, _) in states.items()} == dict.fromkeys(range(1, 13), "true"), states
+    assert report["measured"] == "local"
+    assert [phase["name"] for phase in report["rto"]["phases"]] == [
+        "detected", "decided", "switched", "last failing request",
+    ]  # fmt: skip
+    assert report["rto"]["lost"] > 0
+    assert report["rpo"]["acknowledged"] > 0
+    assert all(write["fate"] == "arrived" for write in report["rpo"]["writes"])
+    assert report["failback"]["ending"] == "returned"
+    assert report["convergence"]["unequal"] == []
+    assert (folder / "report.html").read_text().startswith("<!doctype html>")
+    assert audits.verify(audits.read(folder / "audit.jsonl")) == ""
+    records = read_log(sorted(folder.glob("requests-*.jsonl")))
+    assert len(records) == report["customers"]["everyone"]["requests"]
+    assert told(world) == {A, B}
+
+
+def test_a_product_sold_twice_is_in_both_replicas_and_in_the_report(world: World, tmp_path: Path) -> None:
+    """Both coasts want the same product every other second, and replication takes about one: some are sold twice."""
+    text = SHORT.replace("contested_every_s: 5", "contested_every_s: 2").replace("healthy_s: 4", "healthy_s: 8")
+    report, _ = drill(world, tmp_path, text, code=0)
+    sales = report["double_sales"]
+    assert sales
+    orders = sales[0]["orders"]
+    assert {order["region"] for order in orders} == {A, B}
+    for region in (A, B):
+        table = world.client("dynamodb", region)
+        for order in orders:
+            item = table.get_item(TableName="orders-orders", Key={"order_id": {"S": order["order_id"]}})["Item"]
+            assert item["product_id"]["S"] == sales[0]["product_id"]
+    assert report["conflicts"]["known"]
+    assert report["conflicts"]["entries"]
+
+
+def test_a_fault_that_does_nothing_makes_the_drill_fail(world: World, tmp_path: Path) -> None:
+    report, _ = drill(world, tmp_path, HARMLESS, code=3)
+    assert "not detected" in report["verdict"]["text"]
+    states = {step["number"]: step["state"] for step in report["steps"]}
+    assert states[6] == "true"
+    assert {number for number, state in states.items() if state == "false"} >= {7, 8, 9, 10}
+    assert told(world) == {A, B}
+    assert outlast(world, "fault", "list").count("running") == 0
+
+
+def test_the_operator_leaves_a_region_and_returns_by_hand(world: World) -> None:
+    json.loads(outlast(world, "evacuate", A, "--yes", "--watch-s", "1", "--output", "json"))
+    assert told(world) == {B}
+    status = json.loads(_any_code(world, "status", "--seconds", "8", "--output", "json"))
+    assert status["regions"][A]["routing_control"] is False
+    outlast(world, "drill", code=4)
+    outlast(world, "failback", A, "--yes", "--reviewed", "--watch-s", "1", "--steps", "50,100")
+    assert told(world) == {A, B}
+    actions = [entry.action for entry in audits.read(world.folder / "audit.jsonl")]
+    assert [action for action in actions if action in ("switched", "left", "returned")] == [
+        "switched", "left", "switched", "returned",
+    ]  # fmt: skip
+
+
+def test_nothing_is_changed_without_confirmation(world: World) -> None:
+    command = [sys.executable, "-m", "outlast.cli.main", "evacuate", A, "--home", str(world.folder), "--offline"]
+    done = subprocess.run(command, input="yes\n", capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 4
+    assert "nothing was changed" in done.stderr
+    assert told(world) == {A, B}
+
+
+def _any_code(world: World, *words: str) -> str:
+    command = [sys.executable, "-m", "outlast.cli.main", *words, "--home", str(world.folder)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
