@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outlast.cloud.contract.fault import Fault
-from outlast.cloud.services.dynamodb.expressions import bind
+from outlast.cloud.services.dynamodb.expressions import bind, evaluate
 from outlast.cloud.services.dynamodb.expressions.tree import Add, Assign, Discard, Literal, Remove
 from outlast.cloud.services.dynamodb.expressions.update import Update
+from outlast.cloud.services.dynamodb.partiql.parser import parse
 from tests.property.dynamodb.strategies import items, values
 
 words = st.sampled_from(
@@ -215,3 +216,54 @@ def test_nested_changes_mean_the_item_as_it_was(chosen: list[tuple[tuple[Any, ..
     assert result["l"]["L"] == expected(("l",), outer)
     choice = wanted.get(("m", "k"))
     assert result["m"]["M"].get("k") == (text("k") if choice is None else text("new('m', 'k')") if choice else None)
+
+
+partiql_words = words | st.sampled_from(
+    [
+        "SELECT",
+        "*",
+        "FROM",
+        "t",
+        '"t"."i"',
+        "WHERE",
+        "INSERT INTO",
+        "VALUE",
+        "UPDATE",
+        "DELETE",
+        "SET",
+        "REMOVE",
+        "RETURNING ALL OLD *",
+        "ORDER BY a",
+        "DESC",
+        "?",
+        "'x'",
+        "'",
+        "1e5",
+        "-",
+        "{'a':",
+        "}",
+        "<<1,",
+        ">>",
+        "IS MISSING",
+        "EXISTS",
+        "set_add(",
+        "true",
+        "null",
+    ]
+)
+beginnings = st.sampled_from(
+    ["", "SELECT * FROM t WHERE", "INSERT INTO t VALUE", "UPDATE t SET a =", "DELETE FROM t WHERE a ="]
+)
+statements = st.builds(
+    lambda start, rest: f"{start} {' '.join(rest)}", beginnings, st.lists(partiql_words, max_size=10)
+) | st.text(max_size=30)
+
+
+@settings(max_examples=400)
+@given(statements, st.lists(values, max_size=2))
+def test_any_statement_has_a_meaning_or_is_a_fault(text: str, parameters: list[Any]) -> None:
+    with contextlib.suppress(Fault):
+        found = parse(text, parameters)
+        where = getattr(found, "where", None)
+        if where is not None:
+            evaluate.tester(where)(item, {})

@@ -37,6 +37,7 @@ class Page:
     scanned: int = 0
     size: int = 0
     last: bytes | None = None
+    last_key: bytes | None = None
     fetched_units: float = 0.0
 
 
@@ -66,15 +67,15 @@ def read_page(plan: Plan) -> Page:
     keep, limit, total = plan.filter, plan.limit, 0
     plain = plan.projection is None and plan.fetch is None
     items = page.items
-    previous = b""
-    for _, stored in plan.space.range(plan.start, plan.end, reverse=plan.reverse):
+    previous = previous_key = b""
+    for key, stored in plan.space.range(plan.start, plan.end, reverse=plan.reverse):
         size = int.from_bytes(stored[:HEADER], "big")
         if page.scanned and total + size > PAGE_BYTES:
-            page.last = previous
+            page.last, page.last_key = previous, previous_key
             break
         total += size
         page.scanned += 1
-        previous = stored
+        previous, previous_key = stored, key
         if keep is None and plain:
             page.count += 1
             if not plan.counting:
@@ -82,7 +83,7 @@ def read_page(plan: Plan) -> Page:
         else:
             _take(plan, page, stored)
         if page.scanned == limit:
-            page.last = stored
+            page.last, page.last_key = stored, key
             break
     page.size = total
     return page
@@ -91,16 +92,17 @@ def read_page(plan: Plan) -> Page:
 def _take(plan: Plan, page: Page, stored: bytes) -> None:
     """Judge one entry, and add what is wanted of it."""
     item = unpacked(stored)
+    whole: bytes | None = None
+    if plan.fetch is not None:
+        whole = plan.fetch.items.get(plan.fetch.key.of_item(item))
+        page.fetched_units += read_units(stored_size(whole), plan.consistent)
     if plan.filter is not None and not plan.filter.test(item, plan.filter.values):
         return
     page.count += 1
     if plan.counting:
         return
-    if plan.fetch is not None:
-        whole = plan.fetch.items.get(plan.fetch.key.of_item(item))
-        page.fetched_units += read_units(stored_size(whole), plan.consistent)
-        if whole is not None:
-            stored, item = whole, unpacked(whole)
+    if whole is not None:
+        stored, item = whole, unpacked(whole)
     page.items.append(orjson.Fragment(stored[HEADER:]) if plan.projection is None else plan.projection.of(item))
 
 

@@ -46,8 +46,8 @@ class Action:
     """
 
     __slots__ = (
-        "fault", "guard", "held", "item", "key", "kind", "name", "new", "on_failure", "raw", "size", "table", "update",
-        "values", "writes",
+        "failure", "fault", "guard", "held", "item", "key", "kind", "name",
+        "new", "on_failure", "raw", "size", "table", "update", "values", "writes",
     )  # fmt: skip
 
     def __init__(self, kind: str, name: str, key: Item, guard: Guard | None, on_failure: str | None) -> None:
@@ -57,6 +57,7 @@ class Action:
         self.guard = guard
         self.on_failure = on_failure
         self.writes = kind != "ConditionCheck"
+        self.failure = ("ConditionalCheckFailed", CONDITION_FAILED)
         self.item: Item | None = None
         self.update: Update | None = None
         self.values: Mapping[str, Value] = NO_VALUES
@@ -101,7 +102,7 @@ class Action:
         self.held = held = tx.get(table.items, self.raw)
         old = unpacked(held) if held is not None and (self.guard is not None or self.update is not None) else None
         if self.guard is not None and not self.guard.test(old or {}, self.guard.values):
-            reason: Reason = {"Code": "ConditionalCheckFailed", "Message": CONDITION_FAILED}
+            reason: Reason = {"Code": self.failure[0], "Message": self.failure[1]}
             if self.on_failure == "ALL_OLD" and held is not None:
                 reason["Item"] = orjson.Fragment(held[HEADER:])
             table.metrics.condition_failures.add(1)

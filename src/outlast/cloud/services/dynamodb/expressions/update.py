@@ -129,8 +129,8 @@ def _removed(_current: Value | None, _operand: Value) -> None:
     return None
 
 
-def _assigned(_current: Value | None, operand: Value) -> Value:
-    return operand
+def _assigned(_current: Value | None, operand: Value) -> Value | None:
+    return operand or None
 
 
 def added(current: Value | None, operand: Value) -> Value:

@@ -263,7 +263,7 @@ def scan(
         projection = legacy.attributes_projection(attributes_to_get)
     table = state.table(table_name)
     index = reading.find_index(table, index_name, consistent_read)
-    fetch = reading.check_projected(index, select, projection, asked.filtered or tuple(scan_filter or ()))
+    fetch = reading.check_projected(index, select, projection, ())
     start, end = keys.segment_bounds(segment or 0, total_segments or 1)
     if exclusive_start_key is not None:
         place = reading.start_key(table, index, exclusive_start_key)

@@ -1,0 +1,157 @@
+"""A cursor over the words of a statement, and the values and paths that it reads."""
+
+from __future__ import annotations
+
+from outlast.cloud.contract.fault import ValidationException
+from outlast.cloud.services.dynamodb import values as av
+from outlast.cloud.services.dynamodb.expressions.parser import Rule
+from outlast.cloud.services.dynamodb.expressions.tree import Path
+from outlast.cloud.services.dynamodb.partiql.lexer import Word, malformed, words
+from outlast.cloud.services.dynamodb.values import Value
+
+KEYWORDS = frozenset({"SELECT", "FROM", "WHERE", "AND", "OR", "NOT", "IN", "BETWEEN", "IS", "ORDER", "BY", "SET",
+                      "REMOVE", "RETURNING", "INSERT", "INTO", "VALUE", "UPDATE", "DELETE", "ASC", "DESC"})  # fmt: skip
+MAX_NESTING = 200
+MISCOUNTED = "Number of parameters in request and statement don't match."
+
+
+class Cursor:
+    """A cursor over the words of one statement."""
+
+    def __init__(self, statement: str, parameters: list[Value]) -> None:
+        self.words = words(statement)
+        self.at = 0
+        self.parameters = parameters
+        self.taken = 0
+
+    @property
+    def token(self) -> Word:
+        return self.words[self.at]
+
+    def keyword(self, *wanted: str) -> str | None:
+        """The keyword that is next, when it is one of these; moves past it."""
+        token = self.token
+        if token.kind == "word" and token.text.upper() in wanted:
+            self.at += 1
+            return token.text.upper()
+        return None
+
+    def need(self, word: str) -> None:
+        if self.keyword(word) is None:
+            raise malformed(f"Expected {word}")
+
+    def symbol(self, text: str) -> bool:
+        token = self.token
+        if token.kind == "symbol" and token.text == text:
+            self.at += 1
+            return True
+        return False
+
+    def need_symbol(self, text: str) -> None:
+        if not self.symbol(text):
+            raise malformed(f"Expected '{text}'")
+
+    def name(self) -> str:
+        token = self.token
+        if token.kind not in ("word", "quoted") or (token.kind == "word" and token.text.upper() in KEYWORDS):
+            raise malformed("Expected identifier")
+        self.at += 1
+        return token.text
+
+    def path(self) -> Path:
+        parts: list[str | int] = [self.name()]
+        while True:
+            if self.symbol("."):
+                parts.append(self.name())
+            elif self.symbol("["):
+                token = self.token
+                if token.kind == "number" and token.text.isdigit():
+                    self.at += 1
+                    parts.append(int(token.text[:10]))
+                elif token.kind == "text":
+                    self.at += 1
+                    parts.append(token.text)
+                else:
+                    raise malformed("Expected a list index")
+                self.need_symbol("]")
+            else:
+                return Path(tuple(parts))
+
+    def value(self, depth: int = 0) -> Rule[Value]:
+        """A literal or a parameter."""
+        if depth > MAX_NESTING:
+            raise ValidationException(av.TOO_DEEP)
+        token = self.token
+        self.at += 1
+        if token.kind == "text":
+            return {"S": token.text}
+        if token.kind == "number":
+            return _number(token.text)
+        if token.kind == "symbol":
+            compound: Value = yield self.compound(token.text, depth)
+            return compound
+        if token.kind == "word" and token.text.lower() in ("true", "false"):
+            return {"BOOL": token.text.lower() == "true"}
+        if token.kind == "word" and token.text.lower() == "null":
+            return {"NULL": True}
+        raise malformed("Unexpected token")
+
+    def compound(self, opening: str, depth: int) -> Rule[Value]:
+        if opening == "?":
+            if self.taken >= len(self.parameters):
+                raise ValidationException(MISCOUNTED)
+            self.taken += 1
+            return self.parameters[self.taken - 1]
+        if opening in ("-", "+") and self.token.kind == "number":
+            self.at += 1
+            return _number(opening + self.words[self.at - 1].text)
+        if opening == "[":
+            return {"L": (yield self.members("]", depth))}
+        if opening == "<<":
+            return _set((yield self.members(">>", depth)))
+        if opening == "{":
+            members: Value = yield self.tuple(depth)
+            return members
+        raise malformed("Unexpected token")
+
+    def members(self, closing: str, depth: int) -> Rule[list[Value]]:
+        found: list[Value] = []
+        if self.symbol(closing):
+            return found
+        found.append((yield self.value(depth + 1)))
+        while self.symbol(","):
+            found.append((yield self.value(depth + 1)))
+        self.need_symbol(closing)
+        return found
+
+    def tuple(self, depth: int) -> Rule[Value]:
+        members: dict[str, Value] = {}
+        if self.symbol("}"):
+            return {"M": members}
+        while True:
+            token = self.token
+            if token.kind not in ("text", "quoted"):
+                raise malformed("Expected an attribute name in quotes")
+            self.at += 1
+            self.need_symbol(":")
+            members[token.text] = yield self.value(depth + 1)
+            if not self.symbol(","):
+                break
+        self.need_symbol("}")
+        return {"M": members}
+
+
+def _number(text: str) -> Value:
+    value: Value = {"N": text}
+    av.check_value(value)
+    return value
+
+
+def _set(members: list[Value]) -> Value:
+    kinds = {av.type_of(member) for member in members}
+    if len(kinds) != 1 or not kinds <= {"S", "N", "B"}:
+        raise ValidationException("A set must hold members of one type: strings, numbers or binaries")
+    (kind,) = kinds
+    value: Value = {f"{kind}S": [member[kind] for member in members]}
+    av.check_value(value)
+    return value

@@ -1,0 +1,153 @@
+"""The grammar of statements.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.statements.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from outlast.cloud.contract.fault import ValidationException
+from outlast.cloud.services.dynamodb import values as av
+from outlast.cloud.services.dynamodb.expressions.parser import Rule, run
+from outlast.cloud.services.dynamodb.expressions.tree import Action, Assign, Condition, PathParts, Remove
+from outlast.cloud.services.dynamodb.partiql.conditions import Conditions
+from outlast.cloud.services.dynamodb.partiql.cursor import MISCOUNTED
+from outlast.cloud.services.dynamodb.partiql.lexer import malformed
+from outlast.cloud.services.dynamodb.partiql.statements import Delete, Exists, Insert, Select, Statement, Update
+from outlast.cloud.services.dynamodb.values import Value
+
+
+def parse(statement: str, parameters: Sequence[Value] | None) -> Statement:
+    """The meaning of a statement with its parameters; raises ValidationException."""
+    given = list(parameters or ())
+    for parameter in given:
+        av.check_value(parameter)
+    parser = _Parser(statement, given)
+    found: Statement = run(parser.statement())
+    if parser.token.kind != "end":
+        raise malformed("Unexpected token after expression")
+    if parser.taken != len(given):
+        raise ValidationException(MISCOUNTED)
+    return found
+
+
+class _Parser(Conditions):
+    """What a statement may be."""
+
+    def statement(self) -> Rule[Statement]:
+        rules: dict[str, Callable[[], Rule[Statement]]] = {
+            "SELECT": self.select,
+            "INSERT": self.insert,
+            "UPDATE": self.update,
+            "DELETE": self.delete,
+            "EXISTS": self.exists,
+        }
+        word = self.keyword(*rules)
+        if word is None:
+            raise malformed("Expected data manipulation")
+        found: Statement = yield rules[word]()
+        return found
+
+    def exists(self) -> Rule[Exists]:
+        self.need_symbol("(")
+        self.need("SELECT")
+        inner = yield self.select()
+        self.need_symbol(")")
+        return Exists(inner)
+
+    def select(self) -> Rule[Select]:
+        paths: list[PathParts] | None = None
+        if not self.symbol("*"):
+            paths = [self.path().parts]
+            while self.symbol(","):
+                paths.append(self.path().parts)
+        self.need("FROM")
+        table, index = self.source()
+        where: Condition | None = None
+        if self.keyword("WHERE"):
+            where = yield self.condition()
+        order: list[tuple[str, bool]] = []
+        if self.keyword("ORDER"):
+            self.need("BY")
+            order.append(self.ordering())
+            while self.symbol(","):
+                order.append(self.ordering())
+        return Select(table, index, None if paths is None else tuple(paths), where, tuple(order))
+
+    def ordering(self) -> tuple[str, bool]:
+        """(attribute, descending) of one ORDER BY term."""
+        parts = self.path().parts
+        return str(parts[0]), self.keyword("ASC", "DESC") == "DESC"
+
+    def source(self) -> tuple[str, str | None]:
+        """The table, and perhaps its index, after FROM."""
+        parts = [self.name()]
+        while self.symbol("."):
+            parts.append(self.name())
+        if len(parts) > 2:
+            raise ValidationException("A path may contain at most 2 components in the FROM clause")
+        if not all(parts):
+            raise ValidationException("Path component cannot be an empty string")
+        return parts[0], parts[1] if len(parts) == 2 else None
+
+    def target(self) -> str:
+        """The table of a write."""
+        table, index = self.source()
+        if index is not None:
+            raise ValidationException("Writes to an index are not supported: a statement must name its table only")
+        return table
+
+    def insert(self) -> Rule[Insert]:
+        self.need("INTO")
+        table = self.target()
+        self.need("VALUE")
+        value = yield self.value()
+        item = value.get("M")
+        if item is None:
+            raise malformed("Expected a tuple to insert")
+        return Insert(table, item)
+
+    def update(self) -> Rule[Update]:
+        table = self.target()
+        actions: list[Action] = []
+        while True:
+            word = self.keyword("SET", "REMOVE")
+            if word is None:
+                break
+            while True:
+                path = self.path().parts
+                if word == "SET":
+                    self.need_symbol("=")
+                    actions.append(Assign(path, (yield self.assigned())))
+                else:
+                    actions.append(Remove(path))
+                if not self.symbol(","):
+                    break
+        if not actions:
+            raise malformed("Expected SET or REMOVE")
+        self.need("WHERE")
+        where = yield self.condition()
+        return Update(table, tuple(actions), where, self.returning())
+
+    def delete(self) -> Rule[Delete]:
+        self.need("FROM")
+        table = self.target()
+        self.need("WHERE")
+        where = yield self.condition()
+        returning = self.returning()
+        if returning not in (None, "ALL OLD"):
+            raise ValidationException(
+                f"Invalid returning clause: RETURNING {returning} *. Only RETURNING ALL OLD * is allowed in DELETE "
+                "statements."
+            )
+        return Delete(table, where, returning)
+
+    def returning(self) -> str | None:
+        if not self.keyword("RETURNING"):
+            return None
+        scope, moment = self.keyword("ALL", "MODIFIED"), self.keyword("OLD", "NEW")
+        if scope is None or moment is None:
+            raise malformed("Expected ALL or MODIFIED, then OLD or NEW")
+        self.need_symbol("*")
+        return f"{scope} {moment}"
