@@ -215,6 +215,9 @@ async def test_old_events_go_when_their_time_is_over(stage: Stage) -> None:
     stage.clock.time_ms += 86_400_000
     await expire(stage.state)
     assert len(stage.filtered()) == 600
+    groups.put_retention_policy(stage.call(), log_group_name="g", retention_in_days=1)
+    await expire(stage.state)
+    assert streams.describe_log_streams(stage.call(), log_group_name="g")["logStreams"] == []
 
 
 async def test_a_group_made_again_has_none_of_the_old_events(stage: Stage) -> None:

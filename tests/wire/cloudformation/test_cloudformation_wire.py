@@ -157,6 +157,42 @@ def test_a_template_may_lie_in_s3(world: World, tmp_path: Path) -> None:
     until(client, stack["StackId"], "DELETE_COMPLETE")
 
 
+def test_a_stack_holds_another(world: World) -> None:
+    s3, client = world.client("s3"), world.client("cloudformation")
+    s3.create_bucket(Bucket="nested-here")
+    child = {
+        "Parameters": {"Name": {"Type": "String"}},
+        "Resources": {"A": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": {"Ref": "Name"}}}},
+        "Outputs": {"Arn": {"Value": {"Fn::GetAtt": "A.Arn"}}},
+    }
+    s3.put_object(Bucket="nested-here", Key="child.json", Body=json.dumps(child).encode())
+
+    def parent(name: str) -> str:
+        inner = {"TemplateURL": "https://nested-here.s3.amazonaws.com/child.json", "Parameters": {"Name": name}}
+        resources = {"Inner": {"Type": "AWS::CloudFormation::Stack", "Properties": inner}}
+        return json.dumps({"Resources": resources, "Outputs": {"Arn": {"Value": {"Fn::GetAtt": "Inner.Outputs.Arn"}}}})
+
+    client.create_stack(StackName="outer", TemplateBody=parent("/nested/one"))
+    stack = until(client, "outer", "CREATE_COMPLETE")
+    assert stack["Outputs"][0]["OutputValue"].endswith(":log-group:/nested/one:*")
+    client.update_stack(StackName="outer", TemplateBody=parent("/nested/two"))
+    stack = until(client, "outer", "UPDATE_COMPLETE")
+    assert stack["Outputs"][0]["OutputValue"].endswith(":log-group:/nested/two:*")
+    world.client("logs").create_log_group(logGroupName="/nested/taken")
+    client.create_stack(StackName="clash", TemplateBody=parent("/nested/taken"))
+    until(client, "clash", "ROLLBACK_COMPLETE")
+    events = client.describe_stack_events(StackName="clash")["StackEvents"]
+    (reason,) = [e["ResourceStatusReason"] for e in events if e["ResourceStatus"] == "CREATE_FAILED"]
+    assert "The specified log group already exists" in reason
+    for name in ("outer", "clash"):
+        client.delete_stack(StackName=name)
+    until(client, stack["StackId"], "DELETE_COMPLETE")
+    left = [one["StackName"] for one in client.describe_stacks()["Stacks"]]
+    assert not [name for name in left if name.startswith(("outer", "clash"))]
+    groups = world.client("logs").describe_log_groups(logGroupNamePrefix="/nested/")["logGroups"]
+    assert [one["logGroupName"] for one in groups] == ["/nested/taken"]
+
+
 def test_what_the_caller_may_not_do_the_stack_cannot_do(world: World) -> None:
     iam = world.client("iam")
     iam.create_user(UserName="deployer")

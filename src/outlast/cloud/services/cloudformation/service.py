@@ -7,9 +7,10 @@ from typing import Any
 
 from outlast.cloud.contract import Region, Service
 from outlast.cloud.services.cloudformation.deploy.worker import work
+from outlast.cloud.services.cloudformation.resources import RESOURCE_TYPES
 from outlast.cloud.services.cloudformation.state import Stacks
 
-cloudformation: Service[Stacks] = Service("cloudformation", open=Stacks.open)
+cloudformation: Service[Stacks] = Service("cloudformation", open=Stacks.open, resource_types=RESOURCE_TYPES)
 cloudformation.timer(work)
 
 

@@ -24,7 +24,8 @@ from outlast.cloud.services.cloudformation.model import (
 STACK_TYPE = "AWS::CloudFormation::Stack"
 MAX_STACKS = 2_000
 MAX_EVENTS = 2_000
-MAX_GONE = 100
+MAX_GONE = 30
+MAX_SHOWN_BYTES = 16_384
 SUFFIX_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
@@ -203,6 +204,7 @@ class Stacks:
         keys = self._events.keys(f"{stack.key}/")
         number = int(keys[-1].rpartition("/")[2]) + 1 if keys else 1
         unique = self.region.entropy.uuid()
+        shown = b"" if properties is None else orjson.dumps(properties)
         event = Event(
             id=unique if type_name == STACK_TYPE else f"{logical_id}-{status}-{unique}",
             stack_id=stack.id,
@@ -213,7 +215,7 @@ class Stacks:
             status=status,
             at_ms=self.region.clock.now_ms(),
             reason=reason,
-            properties="" if properties is None else orjson.dumps(properties).decode(),
+            properties=shown.decode() if len(shown) <= MAX_SHOWN_BYTES else "",
             token=stack.token,
         )
         self._events.put(f"{stack.key}/{number:08d}", asdict(event))

@@ -70,7 +70,7 @@ async def expire_for_ever(state: LogStore) -> None:
 
 
 async def expire(state: LogStore) -> None:
-    """Remove old events, and those of deleted streams, some at a time."""
+    """Remove old events, streams that have none left, and events of deleted streams, some at a time."""
     now_ms = state.region.clock.now_ms()
     for group in list(state.groups.values()):
         if group.retention_days is None:
@@ -79,6 +79,8 @@ async def expire(state: LogStore) -> None:
         for stream in list(state.streams[group.number].values()):
             while state.expire(stream, before_ms, EXPIRE_AT_ONCE) == EXPIRE_AT_ONCE:
                 await state.region.clock.sleep(0)
+            if stream.created_ms < before_ms and state.timed(stream).last_ms is None:
+                state.drop_stream(group, stream)
         await state.region.clock.sleep(0)
     for stream in state.gone():
         while state.expire(stream, None, EXPIRE_AT_ONCE) == EXPIRE_AT_ONCE:
