@@ -54,7 +54,7 @@ async def test_compressed_bodies_go_both_ways(site: tuple[Gate, Notes]) -> None:
     assert notes.calls == [("DescribeTable", {"table_name": "orders"})]
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:-3], b""])
+@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}", mtime=0)[:-3], b""])
 def test_a_stream_that_is_none_is_refused(body: bytes) -> None:
     with pytest.raises(WireError) as caught:
         plain.inflated(Request("POST", "/", "", {"content-encoding": "gzip"}, body))
