@@ -91,6 +91,7 @@ async def send(
     body: bytes = b"",
     principal: Principal = ANONYMOUS,
     refusal: Fault | None = None,
+    fault: Fault | None = None,
 ) -> Answer:
     """One request through the door."""
     path, _, query = target.partition("?")
@@ -104,6 +105,7 @@ async def send(
         "request-1",
         place.region.clock.now_ms(),
         "10.0.0.7",
+        fault,
     )
     response: Response = await serve(call)
     return Answer(response.status, {name.lower(): value for name, value in response.headers}, response.body)

@@ -366,7 +366,7 @@ async def test_faults_of_the_world_are_worded_and_counted_as_the_apis_own(
     api = await new_api(place)
     await api.mock("/x")
     await api.deploy()
-    assert (await api.get("/x", refusal=fault)).status == status
+    assert (await api.get("/x", fault=fault)).status == status
     name = "5XXError" if status == 500 else "4XXError"
     assert place.metric("AWS/ApiGateway", name, ApiName="orders") == [1]
 

@@ -70,7 +70,7 @@ async def test_a_function_gets_its_roles_credentials_and_the_regions_address(pla
     names = ["COLOUR", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL", "_HANDLER"]
     payload, _ = await invoke(place, "f", names)
     assert payload == dict(
-        zip(names, ["red", "ASIATEST", "token", "us-east-1", "http://127.0.0.1:1", "app.handler"], strict=True)
+        zip(names, ["red", "ASIATEST", "token", "us-east-1", "https://127.0.0.1:1", "app.handler"], strict=True)
     )
     (asked,) = [params for _, name, params, _ in place.around.asked if name == "AssumeRole"]
     assert (asked["RoleArn"], asked["RoleSessionName"]) == (ROLE, "f-")

@@ -86,7 +86,10 @@ def _parts(template: str, region: Region) -> tuple[tuple[bool, str], ...]:
 
 @dataclass(frozen=True, slots=True)
 class DoorCall(Generic[State]):
-    """A request that is not an AWS API call. `refusal` is set when it was signed and the signature is bad."""
+    """A request that is not an AWS API call. `refusal` is set when it was signed and the signature is bad.
+
+    `fault` is a fault of the world that holds for this request: the door words it and counts it as its own.
+    """
 
     state: State
     region: Region
@@ -96,6 +99,7 @@ class DoorCall(Generic[State]):
     request_id: str
     now_ms: int
     source_ip: str
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -296,7 +296,10 @@ async def through_door(
         source_ip=source_ip,
     )
     if gate.region.faults.active:
-        await injected.apply_to_door(gate.region, door.signing_name)
+        try:
+            await injected.apply_to_door(gate.region, door.signing_name)
+        except Fault as fault:
+            call = replace(call, fault=fault)
     response = await door.serve(call)
     await gate.settle()
     return response

@@ -17,10 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-RUNTIME_PACKAGES: Final = frozenset(
-    {"awscrt", "boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"}
-)
-"""awscrt may or may not be installed here; botocore looked for it before the fence went up, and must find the same."""
+RUNTIME_PACKAGES: Final = frozenset({"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"})
 LAYER_PACKAGES: Final = {
     "powertools": frozenset(
         {

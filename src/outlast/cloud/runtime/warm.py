@@ -1,6 +1,7 @@
 """What the template loads before the first fork, so that no worker pays for it.
 
-One botocore loader serves every session of the process: service models are parsed once, in the template.
+One botocore loader serves every session of the process: service models are parsed once, in the template. botocore
+does without its native companion `awscrt`, which Lambda's runtime does not have either.
 """
 
 from __future__ import annotations
@@ -8,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import sys
 from typing import Final
 
-import boto3
-import botocore.loaders
-import botocore.session
+sys.modules["awscrt"] = None  # type: ignore[assignment]
+
+import boto3  # noqa: E402
+import botocore.loaders  # noqa: E402
+import botocore.session  # noqa: E402
 
 CLIENTS: Final = ("dynamodb", "sts")
 MODULES: Final = (

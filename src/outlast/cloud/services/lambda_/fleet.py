@@ -226,13 +226,6 @@ class Fleet:
         await self._host.close()
 
 
-def endpoint(region: Region) -> str:
-    """The Region's own address for its functions: without TLS on loopback, where it would only cost time."""
-    addresses = region.addresses
-    local = addresses.hosts[region.name].startswith("127.")
-    return addresses.plain_url(region.name) if local else addresses.url(region.name)
-
-
 def fixed_variables(region: Region, version: Version, stream: str) -> dict[str, str]:
     """The variables that Lambda sets, those that name the world included.
 
@@ -250,7 +243,7 @@ def fixed_variables(region: Region, version: Version, stream: str) -> dict[str, 
         "AWS_LAMBDA_LOG_GROUP_NAME": version.group,
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
-        "AWS_ENDPOINT_URL": endpoint(region),
+        "AWS_ENDPOINT_URL": region.addresses.url(region.name),
         "AWS_CA_BUNDLE": region.addresses.ca_path,
         "SSL_CERT_FILE": region.addresses.ca_path,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 INVOKE: Final = "execute-api:Invoke"
-SERVER_FAULT: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,11 @@ async def serve(call: DoorCall[ApiState]) -> Response:
     method: MethodPlan | None = None
     parameters: dict[str, str] = {}
     try:
+        if call.fault is not None:
+            raise refusals.of_injected(call.fault)
         found = place.api.find(call.request.method, place.arrival.path)
         if found is None:
-            raise _unrouted(call)
+            raise Refusal("MISSING_AUTHENTICATION_TOKEN")
         method, parameters = found
         who = call.principal if method.signed else Principal.anonymous()
         facts = replace(facts, principal=who, resource_id=method.resource_id, resource_path=method.resource_path)
@@ -130,13 +131,6 @@ def _inputs(
     )
 
 
-def _unrouted(call: DoorCall[ApiState]) -> Refusal:
-    """No such resource or method: AWS asks for a token, whoever asks."""
-    if call.refusal is not None and (call.refusal.status or 0) >= SERVER_FAULT:
-        return refusals.of_injected(call.refusal)
-    return Refusal("MISSING_AUTHENTICATION_TOKEN")
-
-
 def invoke_arn(region: Region, place: Place, method: str, path: str) -> str:
     """The ARN that policies see: API, stage, verb and path."""
     return region.arn("execute-api", f"{place.api.api_id}/{place.stage.name}/{method}/{path.lstrip('/')}")
@@ -144,10 +138,6 @@ def invoke_arn(region: Region, place: Place, method: str, path: str) -> str:
 
 def authorize(call: DoorCall[ApiState], place: Place, facts: Facts, method: MethodPlan) -> None:
     """Raise Refusal unless the signature, the caller's policies and the API's resource policy allow the request."""
-    if call.refusal is not None and (call.refusal.status or 0) >= SERVER_FAULT:
-        raise refusals.of_injected(call.refusal)
-    if call.refusal is not None and call.refusal.code == "ThrottlingException":
-        raise refusals.of_injected(call.refusal)
     if method.signed:
         if call.refusal is not None:
             raise refusals.of_signature(call.refusal)
