@@ -38,12 +38,12 @@ HARMLESS = SHORT.replace("gray-failure", "service-latency").replace("execute-api
 ).replace("patience_s: 90", "patience_s: 25")  # fmt: skip
 
 
-def outlast(world: World, *words: str, code: int = 0) -> str:
-    """Run the command and return what it printed."""
+def outlast(world: World, *words: str, code: int | None = 0) -> str:
+    """Run the command and return what it printed; `code` None takes any exit status."""
     command = [sys.executable, "-m", "outlast.cli.main", *words]
     environment = {**world.environ(), "OUTLAST_HOME": str(world.folder)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == code, done.stdout[-4000:] + done.stderr[-4000:]
+    assert code in (None, done.returncode), done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
 
 
@@ -67,7 +67,7 @@ def told(world: World) -> set[str]:
     return asyncio.run(ask())
 
 
-def drill(world: World, tmp_path: Path, text: str, code: int) -> tuple[dict[str, Any], Path]:
+def drill(world: World, tmp_path: Path, text: str, code: int | None) -> tuple[dict[str, Any], Path]:
     file, folder = tmp_path / "drill.yaml", tmp_path / "run"
     file.write_text(text)
     printed = outlast(world, "drill", str(file), "--into", str(folder), "--output", "json", code=code)
@@ -98,7 +98,7 @@ def test_the_story_is_true_from_end_to_end(world: World, tmp_path: Path) -> None
 def test_a_product_sold_twice_is_in_both_replicas_and_in_the_report(world: World, tmp_path: Path) -> None:
     """Both coasts want the same product every other second, and replication takes about one: some are sold twice."""
     text = SHORT.replace("contested_every_s: 5", "contested_every_s: 2").replace("healthy_s: 4", "healthy_s: 8")
-    report, _ = drill(world, tmp_path, text, code=0)
+    report, _ = drill(world, tmp_path, text, code=None)
     sales = report["double_sales"]
     assert sales
     orders = sales[0]["orders"]
@@ -117,7 +117,7 @@ def test_a_fault_that_does_nothing_makes_the_drill_fail(world: World, tmp_path: 
     assert "not detected" in report["verdict"]["text"]
     states = {step["number"]: step["state"] for step in report["steps"]}
     assert states[6] == "true"
-    assert {number for number, state in states.items() if state == "false"} >= {7, 8, 9, 10}
+    assert {number for number, state in states.items() if state == "false"} >= {9, 10, 11, 12}
     assert told(world) == {A, B}
     assert outlast(world, "fault", "list").count("running") == 0
 
@@ -125,7 +125,7 @@ def test_a_fault_that_does_nothing_makes_the_drill_fail(world: World, tmp_path: 
 def test_the_operator_leaves_a_region_and_returns_by_hand(world: World) -> None:
     json.loads(outlast(world, "evacuate", A, "--yes", "--watch-s", "1", "--output", "json"))
     assert told(world) == {B}
-    status = json.loads(_any_code(world, "status", "--seconds", "8", "--output", "json"))
+    status = json.loads(outlast(world, "status", "--seconds", "8", "--output", "json", code=None))
     assert status["regions"][A]["routing_control"] is False
     outlast(world, "drill", code=4)
     outlast(world, "failback", A, "--yes", "--reviewed", "--watch-s", "1", "--steps", "50,100")
@@ -142,8 +142,3 @@ def test_nothing_is_changed_without_confirmation(world: World) -> None:
     assert done.returncode == 4
     assert "nothing was changed" in done.stderr
     assert told(world) == {A, B}
-
-
-def _any_code(world: World, *words: str) -> str:
-    command = [sys.executable, "-m", "outlast.cli.main", *words, "--home", str(world.folder)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
