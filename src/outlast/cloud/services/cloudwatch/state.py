@@ -20,7 +20,7 @@ ACTION_MEMBERS = {"OK": "OKActions", "ALARM": "AlarmActions", "INSUFFICIENT_DATA
 
 
 class Watch:
-    """The state of CloudWatch in one Region."""
+    """The state of CloudWatch in one Region. `evaluated_s` says up to when each alarm has been evaluated."""
 
     def __init__(self, region: Region) -> None:
         self.region = region
@@ -30,7 +30,7 @@ class Watch:
         self._history = region.engine.space("cloudwatch/history")
         self._n_history = 0
         self.alarms: dict[str, Alarm] = {name: _alarm(document) for name, document in self._alarms.items()}
-        self.fresh: set[str] = set(self.alarms)
+        self.evaluated_s: dict[str, int] = {}
         self.actions: asyncio.Queue[tuple[Alarm, str, str]] = asyncio.Queue(MAX_ACTIONS)
 
     @classmethod
@@ -49,7 +49,7 @@ class Watch:
         """Forget the alarm; its history stays."""
         self._alarms.delete(name)
         self.alarms.pop(name, None)
-        self.fresh.discard(name)
+        self.evaluated_s.pop(name, None)
 
     def set_state(self, alarm: Alarm, state: AlarmState, reason: str, reason_data: str) -> Alarm:
         """Put the alarm into `state`; a change is told in its history and sets its actions off."""

@@ -42,13 +42,15 @@ async def evaluate_for_ever(state: Watch) -> None:
 
 
 def evaluate_due(state: Watch, end_s: int) -> None:
-    """Evaluate the alarms whose turn it is at `end_s`, and those that are new; then the composite ones."""
+    """Evaluate the alarms for which a period has ended since they last were, then the composite ones."""
     for alarm in list(state.alarms.values()):
         if alarm.is_composite:
             continue
-        if end_s % _step(alarm) == 0 or alarm.name in state.fresh:
-            state.fresh.discard(alarm.name)
-            evaluate(state, alarm, end_s // _step(alarm) * _step(alarm))
+        step = _step(alarm)
+        up_to_s = end_s // step * step
+        if up_to_s != state.evaluated_s.get(alarm.name):
+            state.evaluated_s[alarm.name] = up_to_s
+            evaluate(state, alarm, up_to_s)
     evaluate_composites(state)
 
 

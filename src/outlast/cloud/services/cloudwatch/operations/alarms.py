@@ -75,7 +75,7 @@ def put_metric_alarm(
     check_metric_alarm(definition, call.region.account_id)
     _check_all_actions(definition)
     _put(call, alarm_name, definition, tags, rule="")
-    call.state.fresh.add(alarm_name)
+    call.state.evaluated_s.pop(alarm_name, None)
     return {}
 
 
@@ -176,7 +176,6 @@ def set_alarm_state(
         except orjson.JSONDecodeError:
             raise InvalidFormatFault("StateReasonData was not valid JSON") from None
     call.state.set_state(alarm, state_value, state_reason, state_reason_data or "")
-    call.state.fresh.discard(alarm_name)
     evaluate_composites(call.state)
     return {}
 
