@@ -26,7 +26,7 @@ class Rhythm:
     poll_s: float = 3.0
 
 
-LOCAL_RHYTHM: Final = Rhythm("rate(3 seconds)", 3.0, 3, 10, 3, 0.1)
+LOCAL_RHYTHM: Final = Rhythm("rate(3 seconds)", 3.0, 3, 10, 3, 0.3)
 
 
 @dataclass(frozen=True, slots=True)

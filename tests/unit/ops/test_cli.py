@@ -1,0 +1,107 @@
+"""The operator's verbs: every one shows an example, fails in one line, and asks before it acts."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from outlast.cli import ops_main, ops_switch
+from outlast.ops.outcome import RefusedError
+from outlast.ops.report.build import build
+from outlast.ops.report.write import write
+from tests.unit.ops.samples import story
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    command = typer.Typer()
+    ops_main.register(command, [])
+    return command
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    """Every command with its words."""
+    found: list[tuple[tuple[str, ...], Any]] = []
+    for name, command in group.commands.items():
+        words = (*path, name)
+        found += commands(command, words) if hasattr(command, "commands") else [(words, command)]
+    return found
+
+
+def test_every_verb_shows_an_example_that_can_be_typed(app: typer.Typer) -> None:
+    verbs = commands(get_command(app))
+    assert {words[0] for words, _ in verbs} == set(ops_main.MODULES)
+    for words, command in verbs:
+        example = re.search(r"Example: outlast (.*)", command.epilog or "")
+        assert example, words
+        typed = shlex.split(example.group(1))
+        assert tuple(typed[: len(words)]) == words
+        command.make_context("outlast", typed[len(words) :], resilient_parsing=False).close()
+
+
+def test_only_the_called_verb_is_imported_and_none_for_the_world_s(app: typer.Typer) -> None:
+    def names(arguments: list[str]) -> set[str]:
+        one = typer.Typer()
+        ops_main.register(one, arguments)
+        return {str(command.name) for command in one.registered_commands} | {
+            str(group.name) for group in one.registered_groups
+        }
+
+    assert names(["up", "--detach"]) == set()
+    assert names(["status"]) == {"status", "watch"}
+    assert names(["--help"]) == set(ops_main.MODULES)
+
+
+@pytest.mark.parametrize(
+    "words", ["deploy", "status", "evacuate us-east-1 --yes", "failback us-east-1 --yes", "drill", "fault list"]
+)
+def test_without_a_world_every_verb_says_so_in_one_line(app: typer.Typer, tmp_path: Path, words: str) -> None:
+    done = CliRunner().invoke(app, [*words.split(), "--home", str(tmp_path / "none")])
+    assert done.exit_code == 2
+    assert done.stderr.strip().splitlines() == [
+        f"outlast: There is no world in {tmp_path / 'none'}; `outlast up` makes one."
+    ]
+
+
+def test_a_drill_that_does_not_exist_is_a_usage_error(app: typer.Typer, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["drill", "nothing", "--home", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "gray-failure" in done.stderr
+    assert CliRunner().invoke(app, ["drill", "--list"]).stdout.startswith("gray-failure")
+
+
+def test_the_target_aws_never_gets_a_local_endpoint(app: typer.Typer, tmp_path: Path) -> None:
+    environment = {"AWS_ENDPOINT_URL": "https://127.0.0.1:4566", "AWS_ACCESS_KEY_ID": "AKIAX", "AWS_PROFILE": None}
+    words = ["status", "--target", "aws", "--home", str(tmp_path)]
+    done = CliRunner().invoke(app, words, env={**environment, "AWS_SECRET_ACCESS_KEY": "s"})
+    assert done.exit_code == 2
+    assert "unset AWS_ENDPOINT_URL" in done.stderr
+
+
+def test_the_latest_report_is_shown_again(app: typer.Typer, tmp_path: Path) -> None:
+    nothing = CliRunner().invoke(app, ["report", "--home", str(tmp_path)])
+    assert (nothing.exit_code, "outlast drill" in nothing.stderr) == (2, True)
+    document: Any = json.loads(json.dumps(build(story())))
+    write(document, tmp_path / "drills" / "one")
+    shown = CliRunner().invoke(app, ["report", "--home", str(tmp_path)])
+    assert shown.exit_code == 0
+    assert "Objective missed" in shown.stdout
+    printed = CliRunner().invoke(app, ["report", str(tmp_path / "drills" / "one"), "--output", "json"])
+    assert json.loads(printed.stdout) == document
+
+
+def test_what_is_not_typed_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typer, "prompt", lambda *_, **__: "yes")
+    with pytest.raises(RefusedError, match="nothing was changed"):
+        ops_switch._confirm("evacuate us-east-1", yes=False)
+    monkeypatch.setattr(typer, "prompt", lambda *_, **__: "evacuate us-east-1 ")
+    ops_switch._confirm("evacuate us-east-1", yes=False)
+    ops_switch._confirm("evacuate us-east-1", yes=True)
