@@ -102,9 +102,10 @@ def start_world(folder: Path, *options: str) -> World:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     command = [
         sys.executable, "-m", "outlast.cli.main", "up", "--detach", "--home", str(folder), "--port", "0",
-        "--network", f"127.{70 + int(worker)}.{number}", "--access-key", f"{ACCESS_KEY}:{SECRET}", *options,
+        "--network", f"127.{70 + int(worker)}.{number}", *options,
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    environ = {**os.environ, "OUTLAST_ACCESS_KEY": f"{ACCESS_KEY}:{SECRET}"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False, env=environ)
     assert done.returncode == 0, done.stderr + (folder / "world.log").read_text()
     return World(folder)
 

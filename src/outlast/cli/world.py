@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from outlast.cloud.world import config as configuration
 from outlast.cloud.world.config import Settings, WorldConfig, WorldError
+from outlast.cloud.world.control import control
 
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="The world's folder.", envvar="OUTLAST_HOME", show_default=False)
 ]
 START_TIMEOUT_S = 60.0
+KEY_VARIABLE = "OUTLAST_ACCESS_KEY"
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         "exec",
         epilog="Example: outlast exec -- aws dynamodb list-tables",
-        help="Run a program with the world's environment.",
+        help="Run a program, unmodified, at AWS's own names with the world behind them.",
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(execute)
     app.command("regions", epilog="Example: outlast regions", help="Show the world's Regions and their state.")(regions)
@@ -74,27 +74,39 @@ def up(
     health_interval_s: Annotated[
         float, typer.Option(help="Interval of Route 53 health checkers; 0 keeps what each check says.")
     ] = 0.0,
+    https_port: Annotated[
+        int, typer.Option(help="Also listen here on every Region's address where that is allowed; 0 does not.")
+    ] = 443,
     access_key: Annotated[
-        str | None, typer.Option(help="ACCESS_KEY_ID:SECRET for a throwaway world; else generated.", show_default=False)
+        str | None,
+        typer.Option(
+            help="ACCESS_KEY_ID:SECRET for a throwaway world; else generated. Better given by the variable.",
+            envvar=KEY_VARIABLE,
+            show_default=False,
+        ),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once every Region answers.")] = False,
     output: Annotated[str, typer.Option(help="text or json.")] = "text",
 ) -> None:
     """Make the world if there is none, and start it."""
-    from outlast.cloud.world import run
-
     started = time.monotonic()
     try:
         config = prepare(
-            folder_of(home), port, network, host, tuple(region or ()), replication_delay_ms, health_interval_s
+            folder_of(home),
+            port,
+            network,
+            host,
+            tuple(region or ()),
+            replication_delay_ms,
+            health_interval_s,
+            https_port,
         )
         if detach:
             start_detached(config, access_key, output, started)
-            return
-        status = show_events(config, access_key, output, started, run)
-    except WorldError as error:
+        else:
+            become_world(config, access_key, output, started)
+    except (WorldError, OSError) as error:
         fail(str(error))
-    raise typer.Exit(status)
 
 
 def prepare(
@@ -105,6 +117,7 @@ def prepare(
     regions: tuple[str, ...],
     replication_delay_ms: str,
     health_interval_s: float,
+    https_port: int = 443,
 ) -> WorldConfig:
     """The configuration of the world to start; one that exists keeps its Regions and account."""
     known = configuration.load_config(folder)
@@ -123,6 +136,8 @@ def prepare(
     dns_port = 53 if all(configuration.is_free(each, 53, udp=True) for each in hosts.values()) else 0
     if dns_port == 0:
         dns_port = configuration.free_port(tuple(hosts.values()), udp=True)
+    if https_port and not all(configuration.is_free(each, https_port) for each in hosts.values()):
+        https_port = 0
     return WorldConfig(
         folder=str(folder),
         regions=names,
@@ -131,6 +146,7 @@ def prepare(
         port=port,
         link_port=link_port,
         dns_port=dns_port,
+        https_port=https_port,
         account_id=known.account_id if known else "111122223333",
         settings=Settings(replication_delay_ms=delay_of(replication_delay_ms), health_interval_s=health_interval_s),
     )
@@ -160,78 +176,67 @@ def key_of(text: str | None) -> tuple[str, str] | None:
     return key, secret
 
 
-def show_events(config: WorldConfig, access_key: str | None, output: str, started: float, run: Any) -> int:
-    """Serve in this process, with the supervisor's events turned into lines for people unless JSON was asked for."""
-    if output == "json":
-        return int(run.serve(config, key_of(access_key)))
+def order_of(config: WorldConfig, access_key: str | None, started: float) -> bytes:
+    """What the world's own process is told on its standard input; keys stand on no command line."""
+    order = {
+        "config": configuration.write_config(config),
+        "key": key_of(access_key),
+        "elapsed_s": time.monotonic() - started,
+    }
+    return json.dumps(order).encode() + b"\n"
+
+
+def command_of(config: WorldConfig, output: str) -> list[str]:
+    """The world's own process."""
+    return [sys.executable, "-P", "-m", "outlast.cloud.world", config.folder, output]
+
+
+def world_environ() -> dict[str, str]:
+    """The environment of the world's own process: without the key, which comes another way."""
+    return {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
+
+
+def become_world(config: WorldConfig, access_key: str | None, output: str, started: float) -> NoReturn:
+    """Be the world from now on, in the foreground."""
+    order = order_of(config, access_key, started)
     read, write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(write)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with os.fdopen(read) as lines:
-            print_events(config, lines, started)
-        os._exit(0)
-    os.close(read)
-    kept = os.dup(1)
-    os.dup2(write, 1)
+    os.set_blocking(write, False)
+    if os.write(write, order) != len(order):
+        raise WorldError("The world's configuration is too long.")
     os.close(write)
-    try:
-        return int(run.serve(config, key_of(access_key)))
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.waitpid(pid, 0)
-
-
-def print_events(config: WorldConfig, lines: Iterator[str], started: float) -> None:
-    """Say what happens, a line each."""
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            typer.echo(line.rstrip())
-            continue
-        if event["event"] == "region":
-            typer.echo(f"  {event['region']:<16} answers after {event['seconds']:.2f} s")
-        elif event["event"] == "ready":
-            elapsed = time.monotonic() - started
-            typer.echo(f"The world is up at {event['url']} after {elapsed:.2f} s. Its folder is {config.folder}.")
-            typer.echo('In another shell: eval "$(outlast env)". Ctrl-C stops it.')
-        elif event["event"] == "crashed":
-            name = event["region"]
-            typer.echo(f"The Region {name} crashed ({event['reason']}); `outlast restart {name}` starts it again.")
-        elif event["event"] == "failed":
-            typer.echo(f"outlast: {event['reason']}", err=True)
+    os.dup2(read, 0)
+    os.close(read)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    command = command_of(config, output)
+    os.execve(command[0], command, world_environ())  # noqa: S606  (exec is the purpose)
 
 
 def start_detached(config: WorldConfig, access_key: str | None, output: str, started: float) -> None:
     """Start the world in a process of its own and return once it answers."""
+    order = order_of(config, access_key, started)
     config.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    command = [
-        sys.executable, "-m", "outlast.cli.main", "up", "--home", config.folder, "--port", str(config.port),
-        "--network", next(iter(config.hosts.values())).rpartition(".")[0], "--host", config.front_host,
-        "--replication-delay-ms", "-".join(str(each) for each in config.settings.replication_delay_ms),
-        "--health-interval-s", str(config.settings.health_interval_s), "--output", "json",
-    ]  # fmt: skip
-    for name in config.regions:
-        command += ["--region", name]
-    if access_key is not None:
-        command += ["--access-key", access_key]
     log_path = config.path / "world.log"
-    with log_path.open("ab") as log:
+    with open(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True, text=True
+            command_of(config, "json"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=world_environ(),
+            start_new_session=True,
         )
+    assert child.stdin is not None
     assert child.stdout is not None
+    child.stdin.write(order)
+    child.stdin.close()
     for line in child.stdout:
-        event = json.loads(line) if line.startswith("{") else {"event": "text"}
+        event = json.loads(line) if line.startswith(b"{") else {"event": "text"}
         if event["event"] == "failed":
             raise WorldError(event["reason"])
         if event["event"] == "ready":
             if output == "json":
-                typer.echo(line.rstrip())
+                typer.echo(line.decode().rstrip())
             else:
                 typer.echo(f"The world is up at {event['url']} after {time.monotonic() - started:.2f} s.")
             return
@@ -242,11 +247,9 @@ def start_detached(config: WorldConfig, access_key: str | None, output: str, sta
 
 def down(home: HomeOption = None) -> None:
     """Stop the world and wait until it is gone."""
-    from outlast.cloud.world import run
-
     folder = folder_of(home)
     try:
-        pid = int(run.control(folder, "down")["pid"])
+        pid = int(control(folder, "down")["pid"])
     except WorldError as error:
         fail(str(error))
     deadline = time.monotonic() + START_TIMEOUT_S
@@ -271,45 +274,60 @@ def running(folder: Path) -> WorldConfig:
     return config
 
 
+def region_of(config: WorldConfig, region: str | None) -> str:
+    """The Region asked for, or the world's first; fails with one line for one that the world lacks."""
+    if region is not None and region not in config.regions:
+        fail(f"This world has no Region {region}; it has {', '.join(config.regions)}.", 2)
+    return region or config.regions[0]
+
+
 def env(
     home: HomeOption = None,
     region: Annotated[str | None, typer.Option(help="The default Region.", show_default=False)] = None,
     output: Annotated[str, typer.Option(help="shell or json.")] = "shell",
 ) -> None:
     """Print the environment."""
-    from outlast.cloud.world.home import environment
+    from outlast.cloud.world.environment import environment, is_foreign
 
     config = running(folder_of(home))
-    if region is not None and region not in config.regions:
-        fail(f"This world has no Region {region}; it has {', '.join(config.regions)}.", 2)
-    values = environment(config, region or config.regions[0])
+    try:
+        values = environment(config, region_of(config, region))
+    except WorldError as error:
+        fail(str(error))
     if output == "json":
         typer.echo(json.dumps(values))
         return
+    for name in sorted(filter(is_foreign, os.environ)):
+        typer.echo(f"unset {name}")
     for name, value in values.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
 
 
-def execute(context: typer.Context, home: HomeOption = None) -> None:
-    """Replace this process by the program, with the world's environment."""
-    from outlast.cloud.world.home import environment
+def execute(
+    context: typer.Context,
+    home: HomeOption = None,
+    region: Annotated[str | None, typer.Option(help="The default Region.", show_default=False)] = None,
+    isolated: Annotated[bool, typer.Option("--isolated", help="Leave the program no route but to the world.")] = False,
+) -> None:
+    """Run the program at AWS's own names, with the world behind them."""
+    from outlast.cli import enclosed
 
     if not context.args:
         fail("exec needs a program to run.", 2)
     config = running(folder_of(home))
-    values = environment(config, config.regions[0])
+    chosen = region_of(config, region)
     try:
-        os.execvpe(context.args[0], context.args, {**os.environ, **values})  # noqa: S606  (exec is the purpose)
-    except OSError as error:
-        fail(f"{context.args[0]} cannot be run: {error.strerror}.")
+        control(config.path, "status")
+        status = enclosed.run(config, chosen, context.args, isolated=isolated)
+    except WorldError as error:
+        fail(str(error))
+    raise typer.Exit(status)
 
 
 def regions(home: HomeOption = None, output: Annotated[str, typer.Option(help="text or json.")] = "text") -> None:
     """One line a Region."""
-    from outlast.cloud.world import run
-
     try:
-        status = run.control(folder_of(home), "status")
+        status = control(folder_of(home), "status")
     except WorldError as error:
         fail(str(error))
     if output == "json":
@@ -322,10 +340,8 @@ def regions(home: HomeOption = None, output: Annotated[str, typer.Option(help="t
 
 def restart(region: Annotated[str, typer.Argument(help="The Region.")], home: HomeOption = None) -> None:
     """Start the Region and wait until it answers."""
-    from outlast.cloud.world import run
-
     try:
-        run.control(folder_of(home), "start-region", {"region": region})
+        control(folder_of(home), "start-region", {"region": region})
     except WorldError as error:
         fail(str(error))
     typer.echo(f"The Region {region} answers.")

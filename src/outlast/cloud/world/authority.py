@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from outlast.cloud.world.files import write_private
+
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 397
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -111,20 +113,26 @@ def client_context(pair: Pair, folder: Path, authority_pem: str) -> ssl.SSLConte
 
 
 def load_pair(context: ssl.SSLContext, pair: Pair, folder: Path) -> None:
-    """Load the pair through a short-lived private file: the ssl module takes keys from files only."""
+    """Load the pair into `context`.
+
+    The ssl module takes keys from files only: on Linux from one in memory, elsewhere from a private one in `folder`
+    that is there for a moment.
+    """
+    text = pair.certificate_pem + pair.key_pem
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("pair", os.MFD_CLOEXEC)
+        try:
+            os.write(descriptor, text.encode())
+            context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+        finally:
+            os.close(descriptor)
+        return
     path = folder / f"pair-{os.getpid()}-{id(pair)}.pem"
-    write_private(path, pair.certificate_pem + pair.key_pem)
+    write_private(path, text)
     try:
         context.load_cert_chain(path)
     finally:
         path.unlink()
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write `text` to a file that only its owner can read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
 
 
 def _general_name(name: str) -> x509.GeneralName:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from outlast.cloud.world.authority import write_private
+from outlast.cloud.world.files import write_private
 
 DEFAULT_PORT = 4566
 DEFAULT_REGIONS = ("us-east-1", "us-west-2", "us-east-2", "eu-west-1", "ap-northeast-1")
@@ -59,6 +59,8 @@ class WorldConfig:
     port: int
     link_port: int
     dns_port: int
+    https_port: int = 0
+    """443 where every Region could listen on it too, otherwise 0."""
     account_id: str = "111122223333"
     settings: Settings = field(default_factory=Settings)
 
@@ -141,22 +143,33 @@ def is_free(host: str, port: int, *, udp: bool = False) -> bool:
 
 def save(config: WorldConfig) -> None:
     """Write `world.json`."""
-    write_private(config.path / "world.json", json.dumps({"version": VERSION, **asdict(config)}, indent=2) + "\n")
+    write_private(config.path / "world.json", json.dumps(write_config(config), indent=2) + "\n")
+
+
+def write_config(config: WorldConfig) -> dict[str, Any]:
+    """The configuration as a JSON document."""
+    return {"version": VERSION, **asdict(config)}
+
+
+def read_config(document: Mapping[str, Any]) -> WorldConfig:
+    """The other end of `write_config`; raises KeyError, TypeError or ValueError for what is no such document."""
+    fields = dict(document)
+    if fields.pop("version", None) != VERSION:
+        raise ValueError("it was written by another version of Outlast")
+    settings = dict(fields.pop("settings"))
+    for name in ("replication_delay_ms", "link_delay_ms"):
+        low, high = settings[name]
+        settings[name] = (float(low), float(high))
+    fields["regions"] = tuple(fields["regions"])
+    return WorldConfig(**fields, settings=Settings(**settings))
 
 
 def load_config(folder: Path) -> WorldConfig | None:
     """The world in `folder`, or None; raises WorldError when its file cannot be read."""
     path = folder / "world.json"
     try:
-        read = json.loads(path.read_text())
+        return read_config(json.loads(path.read_text()))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise WorldError(f"{path} cannot be read: {error}") from error
-    if read.pop("version", None) != VERSION:
-        raise WorldError(f"{path} was written by another version of Outlast.")
-    settings = read.pop("settings")
-    settings["replication_delay_ms"] = tuple(settings["replication_delay_ms"])
-    settings["link_delay_ms"] = tuple(settings["link_delay_ms"])
-    read["regions"] = tuple(read["regions"])
-    return WorldConfig(**read, settings=Settings(**settings))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WorldError(f"{path} cannot be read: {error}.") from error

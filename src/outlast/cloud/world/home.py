@@ -5,6 +5,7 @@ ca.pem          the authority's certificate, for clients
 ca-key.pem      its key            (mode 600)
 keys.json       sealing key, master key and the root's access key (mode 600)
 credentials     the same access key as an AWS credentials file (mode 600)
+config          an AWS configuration file without surprises, beside it
 regions/NAME/   what each Region keeps, encrypted
 control.sock    the running supervisor
 """
@@ -21,8 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outlast.cloud.identity.credentials import looks_real
-from outlast.cloud.world.authority import Authority, Pair, write_private
+from outlast.cloud.world.authority import Authority, Pair
 from outlast.cloud.world.config import WorldConfig, WorldError, is_free, save
+from outlast.cloud.world.environment import environment as environment
+from outlast.cloud.world.files import write_private
 from outlast.cloud.world.region import Secrets
 
 KEY_PREFIX = "AKIALOCAL"
@@ -66,6 +69,8 @@ def check_ports(config: WorldConfig) -> None:
     wanted = [(config.front_host, config.port, False)]
     for host in config.hosts.values():
         wanted += [(host, config.port, False), (host, config.link_port, False), (host, config.dns_port, True)]
+        if config.https_port:
+            wanted.append((host, config.https_port, False))
     for host, port, udp in wanted:
         if not is_free(host, port, udp=udp):
             raise WorldError(f"Port {port} on {host} is in use or not allowed; choose another with --port.")
@@ -101,6 +106,8 @@ def make(config: WorldConfig, given_key: tuple[str, str] | None = None) -> Secre
         f"aws_access_key_id = {secrets.root_access_key_id}\n"
         f"aws_secret_access_key = {secrets.root_secret_access_key}\n",
     )
+    settings = f"[default]\nregion = {config.regions[0]}\nca_bundle = {folder / 'ca.pem'}\n"
+    write_private(folder / "config", settings)
     return secrets
 
 
@@ -118,17 +125,3 @@ def read_secrets(folder: Path) -> Secrets:
         root_access_key_id=keys["access_key_id"],
         root_secret_access_key=keys["secret_access_key"],
     )
-
-
-def environment(config: WorldConfig, region: str) -> dict[str, str]:
-    """What a shell needs so that the AWS CLI and SDKs speak to this world."""
-    secrets = read_secrets(config.path)
-    return {
-        "AWS_ENDPOINT_URL": config.front_url,
-        "AWS_ACCESS_KEY_ID": secrets.root_access_key_id,
-        "AWS_SECRET_ACCESS_KEY": secrets.root_secret_access_key,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_REGION": region,
-        "AWS_CA_BUNDLE": str(config.path / "ca.pem"),
-        "OUTLAST_HOME": config.folder,
-    }

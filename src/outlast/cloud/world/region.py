@@ -62,7 +62,7 @@ class RegionProcess:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._listener: Listener | None = None
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._dns: DnsServer | None = None
         self._gate: Gate | None = None
         self.channel = Channel(self._told)
@@ -174,9 +174,10 @@ class RegionProcess:
         )
         self._listener = listener
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Connection(listener), host, self._config.port, backlog=1024, reuse_address=True
-        )
+        for port in filter(None, (self._config.port, self._config.https_port)):
+            self._servers.append(
+                await loop.create_server(lambda: Connection(listener), host, port, backlog=1024, reuse_address=True)
+            )
         self._dns = DnsServer(
             gate.region.zones, clock=self._clock, entropy=self._entropy, server_id=f"{self._name}.outlast"
         )
@@ -235,8 +236,8 @@ class RegionProcess:
 
     async def _stop(self) -> None:
         """Stop taking requests, let running ones end, close what services hold, close storage."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         if self._listener is not None:
             await self._listener.close()
         for task in self._tasks:

@@ -1,0 +1,98 @@
+"""Entering: this process, and all it starts, see the machine as a `View` says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from outlast.cloud.enclosure import kernel
+from outlast.cloud.enclosure.view import NAME_CACHES, View, write_files
+
+
+class Unable(Exception):
+    """This system does not let the process have namespaces of its own; the text says why, in a few words."""
+
+
+def enter(view: View, *, network: bool = False) -> None:
+    """Take namespaces of one's own and see the machine as `view` says; raises Unable.
+
+    With `network`, the network too is one's own: a loopback interface and nothing else. The process must have one
+    thread. As another user than root it stays that user, in a user namespace. A process in which this failed half-way
+    must end: ask `probe` first.
+    """
+    try:
+        files = write_files(view)
+        _unshare(kernel.CLONE_NEWNS | (kernel.CLONE_NEWNET if network else 0))
+        kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+        if network:
+            kernel.raise_loopback()
+        for source, target in files:
+            kernel.bind(source, os.path.realpath(target))
+        _silence_caches(view.folder)
+        _hide(view)
+    except OSError as error:
+        raise Unable(error.strerror or str(error)) from error
+
+
+def _unshare(flags: int) -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    if uid == 0:
+        try:
+            kernel.unshare(flags)
+            return
+        except PermissionError:
+            pass  # root without the capability, as in many containers: a user namespace may still be allowed
+    kernel.unshare(flags | kernel.CLONE_NEWUSER)
+    kernel.become_own_root(uid, gid)
+
+
+def _silence_caches(folder: str) -> None:
+    empty = Path(folder) / "empty"
+    empty.mkdir(mode=0o700, exist_ok=True)
+    for cache in NAME_CACHES:
+        if os.path.isdir(cache):
+            kernel.bind(str(empty), cache)
+
+
+def _hide(view: View) -> None:
+    """Put empty folders over what is hidden, and back into them what is kept."""
+    kept = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in view.kept}
+    try:
+        for folder in view.hidden:
+            kernel.mount("none", folder, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=700,size=1m")
+        for path, descriptor in kept.items():
+            if any(path.startswith(f"{folder}/") for folder in view.hidden):
+                os.makedirs(path, mode=0o700, exist_ok=True)
+                kernel.bind(f"/proc/self/fd/{descriptor}", path)
+        for folder in view.hidden:
+            flags = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV
+            kernel.mount("none", folder, None, flags)
+    finally:
+        for descriptor in kept.values():
+            os.close(descriptor)
+
+
+def probe(act: Callable[[], None]) -> str:
+    """Try `act` in a child process; empty when it went well, otherwise why not."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(BaseException):
+            signal.alarm(10)
+            reason = ""
+            try:
+                act()
+            except Unable as unable:
+                reason = str(unable) or "not allowed"
+            except BaseException as error:
+                reason = f"{type(error).__name__}: {error}"
+            os.write(writer, b"=" + reason.encode()[:500])
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as said:
+        answer = said.read()
+    os.waitpid(pid, 0)
+    return answer[1:].decode(errors="replace") if answer else "the attempt ended without a word"
