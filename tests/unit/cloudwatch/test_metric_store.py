@@ -6,11 +6,14 @@ import asyncio
 
 import pytest
 
+from outlast.cloud.engine import StorageUnavailable
 from outlast.cloud.services.cloudwatch.model import MetricKey
 from outlast.cloud.services.cloudwatch.own import drain
 from outlast.cloud.services.cloudwatch.select import bins, values
 from outlast.cloud.services.cloudwatch.statistics import compute
+from outlast.cloud.services.cloudwatch.store import book as book_module
 from outlast.cloud.services.cloudwatch.store import store as store_module
+from outlast.cloud.services.cloudwatch.store.book import TooManySeries
 from outlast.cloud.services.cloudwatch.store.bucket import Bucket
 from outlast.cloud.services.cloudwatch.store.rollup import roll_up
 from outlast.cloud.services.cloudwatch.store.store import Datum
@@ -168,6 +171,42 @@ async def test_the_services_own_metrics_are_taken_over_by_the_second(stage: Stag
     drain(stage.state)
     assert stage.state.store.book.of(metric, None)
     assert found[START_S].count == 1000
+
+
+async def test_too_many_metrics_are_refused_whole(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book_module, "MAX_SERIES", 2)
+    stage.state.store.put([datum(START_S, 1)])
+    with pytest.raises(TooManySeries):
+        stage.state.store.put([datum(START_S, 5), datum(START_S, 1, host="b"), datum(START_S, 1, host="c")])
+    assert read(stage, "Sum") == {0: 1}
+    stage.state.store.put([datum(START_S, 1, host="b")])
+    await stage.region.engine.settled()
+    await stage.reopen()
+    assert len(stage.state.store.book) == 2
+
+
+async def test_own_metrics_are_seen_while_storage_refuses_writes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    series = stage.region.meter.series("AWS/Lambda", "Errors", {}, "Count")
+    series.add(1.0)
+    stage.clock.time_s = START_S + 1.2
+    drain(stage.state)
+
+    def refuse() -> None:
+        raise StorageUnavailable("the disk is full")
+
+    monkeypatch.setattr(type(stage.region.engine), "begin", lambda engine: refuse())
+    series.add(1.0)
+    stage.clock.time_s = START_S + 2.2
+    drain(stage.state)
+    with pytest.raises(StorageUnavailable):
+        stage.state.store.put([datum(START_S, 1, host="new")])
+    monkeypatch.undo()
+    errors = MetricKey("AWS/Lambda", "Errors")
+    assert read(stage, "Sum", 1, metric=errors) == {0: 1, 1: 1}
+    stage.state.store.put([datum(START_S, 1, host="new")])
+    await stage.region.engine.settled()
+    await stage.reopen()
+    assert read(stage, "Sum", metric=MetricKey("App", "Latency", (("Host", "new"),))) == {0: 1}
 
 
 async def test_the_newest_time_of_a_series_is_known(stage: Stage) -> None:

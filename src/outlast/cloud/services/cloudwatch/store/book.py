@@ -74,10 +74,13 @@ class Book:
         """The number of a known series."""
         return self._numbers.get(identity)
 
-    def enter(self, identity: Identity, tx: Transaction) -> int:
-        """Give a new series its number; raises TooManySeries. It is known at once."""
-        if len(self._series) >= MAX_SERIES:
+    def check_room(self, new: int) -> None:
+        """Raise TooManySeries unless there is room for so many new series."""
+        if len(self._series) + new > MAX_SERIES:
             raise TooManySeries
+
+    def enter(self, identity: Identity, tx: Transaction) -> int:
+        """Give a new series its number; it is known at once."""
         number = self._next
         self._next += 1
         tx.put(self._space, number.to_bytes(4, "big"), orjson.dumps(identity))

@@ -109,22 +109,27 @@ class MetricStore:
 
     def put(self, data: Sequence[Datum]) -> None:
         """Take the data in; durable when the engine has settled. Raises TooManySeries before anything is taken."""
+        known = self.book.number
+        new = {datum.identity for datum in data if known(datum.identity) is None}
+        self.book.check_room(len(new))
         rows: list[list[object]] = []
         placed: list[tuple[int, int, float | Bucket]] = []
-        with self._engine.begin() as tx:
-            self.book.assure(tx)
-            known = self.book.number
-            for datum in data:
-                number = known(datum.identity)
-                if number is None:
-                    number = self.book.enter(datum.identity, tx)
-                slot = datum.time_s * 2 + 1 if datum.fine else datum.time_s // 60 * 120
-                value = datum.value
-                placed.append((number, slot, value))
-                rows.append([number, slot, *row(value)] if isinstance(value, Bucket) else [number, slot, value])
-            self._written += 1
-            key = self._generation.to_bytes(8, "big") + self._written.to_bytes(8, "big")
-            tx.put(self._journal, key, orjson.dumps(rows))
+        try:
+            with self._engine.begin() as tx:
+                self.book.assure(tx)
+                numbers = {identity: self.book.enter(identity, tx) for identity in sorted(new)}
+                for datum in data:
+                    number = known(datum.identity) or numbers[datum.identity]
+                    slot = datum.time_s * 2 + 1 if datum.fine else datum.time_s // 60 * 120
+                    value = datum.value
+                    placed.append((number, slot, value))
+                    rows.append([number, slot, *row(value)] if isinstance(value, Bucket) else [number, slot, value])
+                self._written += 1
+                key = self._generation.to_bytes(8, "big") + self._written.to_bytes(8, "big")
+                tx.put(self._journal, key, orjson.dumps(rows))
+        except StorageUnavailable:
+            self.book.doubt()
+            raise
         self._take(placed)
 
     def put_unjournalled(self, data: Iterable[Datum]) -> None:
