@@ -109,16 +109,21 @@ async def create_canary(
         **when,
         **limits,
     )
+    await _make_function(call, canary, code)
+    state.put(canary)
+    return {"Canary": canary.shape()}
+
+
+async def _make_function(call: Call[CanaryState], canary: Canary, code: Mapping[str, Any]) -> None:
+    """Make the canary's function, as the caller; raises ValidationException."""
     params = {
-        **settings.function_params(canary, state.arn(name)),
+        **settings.function_params(canary, call.state.arn(canary.name)),
         "Code": settings.code_params(code),
         "Runtime": settings.FUNCTION_RUNTIME,
         "Layers": [settings.LAYER.format(call.region.name)],
-        "Description": f"The function of the canary {name}",
+        "Description": f"The function of the canary {canary.name}",
     }
     await _lambda(call, "CreateFunction", params)
-    state.put(canary)
-    return {"Canary": canary.shape()}
 
 
 @synthetics.operation(resource=CANARY)

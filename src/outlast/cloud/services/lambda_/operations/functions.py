@@ -70,6 +70,22 @@ def shape(call: Call[LambdaState], version: Version, *, qualified: bool) -> dict
     return version.configuration(call.region.name, call.region.account_id, qualified=qualified)
 
 
+def _first(call: Call[LambdaState], name: str, package: Package, fields: Mapping[str, Any]) -> Version:
+    """The $LATEST of a function that is being made."""
+    return Version(
+        name=name,
+        number=LATEST,
+        code_key=package.key,
+        code_sha256=package.sha256,
+        code_size=package.size_bytes,
+        revision_id=call.region.entropy.uuid(),
+        last_modified=stamp(call.now_ms),
+        state="Pending",
+        state_reason=CREATING,
+        **fields,
+    )
+
+
 @lambda_.operation(resource=with_role("lambda:CreateFunction"), control_plane=True)
 async def create_function(
     call: Call[LambdaState],
@@ -114,18 +130,7 @@ async def create_function(
     await check_role(call, role, name)
     if name in state.functions:
         raise ResourceConflictException(f"Function already exist: {name}", Type="User")
-    latest = Version(
-        name=name,
-        number=LATEST,
-        code_key=package.key,
-        code_sha256=package.sha256,
-        code_size=package.size_bytes,
-        revision_id=call.region.entropy.uuid(),
-        last_modified=stamp(call.now_ms),
-        state="Pending",
-        state_reason=CREATING,
-        **fields,
-    )
+    latest = _first(call, name, package, fields)
     state.keep(package)
     function = Function(name=name, latest=latest, tags=dict(tags or {}))
     if publish:
