@@ -24,9 +24,11 @@ app = typer.Typer(
 OPERATOR_MODULES = ("outlast.cli.ops_main", "outlast.cli.ops_verbs")
 
 
-def build() -> typer.Typer:
-    """The whole command: the world's verbs and the operator's."""
+def build(first_word: str = "") -> typer.Typer:
+    """The whole command: the world's verbs and the operator's, which are left out when they are not asked for."""
     world.register(app)
+    if first_word in world.VERBS:
+        return app
     for name in OPERATOR_MODULES:
         try:
             module: Any = import_module(name)
@@ -41,7 +43,7 @@ def build() -> typer.Typer:
 def main() -> None:
     """Run the command; an error is one line on standard error, never a traceback."""
     try:
-        build()()
+        build(sys.argv[1] if len(sys.argv) > 1 else "")()
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
