@@ -29,6 +29,24 @@ _ORDERS: Mapping[frozenset[str], tuple[str, ...]] = {
         ("B", "N", "S"),
         ("SIZE", "NONE"),
         ("Tail", "None"),
+        ("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"),
+        ("OR", "AND"),
+        ("ALL", "INCLUDE", "KEYS_ONLY"),
+        (
+            "IN",
+            "NULL",
+            "BETWEEN",
+            "LT",
+            "NOT_CONTAINS",
+            "EQ",
+            "GT",
+            "NOT_NULL",
+            "NE",
+            "LE",
+            "BEGINS_WITH",
+            "GE",
+            "CONTAINS",
+        ),
     )
 }
 """Enumerations that AWS lists in another order than its model."""

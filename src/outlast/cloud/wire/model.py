@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -56,6 +56,10 @@ class Http:
     uri: str
 
 
+Refinement = Callable[[Mapping[str, Any]], str | None]
+"""The message for parameters that a service refuses in words of its own; None for others."""
+
+
 class Operation:
     """One operation. Its codecs and checks are compiled when they are first used."""
 
@@ -65,6 +69,7 @@ class Operation:
         self._model = model
         self._raw = raw
         self._forms: dict[str, Form] = {}
+        self._refinement: Refinement | None = None
 
     def __repr__(self) -> str:
         return f"<Operation {self._model.name}:{self.name}>"
@@ -112,11 +117,19 @@ class Operation:
         shape = self._model.boto_operation(self.name).input_shape
         return None if shape is None else self._model.kit.checks.of(shape)
 
+    def refine(self, refinement: Refinement) -> None:
+        """Let a service say in its own words what the model's constraints would say otherwise."""
+        self._refinement = refinement
+
     def constrain(self, params: Mapping[str, Any], code: str | None = None) -> None:
         """Hold the parameters against the model's constraints; raises WireError with all that is broken.
 
         The code is the service's own for invalid input (ValidationException, ValidationError …) unless given.
         """
+        if self._refinement is not None:
+            message = self._refinement(params)
+            if message is not None:
+                raise WireError(code or self._model.validation_code, message)
         check = self._check
         if check is None:
             return

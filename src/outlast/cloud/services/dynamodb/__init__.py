@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outlast.cloud.services.dynamodb import timers
+from outlast.cloud.services.dynamodb import timers, wording
 from outlast.cloud.services.dynamodb.operations import (
     backups,
     batch,
@@ -36,3 +36,5 @@ __all__ = [
     "ttl",
     "updates",
 ]
+
+wording.word(dynamodb)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from outlast.cloud.contract.fault import ValidationException
@@ -12,7 +12,6 @@ from outlast.cloud.services.dynamodb.expressions.projection import Projection
 from outlast.cloud.services.dynamodb.expressions.update import Update
 from outlast.cloud.services.dynamodb.values import Value, check_value
 
-Named = Sequence[tuple[str, Any]]
 NO_VALUES: Mapping[str, Value] = {}
 
 
@@ -23,31 +22,52 @@ class Guard(NamedTuple):
     values: Mapping[str, Value]
 
 
-def check_mixture(
-    expressions: Named,
-    others: Named,
-    names: Any,
-    values: Any,
-    value_expressions: Iterable[str],
-) -> None:
-    """Refuse expressions beside parameters from before expressions, and names or values without an expression."""
-    given = [name for name, value in expressions if value is not None]
-    legacy_given = [name for name, value in others if value is not None]
-    if given and legacy_given:
-        raise ValidationException(
-            "Can not use both expression and non-expression parameters in the same request: "
-            f"Non-expression parameters: {{{', '.join(legacy_given)}}} Expression parameters: {{{', '.join(given)}}}"
-        )
-    if names is not None and not given:
-        raise ValidationException("ExpressionAttributeNames can only be specified when using expressions")
-    if values is not None:
-        takers = tuple(value_expressions)
-        if not any(name in given for name in takers):
-            verb = "are" if len(takers) > 1 else "is"
+class Mixture(NamedTuple):
+    """The parameters of an operation that may not be mixed: expressions, what came before them, who takes values."""
+
+    expressions: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    takers: tuple[str, ...] = ()
+
+    def check(self, expressions: Sequence[Any], others: Sequence[Any], names: Any, values: Any) -> None:
+        """Refuse expressions beside older parameters, and names or values without an expression."""
+        given = [name for name, value in zip(self.expressions, expressions, strict=True) if value is not None]
+        others_given = [name for name, value in zip(self.others, others, strict=True) if value is not None]
+        if given and others_given:
+            raise ValidationException(
+                "Can not use both expression and non-expression parameters in the same request: Non-expression "
+                f"parameters: {{{', '.join(others_given)}}} Expression parameters: {{{', '.join(given)}}}"
+            )
+        if names is not None and not given:
+            raise ValidationException("ExpressionAttributeNames can only be specified when using expressions")
+        if values is not None and not any(name in given for name in self.takers):
+            verb = "are" if len(self.takers) > 1 else "is"
             raise ValidationException(
                 "ExpressionAttributeValues can only be specified when using expressions: "
-                f"{' and '.join(takers)} {verb} null"
+                f"{' and '.join(self.takers)} {verb} null"
             )
+
+
+GET = Mixture(("ProjectionExpression",), ("AttributesToGet",))
+TRANSACT_GET = Mixture(("ProjectionExpression",))
+WRITE = Mixture(("ConditionExpression",), ("Expected", "ConditionalOperator"), ("ConditionExpression",))
+UPDATE = Mixture(
+    ("UpdateExpression", "ConditionExpression"),
+    ("AttributeUpdates", "Expected", "ConditionalOperator"),
+    ("UpdateExpression", "ConditionExpression"),
+)
+TRANSACT_WRITE = Mixture(("ConditionExpression",), (), ("ConditionExpression",))
+TRANSACT_UPDATE = Mixture(UPDATE.expressions, (), UPDATE.takers)
+QUERY = Mixture(
+    ("ProjectionExpression", "FilterExpression", "KeyConditionExpression"),
+    ("AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions"),
+    ("FilterExpression", "KeyConditionExpression"),
+)
+SCAN = Mixture(
+    ("ProjectionExpression", "FilterExpression"),
+    ("AttributesToGet", "ScanFilter", "ConditionalOperator"),
+    ("FilterExpression",),
+)
 
 
 def guard(

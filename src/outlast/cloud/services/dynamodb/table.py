@@ -137,6 +137,10 @@ class Table:
                 return index
         return None
 
+    def space_of(self, index: Index | None) -> Space:
+        """Where the entries of an index lie, or those of the table."""
+        return self.items if index is None else self.index_spaces[index.name]
+
     # ---- changes
 
     def write(

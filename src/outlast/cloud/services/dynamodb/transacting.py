@@ -157,10 +157,10 @@ def write_action(entry: Mapping[str, Any]) -> Action:
     given = entry[kind]
     condition, update = given.get("ConditionExpression"), given.get("UpdateExpression")
     names, values = given.get("ExpressionAttributeNames"), given.get("ExpressionAttributeValues")
-    expressions = [("ConditionExpression", condition)]
     if kind == "Update":
-        expressions.insert(0, ("UpdateExpression", update))
-    requests.check_mixture(expressions, (), names, values, [name for name, _ in expressions])
+        requests.TRANSACT_UPDATE.check((update, condition), (), names, values)
+    else:
+        requests.TRANSACT_WRITE.check((condition,), (), names, values)
     size = 0
     if kind == "Put":
         size = av.check_item(given["Item"])

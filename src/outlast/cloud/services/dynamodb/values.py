@@ -247,6 +247,7 @@ def check_item(item: Any) -> int:
 
 
 def name_fault(length: int) -> ValidationException:
+    """The fault for an attribute name of a length that names may not have."""
     if length == 0:
         return ValidationException("Empty attribute name")
     return invalid(f"Attribute name is too large, must be less than {MAX_NAME_BYTES + 1} bytes")

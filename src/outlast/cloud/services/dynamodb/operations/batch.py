@@ -44,7 +44,7 @@ class Wanted(NamedTuple):
 def _wanted(name: str, entry: Mapping[str, Any]) -> Wanted:
     expression, attributes = entry.get("ProjectionExpression"), entry.get("AttributesToGet")
     names = entry.get("ExpressionAttributeNames")
-    requests.check_mixture((("ProjectionExpression", expression),), (("AttributesToGet", attributes),), names, None, ())
+    requests.GET.check((expression,), (attributes,), names, None)
     for key in entry["Keys"]:
         requests.check_key(key)
     projection = requests.projection(expression, attributes, names)
@@ -58,8 +58,6 @@ def batch_get_item(
     """Read up to 100 items by their keys, from one table or several; what passes 16 MB is left for another call."""
     state = call.state
     began = state.latencies.now_s()
-    if not request_items:
-        raise ValidationException("The requestItems parameter is required for BatchGetItem")
     if sum(len(entry["Keys"]) for entry in request_items.values()) > MAX_GETS:
         raise ValidationException("Too many items requested for the BatchGetItem call")
     wanted = [_wanted(name, entry) for name, entry in request_items.items()]
@@ -166,8 +164,6 @@ def batch_write_item(
     """Put or delete up to 25 items in one table or several."""
     state = call.state
     began = state.latencies.now_s()
-    if not request_items:
-        raise ValidationException("The requestItems parameter is required for BatchWriteItem")
     if sum(map(len, request_items.values())) > MAX_WRITES:
         raise ValidationException("Too many items requested for the BatchWriteItem call")
     checked = [(name, [_checked_write(request) for request in found]) for name, found in request_items.items()]

@@ -15,13 +15,12 @@ from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import requests
 from outlast.cloud.services.dynamodb import values as av
 from outlast.cloud.services.dynamodb.capacity import Consumed, read_units, write_units
-from outlast.cloud.services.dynamodb.errors import ConditionalCheckFailedException
 from outlast.cloud.services.dynamodb.expressions.update import Update
 from outlast.cloud.services.dynamodb.indexes import HEADER, packed, stored_size, unpacked
 from outlast.cloud.services.dynamodb.names import table_resource
 from outlast.cloud.services.dynamodb.service import dynamodb
 from outlast.cloud.services.dynamodb.state import DynamoDB
-from outlast.cloud.services.dynamodb.table import Table, image
+from outlast.cloud.services.dynamodb.table import Table
 from outlast.cloud.services.dynamodb.values import Item, Value
 from outlast.cloud.services.dynamodb.writing import (
     UPDATE_TOO_LARGE,
@@ -52,13 +51,7 @@ def get_item(
     began = state.latencies.now_s()
     projection = None
     if projection_expression is not None or attributes_to_get is not None or expression_attribute_names is not None:
-        requests.check_mixture(
-            (("ProjectionExpression", projection_expression),),
-            (("AttributesToGet", attributes_to_get),),
-            expression_attribute_names,
-            None,
-            (),
-        )
+        requests.GET.check((projection_expression,), (attributes_to_get,), expression_attribute_names, None)
     requests.check_key(key)
     if projection_expression is not None or attributes_to_get is not None:
         projection = requests.projection(projection_expression, attributes_to_get, expression_attribute_names)
@@ -99,44 +92,27 @@ def put_item(
     """Put one item in the place of whatever has its key."""
     state = call.state
     began = state.latencies.now_s()
-    if (
-        condition_expression is not None
-        or expression_attribute_names is not None
-        or expression_attribute_values is not None
-    ):
-        _check_guarded(
-            condition_expression,
-            expected,
-            conditional_operator,
-            expression_attribute_names,
-            expression_attribute_values,
-        )
+    names, values = expression_attribute_names, expression_attribute_values
+    if condition_expression is not None or names is not None or values is not None:
+        requests.WRITE.check((condition_expression,), (expected, conditional_operator), names, values)
     size = av.check_item(item)
     if return_values is not None and return_values not in ("NONE", "ALL_OLD"):
         raise ValidationException(ONLY_OLD)
     if size > av.MAX_ITEM_BYTES:
         raise ValidationException(av.ITEM_TOO_LARGE)
-    guard = requests.guard(
-        condition_expression,
-        expected,
-        conditional_operator,
-        expression_attribute_names,
-        expression_attribute_values,
-    )
+    guard = requests.guard(condition_expression, expected, conditional_operator, names, values)
     table = state.table(table_name)
     raw = table.key.of_item(item)
     if table.indexes:
         table.index_keys.check(item)
-    stored = packed(item, size)
+    stored, old = packed(item, size), None
     with state.engine.begin() as tx:
         if guard is not None:
             held = tx.get(table.items, raw)
             old = unpacked(held) if held is not None else None
             if not guard.test(old or {}, guard.values):
                 raise condition_failed(table, held, return_values_on_condition_check_failure)
-            table.write(tx, raw, stored, old, item, b"PutItem " + call.request_id.encode())
-        else:
-            table.write(tx, raw, stored, None, item, b"PutItem " + call.request_id.encode())
+        table.write(tx, raw, stored, old, item, b"PutItem " + call.request_id.encode())
     before = table.before
     reply: dict[str, Any] = {}
     if return_values == "ALL_OLD" and before is not None:
@@ -146,16 +122,6 @@ def put_item(
         collection_metrics(reply, table, item)
     state.latencies.note(table.metrics.latency("PutItem"), began)
     return reply
-
-
-def _check_guarded(condition: Any, expected: Any, operator: Any, names: Any, values: Any) -> None:
-    requests.check_mixture(
-        (("ConditionExpression", condition),),
-        (("Expected", expected), ("ConditionalOperator", operator)),
-        names,
-        values,
-        ("ConditionExpression",),
-    )
 
 
 def _finish(reply: dict[str, Any], table: Table, name: str, size: int, detail: str | None) -> None:
@@ -193,8 +159,11 @@ def delete_item(
     """Delete one item by its key; nothing happens when there is none."""
     state = call.state
     began = state.latencies.now_s()
-    _check_guarded(
-        condition_expression, expected, conditional_operator, expression_attribute_names, expression_attribute_values
+    requests.WRITE.check(
+        (condition_expression,),
+        (expected, conditional_operator),
+        expression_attribute_names,
+        expression_attribute_values,
     )
     requests.check_key(key)
     if return_values is not None and return_values not in ("NONE", "ALL_OLD"):
@@ -244,16 +213,11 @@ def update_item(
     state = call.state
     began = state.latencies.now_s()
     if update_expression is None or attribute_updates is not None or expected is not None or conditional_operator:
-        requests.check_mixture(
-            (("UpdateExpression", update_expression), ("ConditionExpression", condition_expression)),
-            (
-                ("AttributeUpdates", attribute_updates),
-                ("Expected", expected),
-                ("ConditionalOperator", conditional_operator),
-            ),
+        requests.UPDATE.check(
+            (update_expression, condition_expression),
+            (attribute_updates, expected, conditional_operator),
             expression_attribute_names,
             expression_attribute_values,
-            ("UpdateExpression", "ConditionExpression"),
         )
     requests.check_key(key)
     update, guard, values = requests.update_and_guard(
@@ -337,6 +301,3 @@ def _returned(
         touched = update.touched.of(source)
         if touched:
             reply["Attributes"] = touched
-
-
-__all__ = ["ConditionalCheckFailedException", "delete_item", "get_item", "image", "put_item", "update_item"]

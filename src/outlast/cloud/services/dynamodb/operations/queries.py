@@ -31,7 +31,8 @@ from outlast.cloud.services.dynamodb.state import DynamoDB
 from outlast.cloud.services.dynamodb.table import Table
 from outlast.cloud.services.dynamodb.values import Item, Value
 
-MAX_SEGMENTS = 1_000_000
+OUTSIDE = "The provided starting key is outside query boundaries based on provided conditions"
+NO_KEY_CONDITION = "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
 
 
 class Asked(NamedTuple):
@@ -44,15 +45,18 @@ class Asked(NamedTuple):
 
 
 def _bound(
-    key_condition: str | None,
-    filter_: str | None,
-    projection: str | None,
+    texts: bind.Texts,
     names: Mapping[str, str] | None,
     values: Mapping[str, Value] | None,
+    key_conditions: Mapping[str, Any] | None = None,
 ) -> Asked:
-    """Everything that expressions say."""
-    prepared, bound = bind.prepare(bind.Texts(key=key_condition, filter=filter_, projection=projection), names, values)
-    tests = None if prepared.key is None else bound_tests(key_shape(prepared.key.condition), bound)
+    """Everything that expressions say, and KeyConditions."""
+    tests: Mapping[str, KeyTest] | None = None
+    if key_conditions is not None:
+        tests = legacy.key_condition_tests(key_conditions)
+    prepared, bound = bind.prepare(texts, names, values)
+    if prepared.key is not None:
+        tests = bound_tests(key_shape(prepared.key.condition), bound)
     guard: Guard | None = None
     filtered: tuple[str, ...] = ()
     if prepared.filter is not None:
@@ -93,64 +97,38 @@ def query(
     """Read the items of one partition in the order of their sort keys."""
     state = call.state
     began = state.latencies.now_s()
-    guard = None
+    names, values, guard = expression_attribute_names, expression_attribute_values, None
     if key_condition_expression is None or attributes_to_get or query_filter or conditional_operator or key_conditions:
-        requests.check_mixture(
-            (
-                ("ProjectionExpression", projection_expression),
-                ("FilterExpression", filter_expression),
-                ("KeyConditionExpression", key_condition_expression),
-            ),
-            (
-                ("AttributesToGet", attributes_to_get),
-                ("QueryFilter", query_filter),
-                ("ConditionalOperator", conditional_operator),
-                ("KeyConditions", key_conditions),
-            ),
-            expression_attribute_names,
-            expression_attribute_values,
-            ("FilterExpression", "KeyConditionExpression"),
+        requests.QUERY.check(
+            (projection_expression, filter_expression, key_condition_expression),
+            (attributes_to_get, query_filter, conditional_operator, key_conditions),
+            names,
+            values,
         )
         guard = _legacy_filter(query_filter, conditional_operator)
     if exclusive_start_key is not None:
         reading.check_start_values(exclusive_start_key)
     reading.check_select(select, projection_expression, attributes_to_get, index_name, "Querying")
-    tests: Mapping[str, KeyTest] | None = None
-    if key_conditions is not None:
-        tests = legacy.key_condition_tests(key_conditions)
-    asked = _bound(
-        key_condition_expression,
-        filter_expression,
-        projection_expression,
-        expression_attribute_names,
-        expression_attribute_values,
-    )
-    tests = asked.tests if tests is None else tests
-    if tests is None:
-        raise ValidationException(
-            "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
-        )
-    projection = asked.projection
-    if attributes_to_get is not None:
-        projection = legacy.attributes_projection(attributes_to_get)
+    texts = bind.Texts(key=key_condition_expression, filter=filter_expression, projection=projection_expression)
+    asked = _bound(texts, names, values, key_conditions)
+    if asked.tests is None:
+        raise ValidationException(NO_KEY_CONDITION)
+    projection = legacy.attributes_projection(attributes_to_get) if attributes_to_get is not None else asked.projection
     table = state.table(table_name)
     index = reading.find_index(table, index_name, consistent_read)
     filtered = asked.filtered if guard is None else tuple(query_filter or ())
     _check_filtered(table, index, filtered, query_filter is not None)
-    span = _span(table, index, tests)
-    if exclusive_start_key is not None:
-        span = _resumed(table, index, tests, span, exclusive_start_key, scan_index_forward)
+    span = _span(table, index, asked.tests, exclusive_start_key, scan_index_forward)
     fetch = reading.check_projected(index, select, projection, filtered)
-    counting = select == "COUNT"
     plan = reading.Plan(
-        table.items if index is None else table.index_spaces[index.name],
+        table.space_of(index),
         span.start,
         span.end,
         not scan_index_forward,
         limit,
         guard or asked.filter,
         projection,
-        counting,
+        select == "COUNT",
         table if fetch else None,
         consistent_read,
     )
@@ -188,13 +166,17 @@ def _check_filtered(table: Table, index: Index | None, filtered: tuple[str, ...]
             )
 
 
-def _span(table: Table, index: Index | None, tests: Mapping[str, KeyTest]) -> KeyRange:
-    """The keys that the conditions reach; raises ValidationException."""
+def _span(
+    table: Table, index: Index | None, tests: Mapping[str, KeyTest], start: Item | None, forward: bool
+) -> KeyRange:
+    """The keys that the conditions reach after an ExclusiveStartKey; raises ValidationException."""
     if index is None:
         partition, sort = match_schema(tests, table.schema)
-        return table_range(partition[0], sort[0][1] if sort else None, bool(table.schema.sort))
-    partition, sort = match_schema(tests, index.schema)
-    return index_range(partition, [test for _, test in sort])
+        span = table_range(partition[0], sort[0][1] if sort else None, bool(table.schema.sort))
+    else:
+        partition, sort = match_schema(tests, index.schema)
+        span = index_range(partition, [test for _, test in sort])
+    return span if start is None else _resumed(table, index, tests, span, start, forward)
 
 
 def _resumed(
@@ -205,9 +187,7 @@ def _resumed(
     schema = table.schema if index is None else index.schema
     for attribute in schema.partition:
         if start[attribute.name] != tests[attribute.name].values[0]:
-            raise ValidationException(
-                "The provided starting key is outside query boundaries based on provided conditions"
-            )
+            raise ValidationException(OUTSIDE)
     if place < span.start or (span.end is not None and place >= span.end):
         raise ValidationException("The provided starting key does not match the range key predicate")
     if forward:
@@ -239,28 +219,20 @@ def scan(
     """Read all items, or one segment of them, in the order in which they lie."""
     state = call.state
     began = state.latencies.now_s()
-    requests.check_mixture(
-        (("ProjectionExpression", projection_expression), ("FilterExpression", filter_expression)),
-        (
-            ("AttributesToGet", attributes_to_get),
-            ("ScanFilter", scan_filter),
-            ("ConditionalOperator", conditional_operator),
-        ),
+    requests.SCAN.check(
+        (projection_expression, filter_expression),
+        (attributes_to_get, scan_filter, conditional_operator),
         expression_attribute_names,
         expression_attribute_values,
-        ("FilterExpression",),
     )
     guard = _legacy_filter(scan_filter, conditional_operator)
     if exclusive_start_key is not None:
         reading.check_start_values(exclusive_start_key)
     _check_segments(segment, total_segments)
     reading.check_select(select, projection_expression, attributes_to_get, index_name, "Scanning")
-    asked = _bound(
-        None, filter_expression, projection_expression, expression_attribute_names, expression_attribute_values
-    )
-    projection = asked.projection
-    if attributes_to_get is not None:
-        projection = legacy.attributes_projection(attributes_to_get)
+    texts = bind.Texts(filter=filter_expression, projection=projection_expression)
+    asked = _bound(texts, expression_attribute_names, expression_attribute_values)
+    projection = legacy.attributes_projection(attributes_to_get) if attributes_to_get is not None else asked.projection
     table = state.table(table_name)
     index = reading.find_index(table, index_name, consistent_read)
     fetch = reading.check_projected(index, select, projection, ())
@@ -268,12 +240,10 @@ def scan(
     if exclusive_start_key is not None:
         place = reading.start_key(table, index, exclusive_start_key)
         if place < start or (end is not None and place >= end):
-            raise ValidationException(
-                "The provided starting key is outside query boundaries based on provided conditions"
-            )
+            raise ValidationException(OUTSIDE)
         start = place + b"\x00"
     plan = reading.Plan(
-        table.items if index is None else table.index_spaces[index.name],
+        table.space_of(index),
         start,
         end,
         False,

@@ -70,7 +70,7 @@ class Get:
         self.name: str = given["TableName"]
         self.key: Item = given["Key"]
         expression, names = given.get("ProjectionExpression"), given.get("ExpressionAttributeNames")
-        requests.check_mixture((("ProjectionExpression", expression),), (), names, None, ())
+        requests.TRANSACT_GET.check((expression,), (), names, None)
         requests.check_key(self.key)
         self.projection: Projection | None = requests.projection(expression, None, names)
         self.table: Table | None = None

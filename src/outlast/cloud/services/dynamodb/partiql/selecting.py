@@ -102,7 +102,7 @@ def run_select(
     projection = projection_of(select)
     fetch = pages.check_projected(index, None, projection, ())
     guard = Guard(tester(select.where), NO_VALUES) if select.where is not None else None
-    space = table.items if index is None else table.index_spaces[index.name]
+    space = table.space_of(index)
     whole = pages.Page()
     number, position = _resumed(token, len(plan.ranges))
     while number < len(plan.ranges):
