@@ -62,19 +62,20 @@ def test_hidden_folders_look_empty_but_for_what_is_kept(tmp_path: Path) -> None:
     secret = tmp_path / "world"
     (secret / "run" / "code").mkdir(parents=True)
     (secret / "keys.json").write_text("secret")
+    (secret / "open.pem").write_text("open")
     (secret / "run" / "code" / "f.py").write_text("code")
 
     def inside() -> str:
-        enter(view_at(tmp_path, hidden=(str(secret),), kept=(str(secret / "run"),)))
+        enter(view_at(tmp_path, hidden=(str(secret),), kept=(str(secret / "run"), str(secret / "open.pem"))))
         code = (secret / "run" / "code" / "f.py").read_text()
         (secret / "run" / "mine").write_text("w")
         try:
             (secret / "new").write_text("x")
         except OSError:
             code += " closed"
-        return f"{sorted(os.listdir(secret))} {code}"
+        return f"{sorted(os.listdir(secret))} {code} {(secret / 'open.pem').read_text()}"
 
-    assert said_by(inside) == "['run'] code closed"
+    assert said_by(inside) == "['open.pem', 'run'] code closed open"
     assert (secret / "keys.json").read_text() == "secret"
     assert (secret / "run" / "mine").read_text() == "w"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,13 +60,13 @@ def _silence_caches(folder: str) -> None:
 
 def _hide(view: View) -> None:
     """Put empty folders over what is hidden, and back into them what is kept."""
-    kept = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in view.kept}
+    kept = {path: os.open(path, os.O_PATH) for path in view.kept}
     try:
         for folder in view.hidden:
             kernel.mount("none", folder, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=700,size=1m")
         for path, descriptor in kept.items():
             if any(path.startswith(f"{folder}/") for folder in view.hidden):
-                os.makedirs(path, mode=0o700, exist_ok=True)
+                _make_place(path, descriptor)
                 kernel.bind(f"/proc/self/fd/{descriptor}", path)
         for folder in view.hidden:
             flags = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV
@@ -73,6 +74,15 @@ def _hide(view: View) -> None:
     finally:
         for descriptor in kept.values():
             os.close(descriptor)
+
+
+def _make_place(path: str, descriptor: int) -> None:
+    """Something at `path` of the same kind as what is to be seen there."""
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        return
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
 
 
 def probe(act: Callable[[], None]) -> str:

@@ -31,8 +31,8 @@ class View:
 
     `servers` answer for names on port 53; `authority` is the PEM file of an authority to trust besides the usual.
     `folder` is where the files are made, private to the user; it and its parent are made if they are not there.
-    `alone` leaves the machine's own name servers out. `hidden` are folders that shall look empty, `kept` what shall
-    still be seen below them.
+    `alone` leaves the machine's own name servers out. `hidden` are folders that shall look empty, `kept` the files and
+    folders that shall still be seen below them.
     """
 
     servers: tuple[str, ...]

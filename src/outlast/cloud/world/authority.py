@@ -56,7 +56,7 @@ class Authority:
             .issuer_name(subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(minutes=5))
+            .not_valid_before(now - dt.timedelta(days=1))
             .not_valid_after(now + dt.timedelta(days=AUTHORITY_DAYS))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs_certificates=True), critical=True)
@@ -65,10 +65,17 @@ class Authority:
         )
         return cls(Pair(_pem(certificate), _key_pem(key)))
 
+    def outlives(self, now: dt.datetime) -> bool:
+        """Whether it is valid at least as long as a leaf that is made `now`."""
+        return self._certificate.not_valid_after_utc > now + dt.timedelta(days=LEAF_DAYS)
+
     def issue(self, names: Sequence[str], now: dt.datetime, *, days: float = LEAF_DAYS, common_name: str = "") -> Pair:
-        """A leaf for DNS names, wildcards and IP addresses; `days` may be negative to make an expired one."""
+        """A leaf for DNS names, wildcards and IP addresses; `days` may be negative to make an expired one.
+
+        It holds since a day ago: the clock of a Region may be skewed, those of its clients are not.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        start = now - dt.timedelta(minutes=5) if days > 0 else now - dt.timedelta(days=1 - days)
+        start = now - dt.timedelta(days=1 - min(days, 0))
         certificate = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, (common_name or names[0])[:64])]))

@@ -7,17 +7,21 @@ import re
 import ssl
 from collections import deque
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import cast
+from urllib.parse import unquote
 
 import httptools
 import orjson
 
 from outlast.cloud.effects import Clock
+from outlast.cloud.gateway import hosts
+from outlast.cloud.identity.presented import split_regions
 from outlast.cloud.wire import Request, Response
 
 SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 QUERY_SCOPE = re.compile(r"X-Amz-Credential=[^&]*?(?:/|%2F)\d{8}(?:/|%2F)([a-z0-9-]+)(?:/|%2F)([a-z0-9-]+)")
-HOST_REGION = re.compile(r"\.([a-z]{2}-[a-z]+-\d)\.amazonaws\.com(?::\d+)?$")
+QUERY_SET = re.compile(r"X-Amz-Region-Set=([^&]*)")
 POOL = 64
 TIMEOUT_S = 65.0
 DROPPED = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date", "expect"})
@@ -41,11 +45,13 @@ class FrontDoor:
         scope = SCOPE.search(headers.get("authorization", "")) or QUERY_SCOPE.search(request.query)
         if scope is not None:
             return scope.group(1)
-        for region in headers.get("x-amz-region-set", "").split(","):
-            if region.strip() in self._addresses:
-                return region.strip()
-        host = HOST_REGION.search(headers.get("host", ""))
-        return host.group(1) if host is not None else self._default
+        host = hosts.read(headers.get("host", "")).region
+        queried = QUERY_SET.search(request.query)
+        patterns = split_regions(headers.get("x-amz-region-set") or (unquote(queried.group(1)) if queried else ""))
+        covered = [name for name in self._addresses if any(fnmatchcase(name, pattern) for pattern in patterns)]
+        if covered:
+            return host if host in covered else covered[0]
+        return host or self._default
 
     async def respond(self, request: Request, _peer: str, secure: bool) -> Response:
         """Pass the request on and return the Region's answer; 503 when the Region does not answer."""

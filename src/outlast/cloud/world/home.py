@@ -82,10 +82,7 @@ def make(config: WorldConfig, given_key: tuple[str, str] | None = None) -> Secre
     if given_key is not None and looks_real(given_key[0]):
         raise WorldError("That access key looks like one of AWS's own; a world takes only made-up keys (AKIALOCAL...).")
     if not (folder / "keys.json").exists():
-        now = dt.datetime.now(dt.UTC)
-        authority = Authority.create(folder.name, now)
-        write_private(folder / "ca-key.pem", authority.pair.key_pem)
-        (folder / "ca.pem").write_text(authority.pair.certificate_pem)
+        make_authority(folder)
         access_key_id, secret = given_key or make_access_key()
         write_private(
             folder / "keys.json",
@@ -100,6 +97,9 @@ def make(config: WorldConfig, given_key: tuple[str, str] | None = None) -> Secre
         )
     save(config)
     secrets = read_secrets(folder)
+    if not secrets.authority.outlives(dt.datetime.now(dt.UTC)):
+        make_authority(folder)
+        secrets = read_secrets(folder)
     write_private(
         folder / "credentials",
         "[default]\n"
@@ -109,6 +109,13 @@ def make(config: WorldConfig, given_key: tuple[str, str] | None = None) -> Secre
     settings = f"[default]\nregion = {config.regions[0]}\nca_bundle = {folder / 'ca.pem'}\n"
     write_private(folder / "config", settings)
     return secrets
+
+
+def make_authority(folder: Path) -> None:
+    """A new authority for the world, in place of one that ends too soon."""
+    authority = Authority.create(folder.name, dt.datetime.now(dt.UTC))
+    write_private(folder / "ca-key.pem", authority.pair.key_pem)
+    write_private(folder / "ca.pem", authority.pair.certificate_pem)
 
 
 def read_secrets(folder: Path) -> Secrets:

@@ -24,12 +24,12 @@ from outlast.cloud.gateway.dns import DnsServer
 from outlast.cloud.gateway.gate import Gate
 from outlast.cloud.gateway.http import Connection, Limits, Listener
 from outlast.cloud.world import catalogue
-from outlast.cloud.world.authority import Authority, client_context, server_context
+from outlast.cloud.world.authority import Authority, Pair, client_context, server_context
 from outlast.cloud.world.channel import Channel, ChannelClosed
 from outlast.cloud.world.config import WorldConfig
 from outlast.cloud.world.disks import TroubledDisk
 from outlast.cloud.world.faultwire import RemoteBoard, read_fault, read_shape
-from outlast.cloud.world.presented import PresentedCertificates
+from outlast.cloud.world.presented import PresentedCertificates, Renewed
 
 log = logging.getLogger("outlast.world")
 
@@ -65,6 +65,7 @@ class RegionProcess:
         self._servers: list[asyncio.Server] = []
         self._dns: DnsServer | None = None
         self._gate: Gate | None = None
+        self._renewed: list[Renewed] = []
         self.channel = Channel(self._told)
 
     async def run(self, connection: socket.socket) -> None:
@@ -120,17 +121,17 @@ class RegionProcess:
         self._run_timers(gate)
 
     def _network(self) -> RealNetwork:
-        authority, config = self._secrets.authority, self._config
-        pair = authority.issue((self._name,), self._moment(), common_name=self._name)
+        authority, config, folder = self._secrets.authority, self._config, self._folder
+        authority_pem = authority.pair.certificate_pem
+
+        def issue() -> Pair:
+            return authority.issue((self._name,), self._moment(), common_name=self._name)
+
         addresses = {region: (config.hosts[region], config.link_port) for region in config.regions}
-        return RealNetwork(
-            self._name,
-            addresses,
-            server_context(pair, self._folder, clients_of=authority.pair.certificate_pem),
-            client_context(pair, self._folder, authority.pair.certificate_pem),
-            self._clock,
-            self._entropy,
-        )
+        server = server_context(issue(), folder, clients_of=authority_pem)
+        client = client_context(issue(), folder, authority_pem)
+        self._renewed = [Renewed(issue, context, folder, self._clock.now_s()) for context in (server, client)]
+        return RealNetwork(self._name, addresses, server, client, self._clock, self._entropy)
 
     def _moment(self) -> dt.datetime:
         return dt.datetime.fromtimestamp(self._clock.now_s(), dt.UTC)
@@ -209,6 +210,9 @@ class RegionProcess:
             await self._clock.sleep(SWEEP_S)
             if self._listener is not None:
                 self._listener.sweep()
+            self._certificates.renew()
+            for each in self._renewed:
+                each.renew(self._clock.now_s())
 
     async def _told(self, verb: str, content: Mapping[str, Any]) -> Any:
         """What the supervisor asks of this Region."""

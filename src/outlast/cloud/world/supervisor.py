@@ -19,12 +19,13 @@ from typing import Any, Literal
 
 from outlast.cloud.effects import RealClock, RealEntropy
 from outlast.cloud.gateway.http import Connection, Limits, Listener
-from outlast.cloud.world.authority import server_context
+from outlast.cloud.world.authority import Pair, server_context
 from outlast.cloud.world.board import Board
 from outlast.cloud.world.channel import Channel, ChannelClosed, RemoteError
 from outlast.cloud.world.config import WorldConfig, WorldError
 from outlast.cloud.world.faultwire import read_spec, shapes_of, write_fault, write_shape
 from outlast.cloud.world.front import FrontDoor
+from outlast.cloud.world.presented import Renewed
 from outlast.cloud.world.region import Secrets, run
 
 log = logging.getLogger("outlast.supervisor")
@@ -97,28 +98,32 @@ class Supervisor:
     async def _listen(self) -> list[asyncio.Server]:
         config, loop = self._config, asyncio.get_running_loop()
         names = ("localhost", config.front_host, "*.localhost")
-        moment = dt.datetime.fromtimestamp(self._clock.now_s(), dt.UTC)
-        context = server_context(self._secrets.authority.issue(names, moment), config.path)
+
+        def issue() -> Pair:
+            return self._secrets.authority.issue(names, dt.datetime.fromtimestamp(self._clock.now_s(), dt.UTC))
+
+        shown = Renewed(issue, server_context(issue(), config.path), config.path, self._clock.now_s())
         listener = Listener(
             respond=self._front.respond,
             clock=self._clock,
-            context=lambda: context,
+            context=lambda: shown.context,
             plain_allowed=config.front_host.startswith("127."),
             limits=Limits(),
         )
         front = await loop.create_server(
             lambda: Connection(listener), config.front_host, config.port, backlog=1024, reuse_address=True
         )
-        self._spawn(self._sweep(listener))
+        self._spawn(self._sweep(listener, shown))
         config.control_path.unlink(missing_ok=True)
         control = await asyncio.start_unix_server(self._control, str(config.control_path))
         config.control_path.chmod(0o600)
         return [front, control]
 
-    async def _sweep(self, listener: Listener) -> None:
+    async def _sweep(self, listener: Listener, shown: Renewed) -> None:
         while True:
             await self._clock.sleep(SWEEP_S)
             listener.sweep()
+            shown.renew(self._clock.now_s())
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

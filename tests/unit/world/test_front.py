@@ -1,0 +1,66 @@
+"""Where the front door sends a request."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+
+from outlast.cloud.effects import RealClock
+from outlast.cloud.wire import Request
+from outlast.cloud.world.front import FrontDoor, serialize
+
+REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
+
+
+@pytest.fixture
+def front() -> FrontDoor:
+    return FrontDoor(dict.fromkeys(REGIONS, ("127.0.0.1", 1)), RealClock(), ssl.create_default_context())
+
+
+def request(query: str = "", **headers: str) -> Request:
+    return Request("GET", "/", query, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+SIGV4 = "AWS4-HMAC-SHA256 Credential=K/20260101/us-west-2/s3/aws4_request, SignedHeaders=host, Signature=0"
+SIGV4A = "AWS4-ECDSA-P256-SHA256 Credential=K/20260101/s3/aws4_request, SignedHeaders=host, Signature=0"
+
+
+@pytest.mark.parametrize(
+    ("asked", "region"),
+    [
+        (request(authorization=SIGV4), "us-west-2"),
+        (request(authorization=SIGV4, host="s3.eu-west-1.amazonaws.com"), "us-west-2"),
+        (request("a=b&X-Amz-Credential=K%2F20260101%2Feu-west-1%2Fs3%2Faws4_request&x=y"), "eu-west-1"),
+        (request(authorization=SIGV4A, x_amz_region_set="us-west-2"), "us-west-2"),
+        (request(authorization=SIGV4A, x_amz_region_set="eu-*,ap-*"), "eu-west-1"),
+        (request(authorization=SIGV4A, x_amz_region_set="*"), "us-east-1"),
+        (
+            request(authorization=SIGV4A, x_amz_region_set="*", host="a.execute-api.us-west-2.amazonaws.com"),
+            "us-west-2",
+        ),
+        (request("X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256&X-Amz-Region-Set=us-w%2A"), "us-west-2"),
+        (request(host="abc.execute-api.us-west-2.amazonaws.com:4566"), "us-west-2"),
+        (request(host="box.s3.eu-west-1.amazonaws.com"), "eu-west-1"),
+        (request(host="iam.amazonaws.com"), "us-east-1"),
+        (request(host="127.0.0.1:4566"), "us-east-1"),
+        (request(), "us-east-1"),
+    ],
+)
+def test_the_region_of_a_request(front: FrontDoor, asked: Request, region: str) -> None:
+    assert front.region_of(asked) == region
+
+
+async def test_a_region_that_the_world_lacks_is_refused(front: FrontDoor) -> None:
+    answer = await front.respond(request(authorization=SIGV4.replace("us-west-2", "mars-1")), "", False)
+    assert (answer.status, b"mars-1" in answer.body) == (400, True)
+
+
+async def test_a_region_that_does_not_answer_is_named(front: FrontDoor) -> None:
+    answer = await front.respond(request(authorization=SIGV4), "", False)
+    assert (answer.status, b"us-west-2" in answer.body) == (503, True)
+
+
+def test_framing_headers_are_not_passed_on() -> None:
+    sent = Request("POST", "/a", "b=c", {"host": "h", "transfer-encoding": "chunked", "connection": "x"}, b"body")
+    assert serialize(sent) == b"POST /a?b=c HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\n\r\nbody"
