@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -105,28 +105,44 @@ def put_object(
     }
     kept = checksums.checked(body, checksum_algorithm, claimed)
     check_write(call.state.objects.current(bucket, key), if_match, if_none_match)
-    version = Version(
-        key=key,
-        version_id="",
-        sequence=0,
-        modified_ms=call.now_ms,
-        size=len(body),
-        etag=checksums.etag_of(body),
-        content_type=content_type or "binary/octet-stream",
-        headers=_headers(
-            CacheControl=cache_control,
-            ContentDisposition=content_disposition,
-            ContentEncoding=content_encoding,
-            ContentLanguage=content_language,
-            Expires=expires,
-        ),
-        metadata=dict(metadata or {}),
-        checksums=kept,
-        tags=dict(parse_qsl(tagging, keep_blank_values=True)),
+    headers = _headers(
+        CacheControl=cache_control,
+        ContentDisposition=content_disposition,
+        ContentEncoding=content_encoding,
+        ContentLanguage=content_language,
+        Expires=expires,
     )
+    version = _Described(key, content_type, headers, dict(metadata or {}), tagging).version(call.now_ms, body, kept)
     placed = call.state.objects.put(bucket, version, body, versioned=versioned)
-    reply = {"ETag": placed.quoted_etag, "ServerSideEncryption": "AES256", "ChecksumType": "FULL_OBJECT", **kept}
-    return _with_version(reply, placed)
+    reply = {"ETag": placed.quoted_etag, "ServerSideEncryption": "AES256", "ChecksumType": "FULL_OBJECT"}
+    return _with_version(reply | kept, placed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What a PUT says of its object besides the bytes."""
+
+    key: str
+    content_type: str
+    headers: dict[str, str]
+    metadata: dict[str, str]
+    tagging: str
+
+    def version(self, now_ms: int, body: bytes, kept: dict[str, str]) -> Version:
+        """The version that these bytes make, before it has a number."""
+        return Version(
+            key=self.key,
+            version_id="",
+            sequence=0,
+            modified_ms=now_ms,
+            size=len(body),
+            etag=checksums.etag_of(body),
+            content_type=self.content_type or "binary/octet-stream",
+            headers=self.headers,
+            metadata=self.metadata,
+            checksums=kept,
+            tags=dict(parse_qsl(self.tagging, keep_blank_values=True)),
+        )
 
 
 def _with_version(reply: dict[str, Any], version: Version) -> dict[str, Any]:
