@@ -39,15 +39,13 @@ def enter(view: View, *, network: bool = False) -> None:
 
 
 def _unshare(flags: int) -> None:
+    """Leave the namespaces; by way of a user namespace where this user (or root in many containers) may not."""
     uid, gid = os.geteuid(), os.getegid()
-    if uid == 0:
-        try:
-            kernel.unshare(flags)
-            return
-        except PermissionError:
-            pass  # root without the capability, as in many containers: a user namespace may still be allowed
-    kernel.unshare(flags | kernel.CLONE_NEWUSER)
-    kernel.become_own_root(uid, gid)
+    try:
+        kernel.unshare(flags)
+    except PermissionError:
+        kernel.unshare(flags | kernel.CLONE_NEWUSER)
+        kernel.become_own_root(uid, gid)
 
 
 def _silence_caches(folder: str) -> None:

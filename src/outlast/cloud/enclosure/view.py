@@ -99,11 +99,8 @@ def _read(path: str) -> str:
 def _put(path: Path, text: str) -> None:
     """Replace the file, unless it says that already: programs that run may have it mounted."""
     data = text.encode(errors="surrogateescape")
-    try:
-        if path.read_bytes() == data:
-            return
-    except FileNotFoundError:
-        pass
+    if path.exists() and path.read_bytes() == data:
+        return
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
