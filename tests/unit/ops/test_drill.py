@@ -34,6 +34,7 @@ name: mine
 hypothesis: it holds
 region: second
 fault: {kind: link-cut, regions: [us-east-1, us-west-2], parameters: {}}
+also: [{kind: control-plane-lost, services: [route53]}]
 load: {rate_per_s: 3}
 phases: {steps: [50, 100]}
 expect: [rto <= 5 s]
@@ -53,6 +54,7 @@ def test_a_drill_is_read_from_a_file(tmp_path: Path) -> None:
     drill = find(str(path))
     assert drill.fault == FaultPlan("link-cut", ("us-east-1", "us-west-2"))
     assert (drill.load.rate_per_s, drill.load.clients) == (3, LoadPlan().clients)
+    assert drill.also == (FaultPlan("control-plane-lost", services=("route53",)),)
     assert drill.phases.steps == (50, 100)
     with pytest.raises(UsageError, match="gray-failure"):
         find("nothing")
@@ -68,6 +70,9 @@ def test_a_drill_is_read_from_a_file(tmp_path: Path) -> None:
         (("{rate_per_s: 3}", "fast"), "must be a mapping"),
         (("rto <= 5 s", "speed <= 5"), "not measured"),
         (("name: mine", "name: [mine"), "not YAML"),
+        (("also: [{", "also: {x: ["), "not YAML"),
+        (("also: [{kind: control-plane-lost, services: [route53]}]", "also: {kind: x}"), "must be a list"),
+        (("also: [{kind", "also: [{sort"), "no member sort"),
     ],
 )
 def test_a_bad_drill_names_what_is_wrong(change: tuple[str, str], says: str) -> None:

@@ -13,7 +13,7 @@ import yaml
 from outlast.ops.drill.objectives import Objective
 from outlast.ops.outcome import UsageError
 
-MEMBERS: Final = frozenset({"name", "title", "hypothesis", "region", "fault", "load", "phases", "expect"})
+MEMBERS: Final = frozenset({"name", "title", "hypothesis", "region", "fault", "also", "load", "phases", "expect"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +40,33 @@ class LoadPlan:
 
 @dataclass(frozen=True, slots=True)
 class PhasePlan:
-    """How long each phase lasts, in seconds. `patience_s`: how long what must happen is waited for."""
+    """How long each phase lasts, in seconds. `patience_s`: how long what must happen is waited for.
+
+    `act_after_s` above 0: the operator leaves the Region that long after the impact, whatever the vantage points say.
+    """
 
     healthy_s: float = 10.0
     live_s: float = 8.0
     watch_s: float = 2.0
     after_s: float = 5.0
     patience_s: float = 60.0
+    act_after_s: float = 0.0
     steps: tuple[int, ...] = (5, 25, 50, 100)
 
 
 @dataclass(frozen=True, slots=True)
 class DrillFile:
-    """One drill. `region` is a Region's name, or `first` or `second` of the deployment's."""
+    """One drill. `region` is a Region's name, or `first` or `second` of the deployment's; `also` begins before `fault`.
+
+    In a fault's `regions`, `first` and `second` stand for the deployment's Regions too.
+    """
 
     name: str
     title: str
     hypothesis: str
     region: str
     fault: FaultPlan
+    also: tuple[FaultPlan, ...]
     load: LoadPlan
     phases: PhasePlan
     expect: tuple[Objective, ...]
@@ -84,10 +92,17 @@ def parse(text: str, source: str) -> DrillFile:
         hypothesis=str(read["hypothesis"]).strip(),
         region=str(read.get("region", "first")),
         fault=_part(FaultPlan, read["fault"], f"{source}: fault"),
+        also=tuple(_part(FaultPlan, each, f"{source}: also") for each in _list(read.get("also", []), source)),
         load=_part(LoadPlan, read.get("load", {}), f"{source}: load"),
         phases=_part(PhasePlan, read.get("phases", {}), f"{source}: phases"),
         expect=tuple(Objective.parse(str(text)) for text in read.get("expect", [])),
     )
+
+
+def _list(read: Any, source: str) -> list[Any]:
+    if not isinstance(read, list):
+        raise UsageError(f"{source}: also must be a list of faults.")
+    return read
 
 
 def _part(kind: Any, read: Any, where: str) -> Any:

@@ -74,7 +74,7 @@ class Drill:
     crowd: Crowd
     _watch: Watch = field(init=False)
     _audit: AuditLog = field(init=False)
-    _running: Running | None = None
+    _running: list[Running] = field(default_factory=list)
     _capacity: Mapping[str, Capacity] = field(default_factory=dict)
     _cut_taken: bool = False
 
@@ -155,16 +155,26 @@ class Drill:
             raise OpsError(f"Not everything is well before the drill: {self._watch.decision.why}.")
 
     async def _impact(self) -> None:
-        story, fault, phases = self.story, self.file.fault, self.file.phases
-        regions = fault.regions or (self.region,)
+        phases = self.file.phases
         duration_s = phases.patience_s * 2 + phases.live_s + SPARE_S
-        self._audit.add("fault", kind=fault.kind, regions=list(regions), parameters=dict(fault.parameters))
-        self._running = await asyncio.to_thread(self.stage.faults.begin, fault, regions, duration_s)
-        story.mark("impact_s")
-        story.note("fault", f"{fault.kind} begins in {', '.join(regions)}")
+        for fault in (*self.file.also, self.file.fault):
+            regions = [self._named(region) for region in fault.regions] or [self.region]
+            self._audit.add("fault", kind=fault.kind, regions=regions, parameters=dict(fault.parameters))
+            self._running.append(await asyncio.to_thread(self.stage.faults.begin, fault, regions, duration_s))
+            self.story.note("fault", f"{fault.kind} begins in {', '.join(regions)}")
+        self.story.mark("impact_s")
+
+    def _named(self, region: str) -> str:
+        """A Region of a fault, by its name or its place in the deployment."""
+        parts = self.stage.deployment.regions
+        return {"first": parts[0].name, "second": parts[-1].name}.get(region, region)
 
     async def _detect(self) -> Decision:
         story = self.story
+        if self.file.phases.act_after_s:
+            await self._pause(self.file.phases.act_after_s)
+            story.decision = self._watch.decision
+            return self._watch.decision
 
         def found(decision: Decision) -> bool:
             return decision.action == "evacuate" and decision.region == self.region
@@ -182,7 +192,8 @@ class Drill:
     async def _evacuate(self, decision: Decision) -> None:
         stage, story, phases = self.stage, self.story, self.file.phases
         facts = await asyncio.to_thread(self._facts)
-        story.plan = plan = plan_evacuation(self.region, decision.why, stage.deployment.region_names, facts)
+        reason = "the drill says so" if phases.act_after_s else decision.why
+        story.plan = plan = plan_evacuation(self.region, reason, stage.deployment.region_names, facts)
         story.mark("decided_s")
         story.note(
             "decided", f"evacuate {self.region}: {len(plan.refused)} of {len(plan.checks)} checks stand against it"
@@ -214,12 +225,8 @@ class Drill:
 
     async def _heal(self) -> None:
         story = self.story
-        assert self._running is not None
-        await asyncio.to_thread(self.stage.faults.end, self._running)
-        self._audit.add("fault ended", what=self._running.what)
-        self._running = None
+        await asyncio.to_thread(self._end_faults)
         story.mark("healed_s")
-        story.note("fault", f"{self.file.fault.kind} has ended")
         await self._wait(evidence.all_healthy, self.file.phases.patience_s)
         assert story.decision is not None
         evidence.detected(story, story.decision)
@@ -315,14 +322,20 @@ class Drill:
         problem = f": {step.problem}" if step.problem else ""
         self.story.note("failback", f"{step.percent} % of {self.region}'s side comes home{problem}")
 
+    def _end_faults(self) -> None:
+        """End what was begun, the last first."""
+        while self._running:
+            self.stage.faults.end(self._running[-1])
+            ended = self._running.pop()
+            self._audit.add("fault ended", what=ended.what)
+            self.story.note("fault", f"{ended.what} has ended")
+
     def _tidy(self) -> None:
         """End the fault and give both Regions their traffic back, whatever has happened; trouble here is told, too."""
-        if self._running is None and self.story.returned is not None and self.story.returned.ending == "returned":
+        if not self._running and self.story.returned is not None and self.story.returned.ending == "returned":
             return
         try:
-            if self._running is not None:
-                self.stage.faults.end(self._running)
-                self._audit.add("fault ended", what=self._running.what)
+            self._end_faults()
             if self.story.marks.get("switched_s") is not None:
                 Weights(self.stage.clients, self.stage.deployment).set(self.region, 100)
                 self._board().set(dict.fromkeys(self.stage.deployment.region_names, True))

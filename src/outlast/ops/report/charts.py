@@ -226,7 +226,7 @@ def _nice(value: float) -> float:
     if value <= 0:
         return 1.0
     unit = 10.0 ** math.floor(math.log10(value))
-    return float(next(unit * factor for factor in (1, 2, 4, 5, 10) if unit * factor >= value))
+    return float(next(unit * factor for factor in (1, 2, 3, 4, 5, 6, 8, 10) if unit * factor >= value))
 
 
 def _ticks(top: float) -> list[float]:
