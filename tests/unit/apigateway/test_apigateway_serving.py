@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from outlast.cloud.contract import Fault, RemoteFault, ThrottlingException
 from outlast.cloud.services.apigateway import apigateway
@@ -20,10 +21,20 @@ from tests.unit.lambda_.regions import ACCOUNT, ROLE, ROOT, Place, create, open_
 ECHO = "import json\ndef handler(event, context):\n return {'statusCode': 200, 'body': json.dumps(event)}"
 
 
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with open_place(tmp_path, lambda_, apigateway) as opened:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
+    async with open_place(tmp_path_factory.mktemp("region"), lambda_, apigateway) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def place(shared: Place) -> AsyncIterator[Place]:
+    """One Region for all tests of the module, as new for each."""
+    yield shared
+    await shared.reset()
 
 
 async def allow(place: Place, function: str, api: Api) -> None:

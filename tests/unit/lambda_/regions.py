@@ -164,6 +164,42 @@ class Place:
 
     _kept: dict[Any, list[float]] = field(default_factory=dict)
 
+    async def reset(self) -> None:
+        """Leave the Region as a new one: nothing made, nothing asked, nothing measured."""
+        if "synthetics" in self.gate.hosted:
+            await self._without_canaries(self.state("synthetics"))
+        if "apigateway" in self.gate.hosted:
+            gateway = self.state("apigateway")
+            for name in list(gateway.domains):
+                gateway.remove_domain(name)
+            for api in gateway.apis.keys(""):
+                gateway.remove_api(api)
+            gateway.put_account({})
+        if "lambda" in self.gate.hosted:
+            functions = self.state("lambda")
+            for function in list(functions.functions.values()):
+                functions.remove(function)
+            await functions.shipper.flush()
+            functions.roles._sessions.clear()
+        self.around.asked.clear()
+        self.around.objects.clear()
+        self.around.groups.clear()
+        self.around.streams.clear()
+        self.around.trusted = True
+        list(self.region.meter.drain())
+        self._kept.clear()
+
+    async def _without_canaries(self, state: Any) -> None:
+        for canary in list(state.canaries.values()):
+            if canary.state == "RUNNING":
+                state.stop(canary)
+        while state.canaries:
+            for name in list(state.canaries):
+                if not state.is_running(name):
+                    state.remove(name)
+            await asyncio.sleep(0.01)
+        state.sessions.clear()
+
 
 @contextlib.asynccontextmanager
 async def open_place(folder: Path, *services: Service[Any]) -> AsyncIterator[Place]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from outlast.cloud.contract import Fault, Principal
 from outlast.cloud.services.lambda_ import lambda_
@@ -18,10 +19,20 @@ ECHO = "def handler(event, context):\n return event"
 APIGATEWAY = Principal.service("apigateway.amazonaws.com", ACCOUNT)
 
 
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with open_place(tmp_path, lambda_) as opened:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
+    async with open_place(tmp_path_factory.mktemp("region"), lambda_) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def place(shared: Place) -> AsyncIterator[Place]:
+    """One Region for all tests of the module, as new for each."""
+    yield shared
+    await shared.reset()
 
 
 async def refused(place: Place, code: str, operation: str, **params: Any) -> Fault:
@@ -187,6 +198,24 @@ async def test_an_event_is_queued_and_runs_later(place: Place, tmp_path: Path) -
             break
         await asyncio.sleep(0.01)
     assert (tmp_path / "ran").read_text() == "later"
+
+
+async def test_a_queued_event_outlives_its_region(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    async with open_place(tmp_path, lambda_) as first:
+        await create(first, "f", f"def handler(e, c): open({str(ran)!r}, 'w').close()")
+        await first.call("lambda", "PutFunctionConcurrency", FunctionName="f", ReservedConcurrentExecutions=0)
+        await first.call("lambda", "Invoke", FunctionName="f", InvocationType="Event")
+        await asyncio.sleep(0.1)
+        assert len(first.state("lambda").events) == 1
+    async with open_place(tmp_path, lambda_) as second:
+        assert len(second.state("lambda").events) == 1
+        await second.call("lambda", "DeleteFunctionConcurrency", FunctionName="f")
+        for _ in range(1000):
+            if not len(second.state("lambda").events):
+                break
+            await asyncio.sleep(0.01)
+    assert ran.exists()
 
 
 async def test_code_from_a_bucket(place: Place) -> None:

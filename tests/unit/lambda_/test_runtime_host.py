@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from outlast.cloud.runtime.environment import Environment, Fate, Outcome
 from outlast.cloud.runtime.frames import Invocation
@@ -30,11 +31,23 @@ def archive(**files: str) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.fixture
-async def host() -> AsyncIterator[Host]:
-    host = Host(lambda: 1_700_000_000_000, idle_s=30)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Host]:
+    host = Host(lambda: 1_700_000_000_000, idle_s=300)
     yield host
     await host.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def host(shared: Host) -> AsyncIterator[Host]:
+    """One template for all tests of the module; its workers end with each test."""
+    yield shared
+    for environment in list(shared._environments.values()):
+        environment.end()
+    await ended(shared)
 
 
 async def launch(host: Host, text: str, **changes: object) -> Environment:
@@ -145,10 +158,11 @@ async def test_memory_is_bounded(host: Host) -> None:
     assert (await call(roomy, {})).payload == str(300 << 20).encode()
 
 
-async def test_nothing_of_the_region_leaks_into_a_worker(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_of_the_region_leaks_into_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTLAST_SECRET", "do not tell")
     secret = os.open("/etc/hostname", os.O_RDONLY)
     os.set_inheritable(secret, True)
+    host = Host(lambda: 0)
     text = """
 import os, sys
 
@@ -168,6 +182,7 @@ def handler(event, context):
     assert set(seen["env"]) == {*VARIABLES, *own}
     assert all(name.startswith(("/dev/null", "/proc/")) for name in seen["files"]), seen["files"]
     assert seen["out"] == []
+    await host.close()
 
 
 @pytest.mark.parametrize("name", ["outlast", "rich", "typer", "orjson", "aws_lambda_powertools", "pytest"])
@@ -211,6 +226,47 @@ async def test_more_output_than_a_pipe_holds_does_not_block(host: Host) -> None:
     outcome = await call(await launch(host, text), {})
     assert outcome.payload == b"1"
     assert len(outcome.lines) == 5000
+
+
+async def test_a_flood_of_output_does_not_hold_the_region_up(host: Host) -> None:
+    environment = await launch(host, "def handler(e, c):\n while True: print('x' * 1000)")
+    flooding = asyncio.create_task(call(environment, {}, timeout_s=1.0))
+    pauses = []
+    while not flooding.done():
+        began = time.monotonic()
+        await asyncio.sleep(0.001)
+        pauses.append(time.monotonic() - began)
+    outcome = await flooding
+    assert outcome.fate is Fate.TIMED_OUT
+    assert len(outcome.lines) == 10_001
+    assert "more lines were not kept" in outcome.lines[-1][1]
+    assert len(pauses) > 5
+
+
+async def test_an_answer_that_is_too_large_is_an_error(host: Host) -> None:
+    environment = await launch(host, "def handler(e, c): return 'x' * e", memory_mb=512)
+    assert not (await call(environment, 6_000_000)).failed
+    outcome = await call(environment, 20_000_000)
+    assert json.loads(outcome.payload)["errorType"] == "Function.ResponseSizeTooLarge"
+    assert environment.alive
+
+
+async def test_a_worker_that_speaks_out_of_turn_is_ended(host: Host) -> None:
+    text = """
+import os, socket
+
+def handler(event, context):
+    for fd in range(3, 64):
+        try:
+            socket.socket(fileno=os.dup(fd)).sendall(b"rubbish" * 1000)
+        except OSError:
+            pass
+    return 1
+"""
+    environment = await launch(host, text)
+    assert (await call(environment, {})).fate is Fate.EXITED
+    assert not environment.alive
+    await ended(host)
 
 
 async def test_children_of_a_worker_die_with_it(host: Host) -> None:

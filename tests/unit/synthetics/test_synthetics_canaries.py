@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from outlast.cloud.contract import Fault
 from outlast.cloud.services.lambda_ import lambda_
@@ -28,10 +29,20 @@ def handler(event, context):
 FAILS = "def handler(e, c):\n raise ValueError('no order was placed')"
 
 
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    async with open_place(tmp_path, lambda_, synthetics) as opened:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
+    async with open_place(tmp_path_factory.mktemp("region"), lambda_, synthetics) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def place(shared: Place) -> AsyncIterator[Place]:
+    """One Region for all tests of the module, as new for each."""
+    yield shared
+    await shared.reset()
 
 
 def code(text: str) -> dict[str, Any]:

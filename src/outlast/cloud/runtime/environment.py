@@ -15,6 +15,7 @@ from outlast.cloud.runtime import logs
 from outlast.cloud.runtime.frames import REPLY, STARTED, Frame, FrameError, Invocation, Reply, Unpacker
 
 LOG_READ_BYTES: Final = 1 << 16
+READS_AT_ONCE: Final = 4
 MAX_LINES: Final = 10_000
 MAX_LINE_BYTES: Final = 1 << 20
 EXIT_NOTICE_S: Final = 2.0
@@ -67,8 +68,11 @@ class Log:
     _rest: bytes = b""
 
     def drain(self) -> bool:
-        """Read all there is; False at the end of the log."""
-        while True:
+        """Read what is there, but no more than a pipe holds a few times over: a flood must not hold the Region up.
+
+        False at the end of the log.
+        """
+        for _ in range(READS_AT_ONCE):
             try:
                 data = os.read(self.fd, LOG_READ_BYTES)
             except BlockingIOError:
@@ -85,6 +89,7 @@ class Log:
             if len(self._rest) > MAX_LINE_BYTES:
                 self._keep(self._rest)
                 self._rest = b""
+        return True
 
     def _keep(self, line: bytes) -> None:
         if not line:

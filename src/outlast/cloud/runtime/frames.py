@@ -14,7 +14,8 @@ from typing import Any, Final
 
 HEAD: Final = struct.Struct(">cII")
 MAX_HEAD_BYTES: Final = 1 << 20
-MAX_BODY_BYTES: Final = 64 << 20
+MAX_BODY_BYTES: Final = 8 << 20
+"""More than the largest event or answer of Lambda, 6 MB."""
 
 READY: Final = b"R"
 """Template to Region: imports are done."""

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Final
 
 MAX_ERROR_BYTES: Final = 200_000
+MAX_RESPONSE_BYTES: Final = 6_291_556
 TASK_ROOT: Final = "/var/task"
 
 
@@ -63,11 +64,20 @@ def event_of(body: bytes) -> Any:
 def reply_of(result: Any) -> bytes:
     """The bytes of what a handler returned: its JSON, or itself when it is bytes; raises RuntimeFault."""
     if isinstance(result, bytes):
-        return result
+        return _checked(result)
     try:
-        return _encoder.text(result).encode()
+        return _checked(_encoder.text(result).encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise RuntimeFault("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
+
+
+def _checked(body: bytes) -> bytes:
+    if len(body) > MAX_RESPONSE_BYTES:
+        raise RuntimeFault(
+            "Function.ResponseSizeTooLarge",
+            f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes).",
+        )
+    return body
 
 
 def trace_of(trace: TracebackType | None, task_folder: str, skip: int = 0) -> list[str]:

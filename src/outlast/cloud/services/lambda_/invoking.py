@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -21,8 +21,6 @@ from outlast.cloud.services.lambda_.names import Reference
 
 if TYPE_CHECKING:
     from outlast.cloud.services.lambda_.state import Found, LambdaState
-
-MAX_RESPONSE_BYTES: Final = 6_291_556
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +112,6 @@ def _payload(outcome: Outcome, request_id: str, version: Version) -> tuple[bytes
         kind, message = "Runtime.ExitError", f"Runtime exited with error: {how}"
         if outcome.status == 0:
             message = "Runtime exited without providing a reason"
-    elif len(outcome.payload) > MAX_RESPONSE_BYTES:
-        kind = "Function.ResponseSizeTooLarge"
-        text = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
-        return orjson.dumps({"errorMessage": text, "errorType": kind}), kind
     else:
         return outcome.payload, ""
     text = f"RequestId: {request_id} Error: {message}"

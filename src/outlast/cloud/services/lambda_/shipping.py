@@ -52,7 +52,7 @@ class Shipper:
         if len(lines) > room:
             self.dropped += len(lines) - room
             lines = lines[:room]
-        stream.lines.extend(lines)
+        stream.lines.extend((at, cut(text)) for at, text in lines)
         self._count += len(lines)
         if stream.lines:
             self._waiting[id(stream)] = stream
@@ -83,7 +83,7 @@ class Shipper:
         if not stream.made:
             await self._make(stream)
             stream.made = True
-        events = [{"timestamp": at, "message": text[:MAX_EVENT_BYTES]} for at, text in batch]
+        events = [{"timestamp": at, "message": text} for at, text in batch]
         params = {"logGroupName": stream.group, "logStreamName": stream.name, "logEvents": events}
         try:
             await self._call("PutLogEvents", params, stream)
@@ -107,6 +107,13 @@ class Shipper:
 
     async def _call(self, operation: str, params: Mapping[str, object], stream: Stream) -> None:
         await self._region.aws("logs", operation, params, principal=stream.principal)
+
+
+def cut(text: str) -> str:
+    """The text within what one log event may hold."""
+    if len(text) * 4 <= MAX_EVENT_BYTES:
+        return text
+    return text.encode()[:MAX_EVENT_BYTES].decode("utf-8", "ignore")
 
 
 def take_batch(lines: deque[Line]) -> list[Line]:

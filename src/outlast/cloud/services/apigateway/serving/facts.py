@@ -8,9 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from outlast.cloud.contract import Principal
+
+
+@lru_cache(16)
+def _clf(now_s: int) -> str:
+    return datetime.fromtimestamp(now_s, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class Facts:
     @property
     def request_time(self) -> str:
         """CLF time of the request."""
-        return datetime.fromtimestamp(self.now_ms / 1000, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+        return _clf(self.now_ms // 1000)
 
     @property
     def signed(self) -> bool:
@@ -61,6 +67,20 @@ class Ended:
     response_type: str = ""
     validation_error: str = ""
     integration_error: str = ""
+
+    def closed(self, status: int, size_bytes: int, latency_ms: int) -> Ended:
+        """With what is known only once the response stands."""
+        return Ended(
+            status,
+            size_bytes,
+            latency_ms,
+            self.integration_ms,
+            self.integration_status,
+            self.error,
+            self.response_type,
+            self.validation_error,
+            self.integration_error,
+        )
 
 
 UNENDED: Final = Ended(0)

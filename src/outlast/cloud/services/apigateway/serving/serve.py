@@ -8,7 +8,7 @@ A Refusal may end it anywhere; one place turns it into the gateway response. Aft
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 INVOKE: Final = "execute-api:Invoke"
+ANYBODY: Final = Principal.anonymous()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +53,15 @@ async def serve(call: DoorCall[ApiState]) -> Response:
     except Refusal as refusal:
         plain = refusals.render(refusal, {}, _inputs(call.request, b"", {}, {}, None), "")
         return _with_ids(plain, call.request_id, extended_id)
-    facts = _facts(call, place, extended_id)
     query = query_of(call.request.query)
-    method: MethodPlan | None = None
-    parameters: dict[str, str] = {}
+    method, parameters = place.api.find(call.request.method, place.arrival.path) or (None, {})
+    facts = _facts(call, place, extended_id, method)
     try:
-        if call.fault is not None:
-            raise refusals.of_injected(call.fault)
-        found = place.api.find(call.request.method, place.arrival.path)
-        if found is None:
-            raise Refusal("MISSING_AUTHENTICATION_TOKEN")
-        method, parameters = found
-        who = call.principal if method.signed else Principal.anonymous()
-        facts = replace(facts, principal=who, resource_id=method.resource_id, resource_path=method.resource_path)
-        authorize(call, place, facts, method)
-        key = f"{place.api.api_id}/{place.stage.name}/{method.key}"
-        if not state.throttle.admit(key, place.stage.limits(method.key), began_s):
-            raise Refusal("THROTTLED")
-        if len(call.request.body) > MAX_BODY_BYTES:
-            raise Refusal("REQUEST_TOO_LARGE")
-        if method.validation is not None:
-            validate(method.validation, call.request, parameters, query)
-        inputs = _inputs(call.request, call.request.body, parameters, query, facts)
-        asked = Asked(call.request, place.arrival, facts, method, parameters, query, inputs)
-        integrated = await integrating.run(state, place.api, asked)
-        response, ended = integrated.response, _ended(integrated)
+        integrated = await _answer(call, place, facts, method, parameters, query, began_s)
+        response, ended = (
+            integrated.response,
+            Ended(0, integration_ms=integrated.ms, integration_status=integrated.status),
+        )
     except Refusal as refusal:
         ended = _refused(refusal)
         inputs = _inputs(call.request, b"", parameters, query, facts, ended)
@@ -84,12 +69,39 @@ async def serve(call: DoorCall[ApiState]) -> Response:
         response = refusals.render(refusal, place.api.customised, inputs, accept)
         state.log_refusal(place.stage, method, facts, refusal)
     latency_ms = round((call.region.clock.monotonic_s() - began_s) * 1000)
-    ended = replace(ended, status=response.status, size_bytes=len(response.body), latency_ms=latency_ms)
-    _note(state, place, method, facts, ended)
+    _note(state, place, method, facts, ended.closed(response.status, len(response.body), latency_ms))
     return _with_ids(response, call.request_id, extended_id)
 
 
-def _facts(call: DoorCall[ApiState], place: Place, extended_id: str) -> Facts:
+async def _answer(
+    call: DoorCall[ApiState],
+    place: Place,
+    facts: Facts,
+    method: MethodPlan | None,
+    parameters: Mapping[str, str],
+    query: Mapping[str, list[str]],
+    now_s: float,
+) -> Integrated:
+    """The stages between the address and the answer; raises Refusal."""
+    request = call.request
+    if call.fault is not None:
+        raise refusals.of_injected(call.fault)
+    if method is None:
+        raise Refusal("MISSING_AUTHENTICATION_TOKEN")
+    authorize(call, place, facts, method)
+    key = f"{place.api.api_id}/{place.stage.name}/{method.key}"
+    if not call.state.throttle.admit(key, place.stage.limits(method.key), now_s):
+        raise Refusal("THROTTLED")
+    if len(request.body) > MAX_BODY_BYTES:
+        raise Refusal("REQUEST_TOO_LARGE")
+    if method.validation is not None:
+        validate(method.validation, request, parameters, query)
+    inputs = _inputs(request, request.body, parameters, query, facts)
+    asked = Asked(request, place.arrival, facts, method, parameters, query, inputs)
+    return await integrating.run(call.state, place.api, asked)
+
+
+def _facts(call: DoorCall[ApiState], place: Place, extended_id: str, method: MethodPlan | None) -> Facts:
     now_s = call.now_ms // 1000
     given = call.request.headers.get("x-amzn-trace-id")
     return Facts(
@@ -106,10 +118,12 @@ def _facts(call: DoorCall[ApiState], place: Place, extended_id: str) -> Facts:
         path=unquote(place.arrival.sent),
         route_path=place.arrival.path,
         domain=place.arrival.domain,
-        principal=call.principal,
+        principal=call.principal if method is not None and method.signed else ANYBODY,
         source_ip=call.source_ip,
         user_agent=call.request.headers.get("user-agent", ""),
         variables=place.stage.variables,
+        resource_id="" if method is None else method.resource_id,
+        resource_path="" if method is None else method.resource_path,
     )
 
 
@@ -192,14 +206,6 @@ def _has(kind: str, name: str, request: Request, parameters: Mapping[str, str], 
     return bool(parameters.get(name))
 
 
-def _ended(integrated: Integrated) -> Ended:
-    return Ended(
-        status=integrated.response.status,
-        integration_ms=integrated.ms,
-        integration_status=integrated.status,
-    )
-
-
 def _refused(refusal: Refusal) -> Ended:
     return Ended(
         status=refusal.status,
@@ -224,4 +230,4 @@ def _note(state: ApiState, place: Place, method: MethodPlan | None, facts: Facts
 
 def _with_ids(response: Response, request_id: str, extended_id: str) -> Response:
     headers = (*response.headers, ("x-amzn-RequestId", request_id), ("x-amz-apigw-id", extended_id))
-    return replace(response, headers=headers)
+    return Response(response.status, headers, response.body)
