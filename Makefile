@@ -30,7 +30,8 @@ drill: setup
 	outlast deploy && outlast drill --into drill-report
 
 test: setup
-	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup --ignore tests/drill
+	$(BIN)/pytest -q tests/drill
 
 lint: setup
 	$(BIN)/ruff check .

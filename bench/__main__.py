@@ -93,8 +93,8 @@ def page(text: str, seconds: float, connections: int) -> str:
         "# Performance\n\n"
         f"Measured {time.strftime('%Y-%m-%d')} on {platform.machine()}, Python {platform.python_version()}; wrk with "
         f"pre-signed requests over {connections} connections on the same machine, 1 KB items, 10,000 keys, "
-        f"{seconds:.0f} s a cell, one run. Each cell: operations a second (p50 / p99 in ms). `make bench` measures anew; "
-        "the absolute figures belong to the machine, the ratios are what counts.\n\n" + text
+        f"{seconds:.0f} s a cell, one run. Each cell: operations a second (p50 / p99 in ms). `make bench` measures "
+        "anew; the absolute figures belong to the machine, the ratios are what counts.\n\n" + text
     )
 
 

@@ -11,6 +11,7 @@ import typer
 
 MODULES: Final = {
     "conflicts": "ops_conflicts",
+    "reconcile": "ops_reconcile",
 }
 
 

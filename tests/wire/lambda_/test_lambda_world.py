@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import os
 import time
+import zipfile
 from typing import Any
 
 import pytest
@@ -150,6 +153,18 @@ def test_the_wire_shows_errors_tails_and_versions(world: World) -> None:
                 FunctionName="other", Runtime="java21", Role=arn, Handler="x", Code={"ZipFile": package(a="")}
             )
         assert "java21" in str(refused.value)
+
+
+def test_a_large_package_is_kept_and_runs(world: World) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as bundle:
+        bundle.writestr("app.py", "import os\ndef handler(e, c): return os.path.getsize('data.bin')")
+        bundle.writestr("data.bin", os.urandom(20 << 20))
+    with role(world, "fn-large") as arn, function(world, "fn-large", "x = 1", arn) as client:
+        found = client.update_function_code(FunctionName="fn-large", ZipFile=buffer.getvalue())
+        assert found["CodeSize"] == len(buffer.getvalue())
+        client.get_waiter("function_updated_v2").wait(FunctionName="fn-large", WaiterConfig={"Delay": 1})
+        assert invoke(client, "fn-large") == 20 << 20
 
 
 def test_the_command_line_invokes_too(world: World, tmp_path: Any) -> None:

@@ -17,21 +17,24 @@ MAX_NAME = 255
 MIN_NAME = 3
 
 
-def constraint(value: str, member: str, rule: str) -> ValidationException:
-    """The fault of one broken constraint, as the validation framework words it."""
-    return ValidationException(
-        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"
-    )
+def constraint(value: str, member: str, *rules: str) -> ValidationException:
+    """The fault of broken constraints of one value, as the validation framework words it."""
+    plural = "" if len(rules) == 1 else "s"
+    shown = "; ".join(f"Value '{value}' at '{member}' failed to satisfy constraint: {rule}" for rule in rules)
+    return ValidationException(f"{len(rules)} validation error{plural} detected: {shown}")
 
 
 def plain_name(name: str, member: str = "tableName", shortest: int = 1) -> str:
     """A name that is no ARN, checked; raises ValidationException."""
-    if len(name) < shortest:
-        raise constraint(name, member, f"Member must have length greater than or equal to {shortest}")
-    if len(name) > MAX_NAME:
-        raise constraint(name, member, f"Member must have length less than or equal to {MAX_NAME}")
+    broken = []
     if not _NAME.fullmatch(name):
-        raise constraint(name, member, f"Member must satisfy regular expression pattern: {_NAME.pattern}")
+        broken.append(f"Member must satisfy regular expression pattern: {_NAME.pattern}")
+    if len(name) < shortest:
+        broken.append(f"Member must have length greater than or equal to {shortest}")
+    if len(name) > MAX_NAME:
+        broken.append(f"Member must have length less than or equal to {MAX_NAME}")
+    if broken:
+        raise constraint(name, member, *broken)
     return name
 
 
