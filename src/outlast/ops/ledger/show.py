@@ -131,7 +131,7 @@ def export(ledger: Ledger, path: Path) -> None:
 
 def _csv(ledger: Ledger) -> str:
     page = io.StringIO()
-    writer = csv.DictWriter(page, COLUMNS)
+    writer: csv.DictWriter[str] = csv.DictWriter(page, COLUMNS)
     writer.writeheader()
     writer.writerows(rows(ledger))
     return page.getvalue()

@@ -57,7 +57,7 @@ class Action:
         self.guard = guard
         self.on_failure = on_failure
         self.writes = kind != "ConditionCheck"
-        self.failure = ("ConditionalCheckFailed", CONDITION_FAILED)
+        self.failure: tuple[str, str] = ("ConditionalCheckFailed", CONDITION_FAILED)
         self.item: Item | None = None
         self.update: Update | None = None
         self.values: Mapping[str, Value] = NO_VALUES
