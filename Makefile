@@ -5,11 +5,12 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup drill test lint format bench soak clean
+.PHONY: help setup drill test test-drill lint format bench soak clean
 
 help:
 	@echo "make drill   play the loss and return of a Region on this machine, and write the report"
 	@echo "make test    run the tests"
+	@echo "make test-drill  play whole drills as tests; wants the machine for itself"
 	@echo "make lint    ruff, mypy, pyright, import-linter"
 	@echo "make bench   measure side by side with the peers"
 	@echo "make soak    the long suites"
@@ -31,6 +32,8 @@ drill: setup
 
 test: setup
 	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup --ignore tests/drill
+
+test-drill: setup
 	$(BIN)/pytest -q tests/drill
 
 lint: setup
