@@ -65,8 +65,10 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def compile_conditions(block: Mapping[str, Any], *, variables: bool) -> tuple[Condition, ...]:
+def compile_conditions(block: Any, *, variables: bool) -> tuple[Condition, ...]:
     """Every (operator, key) of a Condition block; all must hold. Raises BadCondition."""
+    if not isinstance(block, Mapping):
+        raise BadCondition(str(block)[:100])
     found = []
     for name, keys in block.items():
         if not isinstance(keys, Mapping):

@@ -145,7 +145,7 @@ def _statement(given: Any, kind: Kind, *, variables: bool) -> Statement:
         raise MalformedPolicy("Statement IDs (SID) must be alpha-numeric.")
     try:
         resource, resource_needs = _resource(given, kind, variables)
-        conditions = compile_conditions(given.get("Condition") or {}, variables=variables)
+        conditions = compile_conditions(given.get("Condition", {}), variables=variables)
     except BadVariable as bad:
         raise MalformedPolicy(f"The policy variable ${{{bad}}} is not valid.") from None
     except BadCondition as bad:

@@ -42,6 +42,8 @@ def tree(pairs: Mapping[str, str]) -> Node:
         parts = name.split(".")
         if len(parts) > MAX_DEPTH:
             raise WireError("MalformedInput", f"{name[:100]} is nested too deeply")
+        if "" in parts:
+            raise WireError("MalformedInput", f"{name[:100]} has an empty part")
         node = root
         for part in parts:
             node = node.setdefault(part, {})

@@ -18,6 +18,7 @@ from outlast.cloud.world import run
 from outlast.cloud.world.config import WorldConfig, WorldError, read_config
 
 MAX_ORDER_BYTES = 1 << 20
+MOST_DESCRIPTORS = 16_384
 
 
 def main() -> int:
@@ -25,6 +26,7 @@ def main() -> int:
     started = time.monotonic()
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    raise_descriptors()
     order = json.loads(sys.stdin.buffer.readline(MAX_ORDER_BYTES))
     config = read_config(order["config"])
     key = tuple(order["key"]) if order["key"] else None
@@ -38,6 +40,14 @@ def main() -> int:
     except WorldError as error:
         sys.stderr.write(f"outlast: {error}\n")
         return 1
+
+
+def raise_descriptors() -> None:
+    """Let the Regions hold as many connections as their listeners admit, and files beside them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(MOST_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _serve_with_words(config: WorldConfig, key: tuple[str, str] | None, started: float) -> int:
