@@ -114,6 +114,64 @@ async def test_a_lossy_link_loses_and_a_lossless_one_does_not(pair: Pair) -> Non
     assert pair.heard == []
 
 
+async def test_a_link_loses_the_share_that_it_is_told_to(pair: Pair) -> None:
+    async def lost() -> bool:
+        try:
+            await pair.a.ask("b", "echo", b"x", timeout_s=2.0)
+        except LinkDown:
+            return True
+        return False
+
+    pair.a.outgoing["b"] = Shape(loss=0.5)
+    failed = sum(await asyncio.gather(*(lost() for _ in range(200))))
+    assert 60 <= failed <= 140
+    assert len(pair.heard) == 200 - failed, "what was lost was not heard, what was not lost was"
+
+
+async def test_jitter_spreads_delays_over_its_range(pair: Pair) -> None:
+    clock = RealClock()
+    await pair.a.ask("b", "echo", b"warm")
+    pair.a.outgoing["b"] = Shape(delay_ms=(10, 150))
+    took_s = []
+    for _ in range(12):
+        began_s = clock.monotonic_s()
+        await pair.a.ask("b", "echo", b"x")
+        took_s.append(clock.monotonic_s() - began_s)
+    assert min(took_s) >= 0.01
+    assert max(took_s) >= 0.08, "twelve delays of 10 to 150 ms are not all below 80"
+
+
+async def test_bandwidth_is_shared_by_all_messages_and_channels(pair: Pair) -> None:
+    async def reply(_peer: str, _message: bytes) -> bytes:
+        return b""
+
+    pair.b.serve("bulk", reply)
+    await pair.a.ask("b", "echo", b"warm")
+    pair.a.outgoing["b"] = Shape(bytes_per_s=100_000)
+    clock = RealClock()
+    began_s = clock.monotonic_s()
+    asks = [pair.a.ask("b", channel, bytes(5_000)) for channel in ("echo", "bulk") for _ in range(4)]
+    await asyncio.gather(*asks)
+    assert clock.monotonic_s() - began_s >= 0.4, "40 KB at 100 KB a second"
+
+
+async def test_a_link_that_is_fast_again_holds_nothing_up(pair: Pair) -> None:
+    pair.a.outgoing["b"] = Shape(bytes_per_s=10)
+    asked = asyncio.create_task(pair.a.ask("b", "echo", bytes(10_000), timeout_s=30.0))
+    await asyncio.sleep(0.05)
+    assert not asked.done()
+    pair.a.outgoing["b"] = Shape()
+    assert await asked == b"re:" + bytes(10_000), "it would have taken a thousand seconds"
+
+
+async def test_an_ask_that_was_given_up_takes_no_bandwidth(pair: Pair) -> None:
+    await pair.a.ask("b", "echo", b"warm")
+    pair.a.outgoing["b"] = Shape(bytes_per_s=50_000)
+    asks = [pair.a.ask("b", "echo", bytes(25_000), timeout_s=0.1) for _ in range(20)]
+    assert all(isinstance(each, LinkDown) for each in await asyncio.gather(*asks, return_exceptions=True))
+    assert await pair.a.ask("b", "echo", b"next", timeout_s=5.0) == b"re:next"
+
+
 async def test_a_dead_peer_is_known_at_once_and_found_again(pair: Pair, tmp_path: Path) -> None:
     assert await pair.a.ask("b", "echo", b"1") == b"re:1"
     await pair.b.close()

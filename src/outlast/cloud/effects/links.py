@@ -23,13 +23,17 @@ MAX_FRAME_BYTES = 32 * 1024 * 1024
 MAX_WAITING = 10_000
 MAX_SERVING = 1_000
 TELL_EVERY_S = 30.0
+LOOK_AGAIN_S = 0.2
 ASK, ANSWER, FAILED = 0, 1, 2
 HEADER = struct.Struct(">IBQB")
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How one direction of a link behaves. `channel_delay_ms` adds to `delay_ms` for the channels it names."""
+    """How one direction of a link behaves. `channel_delay_ms` adds to `delay_ms` for the channels it names.
+
+    A frame waits until those before it have gone through at `bytes_per_s` (0 is no limit), then for its delay.
+    """
 
     delay_ms: tuple[float, float] = (0.0, 0.0)
     channel_delay_ms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -43,14 +47,23 @@ class Shape:
         return replace(self, cut=cut)
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A frame, when it was posted (0 when nothing holds it up), its delay, and the ask that it carries (0 for none)."""
+
+    frame: bytes
+    posted_s: float
+    delay_s: float
+    ask: int
+
+
 class _Peer:
     """One outgoing connection and the frames that wait for it."""
 
-    __slots__ = ("due", "queue", "task", "writer")
+    __slots__ = ("queue", "task", "writer")
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(MAX_WAITING)
-        self.due: dict[str, float] = {}
+        self.queue: asyncio.Queue[_Waiting] = asyncio.Queue(MAX_WAITING)
         self.task: asyncio.Task[None] | None = None
         self.writer: asyncio.StreamWriter | None = None
 
@@ -81,6 +94,7 @@ class RealNetwork:
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepted: set[asyncio.StreamWriter] = set()
         self._told: dict[str, float] = {}
+        self._busy_until_s: dict[str, float] = {}
         self.outgoing: dict[str, Shape] = {peer: Shape() for peer in self._to}
 
     @property
@@ -150,48 +164,61 @@ class RealNetwork:
         peer = self._to[name].setdefault(channel, _Peer())
         encoded = channel.encode()
         frame = HEADER.pack(len(message) + len(encoded) + 10, kind, number, len(encoded)) + encoded + message
-        due = self._due(peer, shape, channel if kind == ASK else "", len(frame))
+        delay_s = self._delay_s(shape, channel if kind == ASK else "")
+        posted_s = self._clock.monotonic_s() if delay_s or shape.bytes_per_s else 0.0
         try:
-            peer.queue.put_nowait((due, frame))
+            peer.queue.put_nowait(_Waiting(frame, posted_s, delay_s, number if kind == ASK else 0))
         except asyncio.QueueFull:
             raise LinkDown(f"{MAX_WAITING} messages wait for {name} already") from None
         if peer.task is None or peer.task.done():
             peer.task = asyncio.get_running_loop().create_task(self._send(name, peer))
 
-    def _due(self, peer: _Peer, shape: Shape, channel: str, size: int) -> float:
+    def _delay_s(self, shape: Shape, channel: str) -> float:
         low, high = shape.delay_ms
         extra = shape.channel_delay_ms.get(channel)
         if extra is not None:
             low, high = low + extra[0], high + extra[1]
-        if high <= 0 and not shape.bytes_per_s:
-            return 0.0
-        now = self._clock.monotonic_s()
-        due = now + (low + (high - low) * self._entropy.uniform()) / 1000
-        if shape.bytes_per_s:
-            due += size / shape.bytes_per_s
-        due = max(due, peer.due.get("last", 0.0))
-        peer.due["last"] = due
-        return due
+        return (low + (high - low) * self._entropy.uniform()) / 1000 if high > 0 else 0.0
 
     async def _send(self, name: str, peer: _Peer) -> None:
-        """Write the waiting frames in order, each when it is due; connects when it must."""
+        """Write the waiting frames in order, each when it may leave; connects when it must."""
         while not peer.queue.empty():
-            due, frame = peer.queue.get_nowait()
-            wait = due - self._clock.monotonic_s() if due else 0.0
-            if wait > 0:
-                await self._clock.sleep(wait)
+            waiting = peer.queue.get_nowait()
+            if waiting.ask and waiting.ask not in self._asks:
+                continue  # whoever asked has given up
+            if waiting.posted_s:
+                await self._wait_for(name, waiting)
             if self.outgoing[name].cut:
                 continue
             try:
                 if peer.writer is None or peer.writer.is_closing():
                     peer.writer = await self._connect(name)
-                peer.writer.write(frame)
+                peer.writer.write(waiting.frame)
                 await peer.writer.drain()
             except (OSError, ssl.SSLError, TimeoutError):
                 if peer.writer is not None:
                     peer.writer.close()
                 peer.writer = None
                 self._fail(name)
+
+    async def _wait_for(self, name: str, waiting: _Waiting) -> None:
+        """Return when the frame has gone through the link's bandwidth, which all channels share, and its delay is over.
+
+        A link that becomes slower or faster meanwhile is looked at again.
+        """
+        while True:
+            bytes_per_s = self.outgoing[name].bytes_per_s
+            through_s = waiting.posted_s
+            if bytes_per_s:
+                through_s = max(through_s, self._busy_until_s.get(name, 0.0)) + len(waiting.frame) / bytes_per_s
+                self._busy_until_s[name] = through_s
+            else:
+                self._busy_until_s.pop(name, None)
+            while self.outgoing[name].bytes_per_s == bytes_per_s:
+                left_s = through_s + waiting.delay_s - self._clock.monotonic_s()
+                if left_s <= 0:
+                    return
+                await self._clock.sleep(min(left_s, LOOK_AGAIN_S))
 
     def _fail(self, name: str) -> None:
         """The connection to `name` broke: what waits for its answers fails at once."""
