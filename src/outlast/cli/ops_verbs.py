@@ -11,6 +11,7 @@ import typer
 
 MODULES: Final = {
     "conflicts": "ops_conflicts",
+    "doctor": "ops_doctor",
     "reconcile": "ops_reconcile",
 }
 

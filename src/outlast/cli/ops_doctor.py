@@ -1,0 +1,47 @@
+"""`outlast doctor`: whether the application could be moved out of a Region tonight."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import typer
+
+from outlast.cli.ops_output import OutputOption, print_table
+from outlast.cli.ops_target import HomeOption, ProfileOption, TargetOption, one_line, open_target
+from outlast.ops.doctor.examine import examine
+from outlast.ops.doctor.findings import exit_of
+from outlast.ops.doctor.gather import Gatherer
+from outlast.ops.doctor.show import lines, summary
+
+
+def register(app: typer.Typer) -> None:
+    """Add `doctor`."""
+    app.command(
+        "doctor",
+        epilog="Example: outlast doctor --output table",
+        help="Look for what would hurt on the night: Regions that differ, room that lacks, switches that are stale. "
+        "Changes nothing. Exit: 0 nothing serious, 3 something serious.",
+    )(doctor)
+
+
+def doctor(
+    target: TargetOption = "local",
+    home: HomeOption = None,
+    profile: ProfileOption = None,
+    output: OutputOption = "text",
+) -> None:
+    """Gather, examine, tell."""
+    with one_line():
+        where = open_target(target, home, profile)
+        findings = examine(Gatherer(where.clients, where.deployment()).facts(time.time()))
+    if output == "json":
+        typer.echo(json.dumps({"measured": target, "findings": [each.document() for each in findings]}))
+    elif output == "table":
+        rows = [(each.severity, each.region, each.rule, each.what, each.fix) for each in findings]
+        print_table(("severity", "region", "rule", "what", "fix"), rows)
+        typer.echo(summary(findings))
+    else:
+        for line in lines(findings):
+            typer.echo(line)
+    raise typer.Exit(int(exit_of(findings)))

@@ -1,0 +1,112 @@
+"""Room in the survivor: the sum of all Regions' traffic, against what each one alone may take.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html,
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html and
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from outlast.ops.doctor.facts import Facts, RegionFacts
+from outlast.ops.doctor.findings import Finding, Severity, unequal
+from outlast.ops.doctor.tables import billing_mode
+
+HEADROOM: Final = 0.8
+EVERY_METHOD: Final = "*/*"
+
+
+def rules(facts: Facts) -> Iterator[Finding]:
+    """All findings on room."""
+    coming = total(facts)
+    for region in facts.regions:
+        part = facts.deployment.region(region.name)
+        stage_arn = f"arn:aws:apigateway:{region.name}::/restapis/{part.api_id}/stages/{part.stage}"
+        settings = ((region.stage or {}).get("methodSettings") or {}).get(EVERY_METHOD, {})
+        account = (region.api_account or {}).get("throttleSettings") or {}
+        yield from _room(region, stage_arn, "requests a second", coming["requests"],
+                         settings.get("throttlingRateLimit"), "the stage's throttle")  # fmt: skip
+        yield from _room(region, stage_arn, "requests a second", coming["requests"],
+                         account.get("rateLimit"), "the account's throttle of API Gateway")  # fmt: skip
+        yield from _runs(region, coming["runs"])
+        yield from _units(region, facts)
+    yield from _quotas(facts)
+
+
+def total(facts: Facts) -> dict[str, float | None]:
+    """Requests a second and concurrent runs of all Regions together, each at its busiest; None if one is not known."""
+    return {
+        "requests": _sum([region.traffic.requests_per_s for region in facts.regions]),
+        "runs": _sum([region.traffic.concurrent_runs for region in facts.regions]),
+    }
+
+
+def _sum(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
+
+
+def _room(
+    region: RegionFacts, resource: str, unit: str, coming: float | None, limit: Any, whose: str
+) -> Iterator[Finding]:
+    if coming is None or limit is None or float(limit) < 0 or coming <= HEADROOM * float(limit):
+        return
+    full = coming > float(limit)
+    severity: Severity = "serious" if full else "warning"
+    what = f"{coming:.1f} {unit} of all Regions at their busiest, {float(limit):g} let in here by {whose}"
+    why = "the survivor throttles customers" if full else f"the survivor is over {HEADROOM:.0%} full"
+    fix = f"Raise {whose} in {region.name} before it is needed: quotas take days."
+    yield Finding(severity, "survivor's room", region.name, resource, what, why, fix)
+
+
+def _runs(region: RegionFacts, coming: float | None) -> Iterator[Finding]:
+    arn = str((region.function or {}).get("FunctionArn", region.name))
+    if region.reserved is not None:
+        if region.reserved == 0:
+            what, why = "the function's reserved concurrency is 0", "it is switched off: every request is throttled"
+            yield Finding("serious", "survivor's room", region.name, arn, what, why, "Remove or raise it.")
+        yield from _room(region, arn, "runs at once", coming, region.reserved, "the function's reserved concurrency")
+        return
+    limit = ((region.lambda_account or {}).get("AccountLimit") or {}).get("UnreservedConcurrentExecutions")
+    yield from _room(region, arn, "runs at once", coming, limit, "the account's concurrency")
+
+
+def _units(region: RegionFacts, facts: Facts) -> Iterator[Finding]:
+    limits = region.table_limits or {}
+    for name, copy in region.tables.items():
+        arn = str(copy.table.get("TableArn", name))
+        provisioned = billing_mode(copy.table) == "PROVISIONED"
+        held: Mapping[str, Any] = copy.table.get("ProvisionedThroughput" if provisioned else "OnDemandThroughput") or {}
+        for kind in ("read", "write"):
+            used = [(each.traffic.read_units if kind == "read" else each.traffic.write_units).get(name)
+                    for each in facts.regions]  # fmt: skip
+            # What is written in one Region is written to every replica: the sum of all is what each one bears already.
+            known = [value for value in used if value is not None]
+            coming = _sum(used) if kind == "read" else max(known, default=None)
+            word = kind.capitalize()
+            own = held.get(f"{word}CapacityUnits") if provisioned else held.get(f"Max{word}RequestUnits")
+            unit = f"{kind} units a second of {name}"
+            yield from _room(region, arn, unit, coming, own, f"the table's {kind} limit")
+            yield from _room(region, arn, unit, coming, limits.get(f"TableMax{word}CapacityUnits"), f"the {kind} quota")
+
+
+def _quotas(facts: Facts) -> Iterator[Finding]:
+    """Quotas are per Region and raised one by one: whoever raised one forgot the other."""
+    seen = [
+        ("concurrency", {each.name: ((each.lambda_account or {}).get("AccountLimit") or {}).get("ConcurrentExecutions")
+                         for each in facts.regions}),
+        ("API throttle", {each.name: ((each.api_account or {}).get("throttleSettings") or {}).get("rateLimit")
+                          for each in facts.regions}),
+        ("table write quota", {each.name: (each.table_limits or {}).get("TableMaxWriteCapacityUnits")
+                               for each in facts.regions}),
+    ]  # fmt: skip
+    for what, values in seen:
+        known = {name: value for name, value in values.items() if value is not None}
+        difference = unequal(known)
+        if difference:
+            least = min(known, key=lambda name: float(known[name]))
+            why = "the one that survives may be the smaller one"
+            fix = f"Ask for the same quota in {least}."
+            yield Finding("serious", "quotas", least, least, f"the account's {what} differs: {difference}", why, fix)
