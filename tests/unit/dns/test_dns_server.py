@@ -57,6 +57,46 @@ async def test_pipelined_questions_are_answered_in_order(server: DnsServer) -> N
     writer.close()
 
 
+async def test_a_client_that_reads_nothing_piles_up_no_answers(server: DnsServer) -> None:
+    """Four thousand questions for two kilobytes each: they are answered as they are read, and all are."""
+    reader, writer = await asyncio.open_connection(HOST, server.port, limit=1 << 10)
+    number = 4_000
+    wire = query("big.example.com", "TXT").to_wire()
+    writer.write((len(wire).to_bytes(2, "big") + wire) * number)
+    most = 0
+    for _ in range(200):
+        await asyncio.sleep(0.001)
+        most = max([most, *(each.unread_bytes for each in server.connections)])
+    assert most < 256 << 10
+    for _ in range(number):
+        size = int.from_bytes(await reader.readexactly(2), "big")
+        assert len(await reader.readexactly(size)) == size
+    writer.close()
+
+
+async def test_pipelined_questions_leave_others_their_turn(server: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second client is answered before a flood of the first is done."""
+    _, flood = await asyncio.open_connection(HOST, server.port)
+    _, other = await asyncio.open_connection(HOST, server.port)
+    order: list[str] = []
+    real = server.responder.respond
+
+    def noted(data: bytes, address: str, *, tcp: bool = False) -> bytes | None:
+        order.append("other" if b"near" in data else "flood")
+        return real(data, address, tcp=tcp)
+
+    monkeypatch.setattr(server.responder, "respond", noted)
+    for writer, name, number in ((flood, "www", 1_000), (other, "near", 1)):
+        wire = query(f"{name}.example.com").to_wire()
+        writer.write((len(wire).to_bytes(2, "big") + wire) * number)
+    async with asyncio.timeout(20):
+        while len(order) < 1_001:
+            await asyncio.sleep(0.01)
+    assert order.index("other") < 1_000
+    for writer in (flood, other):
+        writer.close()
+
+
 async def test_idle_connections_are_closed(server: DnsServer) -> None:
     reader, writer = await asyncio.open_connection(HOST, server.port)
     writer.write(b"\0")

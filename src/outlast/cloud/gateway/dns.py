@@ -19,6 +19,8 @@ from outlast.cloud.gateway.dns_limits import RateLimit, RateLimiter
 
 RECEIVE_BUFFER_BYTES: Final = 4 << 20
 FOLD_EVERY_S: Final = 5.0
+MESSAGES_A_TURN: Final = 64
+"""Pipelined questions of one TCP connection that are answered before others get their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,8 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._idle: asyncio.TimerHandle | None = None
         self._life: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Handle | None = None
+        self._full = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -176,15 +180,23 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.pop(self, None)
-        for timer in (self._idle, self._life):
-            if timer is not None:
-                timer.cancel()
+        for waiting in (self._idle, self._life, self._turn):
+            if waiting is not None:
+                waiting.cancel()
 
     def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        self._work()
+
+    def _work(self) -> None:
+        """Answer whole messages: some at a time, so that others get their turn, and none while answers wait unread.
+
+        Nothing more is read meanwhile, so that neither questions nor answers pile up.
+        """
+        self._turn = None
         buffer = self._buffer
-        buffer += data
-        at = 0
-        while len(buffer) - at >= 2:
+        at = answered = 0
+        while len(buffer) - at >= 2 and answered < MESSAGES_A_TURN and not self._full:
             end = at + 2 + int.from_bytes(buffer[at : at + 2], "big")
             if end > len(buffer):
                 break
@@ -194,15 +206,29 @@ class _Connection(asyncio.Protocol):
                 return
             self._transport.write(len(answer).to_bytes(2, "big") + answer)
             at = end
+            answered += 1
         if at:
             del buffer[:at]
             self._rest()
+        if answered == MESSAGES_A_TURN and not self._full:
+            self._transport.pause_reading()
+            self._turn = asyncio.get_running_loop().call_soon(self._work)
+        elif not self._full:
+            self._transport.resume_reading()
 
     def pause_writing(self) -> None:
+        self._full = True
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        self._transport.resume_reading()
+        self._full = False
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._work)
+
+    @property
+    def unread_bytes(self) -> int:
+        """Answers that wait for the client to read."""
+        return self._transport.get_write_buffer_size()
 
     def end(self) -> None:
         """Close at once; unsent answers are dropped."""
