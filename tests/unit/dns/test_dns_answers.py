@@ -12,6 +12,7 @@ import dns.rdatatype
 import pytest
 
 from outlast.cloud.effects import RealEntropy
+from outlast.cloud.gateway import dns_answers
 from outlast.cloud.gateway.dns_answers import KEPT_ANSWERS, Responder
 from outlast.cloud.gateway.dns_limits import RateLimit, RateLimiter, Verdict
 from tests.unit.dns.zone import LittleZone
@@ -154,7 +155,84 @@ def test_what_is_kept_stays_bounded(desk: Desk) -> None:
         desk.raw(query.to_wire())
     desk.responder.fold()
     assert desk.zone.counted["Z1"] == KEPT_ANSWERS + 10
-    assert sum(len(kept) for kept in desk.responder._by_place.values()) <= KEPT_ANSWERS
+    assert kept(desk)[1] <= KEPT_ANSWERS
+
+
+def kept(desk: Desk) -> tuple[int, int, int]:
+    """How many queries and answers are kept, and the bytes of the answers, as found in the tables."""
+    tables = desk.responder._tables.values()
+    answers = [each for table in tables for each in table.answers.values()]
+    return sum(len(table.queries) for table in tables), len(answers), sum(each.size_bytes for each in answers)
+
+
+def test_what_is_kept_stays_bounded_in_bytes_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large answers by TCP, asked for with one client subnet after another."""
+    monkeypatch.setattr(dns_answers, "KEPT_BYTES", 100_000)
+    for n in range(60):
+        option = dns.edns.ECSOption(f"10.{n >> 8 & 255}.{n & 255}.0", 24)
+        query = dns.message.make_query("big.example.com", "TXT", use_edns=0, options=[option])
+        assert len(desk.raw(query.to_wire(), tcp=True) or b"") > 2_000
+    _, _, size_bytes = kept(desk)
+    assert 0 < size_bytes <= 100_000
+
+
+def test_cookies_and_padding_neither_cost_a_lookup_nor_memory(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dns_answers, "KEPT_QUERIES", 100)
+    for n in range(110):
+        cookie = dns.edns.GenericOption(10, n.to_bytes(8, "big"))
+        desk.raw(dns.message.make_query("www.example.com", "A", use_edns=0, options=[cookie]).to_wire())
+    padded = dns.message.make_query(
+        "www.example.com", "A", use_edns=0, options=[dns.edns.GenericOption(12, b"\0" * 900)]
+    )
+    before = kept(desk)[0]
+    assert desk.raw(padded.to_wire()) is not None
+    assert desk.zone.lookups == 1
+    assert kept(desk)[:2] == (before, 1)
+    assert 0 < before <= 100
+
+
+@pytest.mark.parametrize(
+    "name", ["www.example.com", "gone.example.com", "two.example.com", "big.example.com", "example.net"]
+)
+@pytest.mark.parametrize("options", [{}, {"use_edns": 0}])
+def test_letters_of_any_case_are_answered_from_one_lookup(desk: Desk, name: str, options: dict[str, int]) -> None:
+    """0x20: each answer is, byte for byte, what a server that had not seen the name before would give."""
+    for number in range(32):
+        asked = "".join(c.upper() if number >> (at % 5) & 1 else c for at, c in enumerate(name))
+        query = dns.message.make_query(asked, "A", id=number, **options).to_wire()
+        fresh = Desk()
+        given = desk.raw(query)
+        assert given is not None
+        assert given[:2] == query[:2]
+        assert given[12 : 12 + len(name) + 6] == query[12 : 12 + len(name) + 6]
+        alternatives = {fresh.raw(query) for _ in range(60 if name.startswith("two") else 1)}
+        assert given in alternatives
+    assert desk.zone.lookups == 1
+
+
+def test_a_type_that_looks_like_a_letter_is_not_another(desk: Desk) -> None:
+    """Types 65 (HTTPS) and 97 differ as `A` and `a` do."""
+    assert dns.message.from_wire(desk.raw(dns.message.make_query("www.example.com", "HTTPS").to_wire()) or b"")
+    other = desk.raw(dns.message.make_query("www.example.com", "TYPE97").to_wire()) or b""
+    assert dns.message.from_wire(other).question[0].rdtype == 97
+
+
+def test_any_of_a_name_that_does_not_exist(desk: Desk) -> None:
+    assert desk.ask("gone.example.com", "ANY").rcode() == dns.rcode.NXDOMAIN
+
+
+def test_a_subnet_of_no_bits_is_given_no_scope(desk: Desk) -> None:
+    """The answer was made for the resolver's own address; RFC 7871 section 7.2.1."""
+    whole = [dns.edns.ECSOption("0.0.0.0", 0)]
+    reply = desk.ask("near.example.com", source="127.2.0.1", use_edns=0, options=whole)
+    assert (addresses(reply), reply.options[0].scopelen) == (["192.0.2.20"], 0)
+
+
+def test_the_log_names_each_resolver(desk: Desk) -> None:
+    desk.zone.log_queries = True
+    for source in ("127.0.0.1", "127.0.0.9"):
+        desk.ask("www.example.com", source=source)
+    assert [question.resolver for question, _ in desk.zone.logged] == ["127.0.0.1", "127.0.0.9"]
 
 
 def test_a_forged_flood_is_limited_and_told_to_use_tcp() -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import ipaddress
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 IPv4or6Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -256,6 +256,14 @@ class WorldMap:
 
     def locate(self, address: str) -> tuple[str, int]:
         """The place of `address` and the length of the prefix that says so (0 when none does)."""
+        return self._located(address)
+
+    @cached_property
+    def _located(self) -> Callable[[str], tuple[str, int]]:
+        """Addresses ask again and again; the latest of them are remembered."""
+        return lru_cache(maxsize=4_096)(self._locate)
+
+    def _locate(self, address: str) -> tuple[str, int]:
         try:
             ip = ipaddress.ip_address(address)
         except ValueError:

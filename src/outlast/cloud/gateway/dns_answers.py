@@ -1,14 +1,18 @@
 """From a query's bytes to an answer's bytes, with the answers kept in wire form.
 
-An answer is kept by what was asked, byte for byte behind the message's id (so the client subnet, the case of the name
-and the offered size are part of it), by the place the query came from, and only while the zones' generation stands. A
-question that may be answered in several ways is kept with all of them; each query draws one.
+An answer is kept by what was asked (the name in lower case, its type, the client subnet, the offered size), by the
+place the query came from, and only while the zones' generation stands. A question that may be answered in several ways
+is kept with all of them; each query draws one. In front of that stands a second table by the query's very bytes behind
+its id, so that a question asked as before is answered without being read. A question that differs in the case of its
+letters (0x20) or in options that change no answer (cookies) is read, and then answered from what is kept: the answer's
+names point into the question, which is put back as it came. Both tables are bounded, in entries and in bytes.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from typing import Final
 
 from outlast.cloud.contract.names import REFUSED, Answer, Draw, Names, Question, Rcode, RecordType
@@ -16,6 +20,7 @@ from outlast.cloud.effects import Clock, Entropy
 from outlast.cloud.gateway.dns_limits import RateLimiter, Verdict
 from outlast.cloud.gateway.dns_packets import (
     CLASS_IN,
+    HEADER,
     MESSAGE_LIMIT_BYTES,
     Drop,
     Query,
@@ -30,25 +35,46 @@ from outlast.cloud.gateway.dns_packets import (
 log = logging.getLogger("outlast.dns")
 
 KEPT_ANSWERS: Final = 8_192
+KEPT_BYTES: Final = 32 << 20
+"""What the kept answers may take together; an answer by TCP can have 64 KB."""
+KEPT_QUERIES: Final = 16_384
+LONGEST_QUERY_BYTES: Final = 512
+"""A longer query is read each time, so that padded ones take no memory."""
 KEPT_CLIENTS: Final = 4_096
 TRANSFERS: Final = frozenset({RecordType.AXFR, RecordType.IXFR})
+HEAD_BYTES: Final = HEADER.size - 2
+"""What stands between the id and the question."""
 
 
 class Kept:
-    """One question's answers in wire form without the id, and how many queries it has answered."""
+    """One question's answers in wire form without the id, and how many queries they have answered."""
 
-    __slots__ = ("bounds", "draw", "hits", "question", "subject", "truncated", "wires", "zone_id")
+    __slots__ = ("bounds", "draw", "hits", "query", "question", "subject", "wires", "zone_id")
 
-    def __init__(self, query: Query, question: Question, draw: Draw, wires: tuple[bytes, ...], cut: bytes) -> None:
+    def __init__(self, query: Query, question: Question, draw: Draw, wires: tuple[bytes, ...]) -> None:
         self.wires = wires
         self.bounds = draw.bounds
         self.draw = draw
+        self.query = query
         self.question = question
-        self.truncated = cut
         first = draw.answers[0]
         self.zone_id = first.zone_id
         self.subject: object = query.name if first.rcode == Rcode.NOERROR else (first.rcode, first.zone_id)
         self.hits = 0
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(map(len, self.wires))
+
+
+class Table:
+    """The answers for one place and transport: by the query's bytes, and by what it asks."""
+
+    __slots__ = ("answers", "queries")
+
+    def __init__(self) -> None:
+        self.queries: dict[bytes, Kept] = {}
+        self.answers: dict[object, Kept] = {}
 
 
 class Responder:
@@ -63,9 +89,11 @@ class Responder:
         self._limiter = limiter
         self._server_id = server_id
         self._generation = names.generation
-        self._by_place: dict[tuple[str, bool], dict[bytes, Kept]] = {}
-        self._clients: dict[tuple[str, bool], tuple[dict[bytes, Kept], str | None]] = {}
-        self._size = 0
+        self._tables: dict[tuple[str, bool], Table] = {}
+        self._clients: dict[tuple[str, bool], tuple[dict[bytes, Kept], str | None, Table]] = {}
+        self._queries = 0
+        self._answers = 0
+        self._answers_bytes = 0
         self.dropped = 0
         self.limited = 0
 
@@ -75,57 +103,61 @@ class Responder:
             self.forget()
         client = self._clients.get((address, tcp)) or self._client(address, tcp)
         kept = client[0].get(data[2:])
+        question = None
         if kept is None:
-            found = self._find(data, address, tcp, client[0])
+            found = self._find(data, address, tcp, client[2])
             if found is None or isinstance(found, bytes):
                 return found
-            kept = found
+            kept, question = found
         network = client[1]
         if network is not None:
             verdict = self._limiter.judge(network, kept.subject, self._clock.monotonic_s())
             if verdict is not Verdict.SEND:
                 self.limited += 1
-                return data[:2] + kept.truncated if verdict is Verdict.TRUNCATE else None
+                if verdict is Verdict.DROP:
+                    return None
+                return _put_back(data[:2], truncated(kept.query, kept.draw.answers[0])[2:], question)
         kept.hits += 1
         wires = kept.wires
-        if len(wires) == 1:
-            if kept.draw.logged:
-                self._names.log(kept.question, kept.draw.answers[0])
-            return data[:2] + wires[0]
-        index = kept.draw.index(self._entropy.uniform())
+        index = 0 if len(wires) == 1 else kept.draw.index(self._entropy.uniform())
         if kept.draw.logged:
-            self._names.log(kept.question, kept.draw.answers[index])
-        return data[:2] + wires[index]
+            self._names.log(replace(kept.question, resolver=address), kept.draw.answers[index])
+        if question is None:
+            return data[:2] + wires[index]
+        return _put_back(data[:2], wires[index], question)
 
     def forget(self) -> None:
         """Drop every kept answer and hand the queries counted so far to the zones."""
         self.fold()
-        self._by_place.clear()
+        self._tables.clear()
         self._clients.clear()
-        self._size = 0
+        self._queries = self._answers = self._answers_bytes = 0
         self._generation = self._names.generation
 
     def fold(self) -> None:
         """Hand the queries counted so far to the zones."""
         counts: Counter[str] = Counter()
-        for answers in self._by_place.values():
-            for kept in answers.values():
+        for table in self._tables.values():
+            for kept in table.answers.values():
                 if kept.zone_id is not None and kept.hits:
                     counts[kept.zone_id] += kept.hits
                 kept.hits = 0
         if counts:
             self._names.count(counts)
 
-    def _client(self, address: str, tcp: bool) -> tuple[dict[bytes, Kept], str | None]:
+    def _client(self, address: str, tcp: bool) -> tuple[dict[bytes, Kept], str | None, Table]:
         if len(self._clients) >= KEPT_CLIENTS:
             self._clients.clear()
-        answers = self._by_place.setdefault((self._names.place(address), tcp), {})
+        table = self._tables.setdefault((self._names.place(address), tcp), Table())
         network = None if tcp else self._limiter.network(address)
-        client = self._clients[(address, tcp)] = (answers, network)
+        client = self._clients[(address, tcp)] = (table.queries, network, table)
         return client
 
-    def _find(self, data: bytes, address: str, tcp: bool, answers: dict[bytes, Kept]) -> Kept | bytes | None:
-        """Look the question up and keep the answer; bytes are an error's answer, which is not kept."""
+    def _find(self, data: bytes, address: str, tcp: bool, table: Table) -> tuple[Kept, bytes | None] | bytes | None:
+        """Read the question and find its answers, kept or new; with them the question when they hold it otherwise.
+
+        Bytes are an error's answer, which is not kept.
+        """
         try:
             query = parse_query(data)
         except Drop:
@@ -133,6 +165,13 @@ class Responder:
             return None
         except Unfit as unfit:
             return self._error(unfit, address, tcp)
+        key = query.essence
+        kept = table.answers.get(key)
+        if kept is not None:
+            if kept.query.question != query.question:
+                return kept, query.question
+            self._remember(data, table, kept)
+            return kept, None
         question = query.asked(address, tcp=tcp)
         try:
             draw = self._draw(query, question)
@@ -141,17 +180,31 @@ class Responder:
             return encode(query, Answer(Rcode.SERVFAIL, authoritative=False), server_id=self._server_id)
         limit = MESSAGE_LIMIT_BYTES if tcp else query.payload_bytes
         wires = tuple(encode(query, answer, limit, self._server_id)[2:] for answer in draw.answers)
-        kept = Kept(query, question, draw, wires, truncated(query, draw.answers[0])[2:])
+        kept = Kept(query, question, draw, wires)
         if not draw.cacheable:
             if kept.zone_id is not None:
                 self._names.count({kept.zone_id: 1})
-            return kept
-        if self._size >= KEPT_ANSWERS:
+            return kept, None
+        size_bytes = kept.size_bytes
+        if self._answers >= KEPT_ANSWERS or self._answers_bytes + size_bytes > KEPT_BYTES:
             self.forget()
-            answers = self._client(address, tcp)[0]
-        answers[data[2:]] = kept
-        self._size += 1
-        return kept
+            table = self._client(address, tcp)[2]
+        table.answers[key] = kept
+        self._answers += 1
+        self._answers_bytes += size_bytes
+        self._remember(data, table, kept)
+        return kept, None
+
+    def _remember(self, data: bytes, table: Table, kept: Kept) -> None:
+        """Answer these very bytes without reading them from now on."""
+        if len(data) > LONGEST_QUERY_BYTES:
+            return
+        if self._queries >= KEPT_QUERIES:
+            for each in self._tables.values():
+                each.queries.clear()
+            self._queries = 0
+        table.queries[data[2:]] = kept
+        self._queries += 1
 
     def _error(self, unfit: Unfit, address: str, tcp: bool) -> bytes | None:
         network = None if tcp else self._limiter.network(address)
@@ -166,7 +219,14 @@ class Responder:
         if query.klass != CLASS_IN or query.type in TRANSFERS or query.type == RecordType.OPT:
             return REFUSED
         draw = self._names.lookup(question)
-        if query.type != RecordType.ANY or draw.answers[0].rcode == Rcode.REFUSED:
+        first = draw.answers[0]
+        if query.type != RecordType.ANY or first.rcode != Rcode.NOERROR or not first.authoritative:
             return draw
-        zone_id = draw.answers[0].zone_id
-        return Draw.one(Answer(Rcode.NOERROR, refuse_any(query.name), zone_id=zone_id), logged=draw.logged)
+        return Draw.one(Answer(Rcode.NOERROR, refuse_any(query.name), zone_id=first.zone_id), logged=draw.logged)
+
+
+def _put_back(ident: bytes, wire: bytes, question: bytes | None) -> bytes:
+    """The answer with the question as it was asked; all names in it point there or are the zone's own."""
+    if question is None:
+        return ident + wire
+    return ident + wire[:HEAD_BYTES] + question + wire[HEAD_BYTES + len(question) :]

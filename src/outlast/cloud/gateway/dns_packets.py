@@ -84,6 +84,21 @@ class Query:
         """The name asked for, in lower case. Lengths of labels stay below any letter, so all bytes may be lowered."""
         return self.question[:-4].lower()
 
+    @property
+    def essence(self) -> tuple[object, ...]:
+        """All that an answer depends on, but for the place and the transport: two queries alike in this differ in id,
+        in the case of the name, or in options that are not understood."""
+        return (
+            self.name,
+            self.type,
+            self.klass,
+            self.recursion_desired,
+            self.payload_bytes if self.edns else 0,
+            self.dnssec_ok,
+            self.nsid,
+            self.subnet,
+        )
+
     def asked(self, resolver: str, *, tcp: bool) -> Question:
         """The question for the zones."""
         subnet = self.subnet
@@ -239,7 +254,7 @@ def _opt(query: Query, answer: Answer, server_id: bytes) -> bytes:
         options += OPTION_HEAD.pack(OPTION_NSID, len(server_id)) + server_id
     subnet = query.subnet
     if subnet is not None:
-        scope = min(answer.scope_bits, 32 if subnet.family == 1 else 128)
+        scope = min(answer.scope_bits, 32 if subnet.family == 1 else 128) if subnet.source_bits else 0
         body = TWO.pack(subnet.family) + bytes((subnet.source_bits, scope)) + subnet.octets
         options += OPTION_HEAD.pack(OPTION_SUBNET, len(body)) + body
     flags = DO if query.dnssec_ok else 0
