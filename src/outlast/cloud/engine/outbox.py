@@ -132,6 +132,11 @@ class Stream:
         """Whether something can be sent now, were the stream not paused."""
         return self.sent < self.outbox.last or (self.status == CREATING and not self.scanned)
 
+    @property
+    def n_unsent(self) -> int:
+        """Logged writes that are not under way, and existing items, of which no one knows the number."""
+        return self.outbox.last - self.sent + (SCAN_KEYS if self.status == CREATING and not self.scanned else 0)
+
     def done(self, span: Span) -> bool:
         """The peer has a span; whether the durable state moved."""
         spans = self.fill_spans if span.fill else self.log_spans

@@ -1,7 +1,9 @@
 """Sends what is owed to one peer: greets it, gathers spans of several spaces into batches, keeps several under way.
 
 Nothing is sent before it is durable here; nothing counts as sent before the peer says that it is durable there. An
-idle sender sleeps without a timer. Memory is bounded by what is under way, whatever the backlog.
+idle sender sleeps without a timer: what it is woken for leaves at once. A busy one gathers for a moment, so that
+batches cost the writer little. Memory is bounded by what is under way, whatever the backlog; a link that loses batches
+or takes too long over them gets less at once, and more time.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ BATCH_ITEMS = 250
 BATCH_BYTES = 512 * 1024
 MAX_UNDER_WAY = 32
 MAX_BYTES_UNDER_WAY = 4 * 1024 * 1024
+MIN_BYTES_UNDER_WAY = 32 * 1024
+GATHER_S = 0.01
 FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 1.0
 FIRST_TIMEOUT_S = 3.0
@@ -57,7 +61,10 @@ class Sender:
         self._nudge = asyncio.Event()
         self._under_way = 0
         self._bytes_under_way = 0
+        self._window_bytes = MAX_BYTES_UNDER_WAY
+        self._sent_s = -GATHER_S
         self._round_trip_s = 0.0
+        self._patience_s = MIN_TIMEOUT_S
         self._retry_s = FIRST_RETRY_S
 
     def wake(self, stream: Stream | None = None) -> None:
@@ -82,6 +89,7 @@ class Sender:
             self._wake.clear()
             if not self.up:
                 await self._greet()
+            await self._gather_more()
             try:
                 await self._send_what_is_owed()
             except StorageUnavailable:
@@ -93,7 +101,7 @@ class Sender:
             self._nudge.clear()
             try:
                 message = pack([HELLO, self._home.identity])
-                answer = unpack(await self._engine.effects.network.ask(self.peer, CHANNEL, message, self._timeout_s))
+                answer = unpack(await self._engine.effects.network.ask(self.peer, CHANNEL, message, self._greeting_s))
             except (LinkDown, ValueError):
                 await self._home.pause_until(self._nudge, self._retry_s)
                 self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
@@ -103,18 +111,31 @@ class Sender:
                 self.up = True
 
     @property
-    def _timeout_s(self) -> float:
+    def _greeting_s(self) -> float:
+        """How long to wait for the answer to a small message."""
         if self._round_trip_s == 0.0:
             return FIRST_TIMEOUT_S
         return min(MAX_TIMEOUT_S, max(MIN_TIMEOUT_S, 4 * self._round_trip_s))
 
+    @property
+    def _timeout_s(self) -> float:
+        return max(self._patience_s, self._greeting_s)
+
+    async def _gather_more(self) -> None:
+        """Wait a moment after the last batch, unless another is full already."""
+        rest_s = self._sent_s + GATHER_S - self._clock.monotonic_s()
+        if rest_s > 0 and not any(stream.n_unsent >= BATCH_ITEMS for stream in self._streams):
+            await self._clock.sleep(rest_s)
+            self._wake.clear()
+
     async def _send_what_is_owed(self) -> None:
-        while self.up and self._under_way < MAX_UNDER_WAY and self._bytes_under_way < MAX_BYTES_UNDER_WAY:
+        while self.up and self._under_way < MAX_UNDER_WAY and self._bytes_under_way < self._window_bytes:
             gathered = self._gather()
             if gathered is None:
                 return
             spans, message = gathered
             await self._engine.settled()
+            self._sent_s = self._clock.monotonic_s()
             self._under_way += 1
             self._bytes_under_way += len(message)
             self._home.spawn(self._send(spans, message))
@@ -123,7 +144,7 @@ class Sender:
         """The next batch over the streams that have something to send, each in its turn."""
         spans: list[Span] = []
         sections: list[Section] = []
-        n_items, n_bytes = BATCH_ITEMS, BATCH_BYTES
+        n_items, n_bytes = BATCH_ITEMS, min(BATCH_BYTES, self._window_bytes)
         now_s = self._clock.monotonic_s()
         for stream in list(self._streams):
             if stream.paused or stream.not_before_s > now_s:
@@ -160,7 +181,9 @@ class Sender:
             self._lost()
         else:
             took_s = self._clock.monotonic_s() - started_s
-            self._round_trip_s = took_s if self._round_trip_s == 0.0 else 0.8 * self._round_trip_s + 0.2 * took_s
+            self._round_trip_s = max(took_s, 0.8 * self._round_trip_s + 0.2 * took_s)
+            self._patience_s = MIN_TIMEOUT_S
+            self._window_bytes = min(MAX_BYTES_UNDER_WAY, self._window_bytes + len(message) // 4)
             self._answered(spans, answer[0], answer[1], took_s)
         finally:
             self._under_way -= 1
@@ -194,8 +217,10 @@ class Sender:
         self._home.later(stream.delay_s, self.wake)
 
     def _lost(self) -> None:
-        """A message or its answer was lost: greet again, then send again from what is acknowledged."""
+        """A message or its answer was lost: greet again, then send again from what is acknowledged, less at once."""
         if self.up:
+            self._patience_s = min(MAX_TIMEOUT_S, 2 * self._timeout_s)
+            self._window_bytes = max(MIN_BYTES_UNDER_WAY, self._window_bytes // 4)
             self.up = False
             self._rewind()
 
