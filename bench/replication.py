@@ -1,7 +1,8 @@
 """Replication between two engines in two processes over mutual TLS, without added delay.
 
-Run `python -m bench.replication`. What a replica costs the writer, how soon a write is applied there, how fast a
-Region catches up after a cut. 1 KB items; every write is synced and encrypted on both sides.
+Run `python -m bench.replication`. How soon a write is applied in the other Region, how fast it catches up after a cut
+while the writer goes on serving, what the bare engine's puts cost, and what a replica costs a Region's clients (as
+`bench.replication_cost` has it). 1 KB items; every write is synced and encrypted on both sides.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench import replication_cost, wrk
 from bench.engine import KEY, key_of, value_of
 from outlast.cloud.effects import Effects, RealClock, RealDisk, RealEntropy
 from outlast.cloud.effects.links import RealNetwork, Shape
@@ -110,18 +112,50 @@ async def lead(folder: Path, addresses: Addresses, authority: Authority, count: 
     await until_quiet(here)
     network.outgoing[WEST] = Shape(cut=True)
     await write(engine, here, count)
-    network.outgoing[WEST] = Shape()
-    before = here.replica_status()[WEST].backlog
-    healed = time.perf_counter()
-    while here.replica_status()[WEST].backlog == before:  # noqa: ASYNC110
-        await asyncio.sleep(0.002)
-    seen_s = time.perf_counter() - healed
-    caught_s = await until_quiet(here)
-    results.append({"what": "catching up", "per_s": round(count / caught_s), "first_after_s": round(seen_s, 2)})
+    results.append(await catch_up(engine, network, here))
     results.append(await latencies(engine, here))
     await network.close()
     await engine.close()
     return results
+
+
+async def catch_up(engine: Engine, network: RealNetwork, space: Space) -> dict[str, object]:
+    """Heal a cut link while the writer goes on serving: each write is synced, its latency is what a client sees."""
+    before = space.replica_status()[WEST].backlog
+    served_ms: list[float] = []
+    over = asyncio.Event()
+
+    async def client() -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            began = time.perf_counter()
+            with engine.begin() as tx:
+                tx.put(space, b"live" + key_of(number % 1000), value_of(number % 1000), b"request")
+            await engine.settled()
+            served_ms.append((time.perf_counter() - began) * 1000)
+            await asyncio.sleep(0.004)
+
+    clients = [asyncio.create_task(client()) for _ in range(4)]
+    network.outgoing[WEST] = Shape()
+    healed = time.perf_counter()
+    while space.replica_status()[WEST].backlog >= before:  # noqa: ASYNC110
+        await asyncio.sleep(0.002)
+    seen_s = time.perf_counter() - healed
+    while space.replica_status()[WEST].backlog > 100:  # noqa: ASYNC110
+        await asyncio.sleep(0.002)
+    caught_s = time.perf_counter() - healed - seen_s
+    over.set()
+    await asyncio.gather(*clients)
+    await until_quiet(space)
+    served_ms.sort()
+    return {
+        "what": "catching up while serving",
+        "per_s": round((before + len(served_ms)) / caught_s),
+        "first_after_s": round(seen_s, 2),
+        "served_per_s": round(len(served_ms) / (caught_s + seen_s)),
+        "served_p99_ms": round(served_ms[int(len(served_ms) * 0.99)], 1),
+    }
 
 
 async def latencies(engine: Engine, space: Space) -> dict[str, object]:
@@ -166,6 +200,10 @@ def main() -> None:
         os.kill(child, signal.SIGTERM)
         os.waitpid(child, 0)
         shutil.rmtree(folder)
+    try:
+        results.append(replication_cost.measure(turns=5, seconds=2.0, connections=16))
+    except wrk.NoLoadGenerator as error:
+        sys.stdout.write(f"{error}\n")
     for result in results:
         sys.stdout.write("  ".join(f"{name} {value}" for name, value in result.items()) + "\n")
     sys.stdout.write(json.dumps(results) + "\n")

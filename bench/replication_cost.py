@@ -88,7 +88,8 @@ def prepare(client: Any) -> None:
 
 
 def measure(turns: int, seconds: float, connections: int) -> dict[str, Any]:
-    """The cost of a replica to the writer."""
+    """The cost of a replica to the writer; raises NoLoadGenerator."""
+    wrk.require()
     with world() as one:
         client = peers.Running("Outlast", one.url, one.pid, 0.0, "").client()
         prepare(client)

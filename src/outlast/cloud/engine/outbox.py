@@ -65,6 +65,7 @@ class Stream:
         "fill_sent",
         "fill_spans",
         "identity",
+        "kept_status",
         "log_spans",
         "not_before_s",
         "outbox",
@@ -94,6 +95,7 @@ class Stream:
             self.acked = int.from_bytes(stored[1:9], "big")
             self.identity = stored[9:25].rstrip(b"\0")
             self.fill_acked = stored[25:]
+        self.kept_status = self.status
         self.reset()
 
     def encode(self) -> bytes:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 IDENTITY_CHARS = 16
 TRIM_RECORDS = 500
+KEEP_S = 0.25
 MAX_LOG_RECORDS = 2_000_000
 
 
@@ -59,6 +60,7 @@ class Replication:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._observers: list[Observer] = []
         self._trimming: set[int] = set()
+        self._moved: dict[Stream, None] = {}
         self.closing = False
         self.identity, self.origin = self._identify()
         self._known: dict[str, bytes] = {}
@@ -144,10 +146,11 @@ class Replication:
             task.cancel()
 
     async def close(self) -> None:
-        """Stop sending; wait for the tasks to end."""
+        """Stop sending; wait for the tasks to end; keep how far the replicas have got."""
         while self._tasks:  # a task may lose its cancellation to an answer that comes at the same moment
             self.abandon()
             await asyncio.wait(self._tasks, timeout=0.1)
+        self._keep_moved()
 
     # ---- streams
 
@@ -200,10 +203,24 @@ class Replication:
         self.moved([stream])
 
     def moved(self, streams: list[Stream]) -> None:
-        """Replicas have acknowledged more: keep their cursors, trim the log."""
-        self._keep(streams)
-        for stream in streams:
-            self._trim(stream.outbox)
+        """Replicas have acknowledged more: keep their cursors, trim the log.
+
+        Not at once, unless a replica became ACTIVE: what an older cursor makes the Region send again does no harm, and
+        a sync for each batch would cost more than the batch.
+        """
+        due = not self._moved
+        self._moved.update(dict.fromkeys(streams))
+        if any(stream.status != stream.kept_status for stream in streams):
+            self._keep_moved()
+        elif due:
+            self.later(KEEP_S, self._keep_moved)
+
+    def _keep_moved(self) -> None:
+        streams, self._moved = list(self._moved), {}
+        if streams:
+            self._keep(streams)
+            for outbox in dict.fromkeys(stream.outbox for stream in streams):
+                self._trim(outbox)
 
     def _keep(self, streams: list[Stream]) -> None:
         try:
@@ -213,6 +230,8 @@ class Replication:
         live = [stream for stream in streams if stream.outbox.streams.get(stream.peer) is stream]
         if live:
             self.engine.store.submit({stream.key: stream.encode() for stream in live})
+            for stream in live:
+                stream.kept_status = stream.status
 
     def _trim(self, outbox: Outbox) -> None:
         try:
