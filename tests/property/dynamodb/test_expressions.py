@@ -145,7 +145,7 @@ def _reference(document: dict[str, Any], actions: list[Any]) -> dict[str, Any]:
                 result[head] = {"N": str(int(Decimal(result[head]["N"]) + Decimal(value["N"])))}
             else:
                 held = result[head][kind]
-                result[head] = {kind: held + [member for member in value[kind] if member not in held]}
+                result[head] = {kind: sorted({*held, *value[kind]})}
         elif head in result:
             left = [member for member in result[head][kind] if member not in value[kind]]
             result[head] = {kind: left}

@@ -75,7 +75,11 @@ async def test_a_batch_of_16_megabytes_leaves_the_rest(two: Home) -> None:
     ("operation", "items", "message"),
     [
         ("BatchWriteItem", {}, "The requestItems parameter is required for BatchWriteItem"),
-        ("BatchGetItem", {}, "The requestItems parameter is required for BatchGetItem"),
+        (
+            "BatchGetItem",
+            {},
+            "Value at 'RequestItems' failed to satisfy constraint: Member must have length greater than or equal to 1",
+        ),
         (
             "BatchWriteItem",
             {"things": [put(str(number)) for number in range(26)]},

@@ -58,6 +58,8 @@ class Http:
 
 Refinement = Callable[[Mapping[str, Any]], str | None]
 """The message for parameters that a service refuses in words of its own; None for others."""
+Arrangement = Callable[[Mapping[str, Any], list[str]], list[str]]
+"""The violations to report, in a service's own order, of those found in parameters."""
 
 
 class Operation:
@@ -70,6 +72,7 @@ class Operation:
         self._raw = raw
         self._forms: dict[str, Form] = {}
         self._refinement: Refinement | None = None
+        self._arrangement: Arrangement | None = None
 
     def __repr__(self) -> str:
         return f"<Operation {self._model.name}:{self.name}>"
@@ -121,6 +124,10 @@ class Operation:
         """Let a service say in its own words what the model's constraints would say otherwise."""
         self._refinement = refinement
 
+    def arrange(self, arrangement: Arrangement) -> None:
+        """Let a service choose and order the violations that it reports."""
+        self._arrangement = arrangement
+
     def constrain(self, params: Mapping[str, Any], code: str | None = None) -> None:
         """Hold the parameters against the model's constraints; raises WireError with all that is broken.
 
@@ -136,6 +143,8 @@ class Operation:
         found: list[str] = []
         check(params, "", found)
         if found:
+            if self._arrangement is not None:
+                found = self._arrangement(params, found)
             raise WireError(code or self._model.validation_code, report(found[:MAX_REPORTED]))
 
     def encode(self, protocol: str, result: Mapping[str, Any], request_id: str) -> Response:

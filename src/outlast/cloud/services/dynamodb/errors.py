@@ -94,6 +94,21 @@ class BackupInUseException(Fault):
     """Another backup operation is under way on the table."""
 
 
+class ValueFault(ValidationException, code="ValidationException"):
+    """An attribute value that breaks a rule, in the words of today's operations; `older` is how older ones say it.
+
+    GetItem, PutItem, UpdateItem, DeleteItem, BatchGetItem and Query speak today's words, the others the older.
+    """
+
+    def __init__(self, message: str, older: str | None = None) -> None:
+        super().__init__(message)
+        self.older = message if older is None else older
+
+    def in_older_words(self) -> ValidationException:
+        """The same fault as BatchWriteItem, Scan, transactions and PartiQL word it."""
+        return ValidationException(self.older)
+
+
 class ContinuousBackupsUnavailableException(Fault):
     """Backups cannot be made of this table now."""
 

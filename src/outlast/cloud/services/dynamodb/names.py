@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from outlast.cloud.contract.fault import AccessDeniedException, ValidationException
@@ -19,13 +19,28 @@ MIN_NAME = 3
 
 def constraint(value: str, member: str, *rules: str) -> ValidationException:
     """The fault of broken constraints of one value, as the validation framework words it."""
+    return ValidationException(broken_rules(value, member, rules) or "")
+
+
+def broken_rules(value: str, member: str, rules: Sequence[str]) -> str | None:
+    """The message of broken constraints of one value; None when none is broken."""
+    if not rules:
+        return None
     plural = "" if len(rules) == 1 else "s"
     shown = "; ".join(f"Value '{value}' at '{member}' failed to satisfy constraint: {rule}" for rule in rules)
-    return ValidationException(f"{len(rules)} validation error{plural} detected: {shown}")
+    return f"{len(rules)} validation error{plural} detected: {shown}"
 
 
 def plain_name(name: str, member: str = "tableName", shortest: int = 1) -> str:
     """A name that is no ARN, checked; raises ValidationException."""
+    broken = plain_name_rules(name, shortest)
+    if broken:
+        raise constraint(name, member, *broken)
+    return name
+
+
+def plain_name_rules(name: str, shortest: int) -> list[str]:
+    """The rules of names that a name breaks."""
     broken = []
     if not _NAME.fullmatch(name):
         broken.append(f"Member must satisfy regular expression pattern: {_NAME.pattern}")
@@ -33,9 +48,7 @@ def plain_name(name: str, member: str = "tableName", shortest: int = 1) -> str:
         broken.append(f"Member must have length greater than or equal to {shortest}")
     if len(name) > MAX_NAME:
         broken.append(f"Member must have length less than or equal to {MAX_NAME}")
-    if broken:
-        raise constraint(name, member, *broken)
-    return name
+    return broken
 
 
 def table_name(given: str, region: Region) -> str:

@@ -10,7 +10,7 @@ import decimal
 import re
 from functools import lru_cache
 
-from outlast.cloud.contract.fault import ValidationException
+from outlast.cloud.services.dynamodb.errors import ValueFault
 
 MAX_DIGITS = 38
 MAX_EXPONENT = 125
@@ -22,6 +22,8 @@ OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger 
 UNDERFLOW = "Number underflow. Attempting to store a number with magnitude smaller than supported range"
 TOO_PRECISE = "Attempting to store more than 38 significant digits in a Number"
 NOT_NUMERIC = "The parameter cannot be converted to a numeric value"
+MAX_POWER = 2**63 - 1
+_INT = 2**31
 
 ZERO_KEY = b"\x80"
 _POSITIVE = 0xC0
@@ -33,21 +35,47 @@ def _parts(text: str) -> tuple[bool, str, int]:
     """(negative, significant digits, exponent of the last digit); digits are empty for zero."""
     match = _SHAPE.fullmatch(text)
     if match is None:
-        raise ValidationException(f"{NOT_NUMERIC}: {text}")
+        raise _not_numeric(text)
     sign, whole, fraction, exponent_sign, exponent_digits = match.groups()
     fraction = fraction or ""
     if not whole and not fraction:
-        raise ValidationException(f"{NOT_NUMERIC}: {text}" if text else NOT_NUMERIC)
+        raise _not_numeric(text)
     digits = (whole + fraction).lstrip("0")
+    power = _power(text, exponent_sign, exponent_digits) if exponent_digits else 0
     if not digits:
+        _check_range(text, power, power)
         return False, "", 0
-    exponent = -len(fraction)
-    if exponent_digits:
-        shown = exponent_digits.lstrip("0") or "0"
-        power = int(shown) if len(shown) < 10 else 10**9
-        exponent += -power if exponent_sign == "-" else power
+    exponent = power - len(fraction)
     stripped = digits.rstrip("0")
     return sign == "-", stripped, exponent + len(digits) - len(stripped)
+
+
+def _not_numeric(text: str) -> ValueFault:
+    return ValueFault(f"{NOT_NUMERIC}: {text}", f"{NOT_NUMERIC}: {text}" if text else NOT_NUMERIC)
+
+
+def _power(text: str, sign: str, digits: str) -> int:
+    """The exponent as it is written; raises ValueFault for one that 64 bits do not hold."""
+    shown = digits.lstrip("0") or "0"
+    if len(shown) > 19 or int(shown) > MAX_POWER:
+        raise _not_numeric(text)
+    return -int(shown) if sign == "-" else int(shown)
+
+
+def _check_range(text: str, magnitude: int, power: int) -> None:
+    if magnitude > MAX_EXPONENT:
+        raise ValueFault(OVERFLOW, _older_range(text, OVERFLOW, magnitude, power))
+    if magnitude < MIN_EXPONENT:
+        raise ValueFault(UNDERFLOW, _older_range(text, UNDERFLOW, magnitude, power))
+
+
+def _older_range(text: str, said: str, magnitude: int, power: int) -> str:
+    """What the older operations say: they reckon in 32 bits, so that a great exponent fails or turns round."""
+    if not -_INT < power < _INT:
+        return f"{NOT_NUMERIC}: {text}"
+    if magnitude + 1 >= _INT:
+        return UNDERFLOW
+    return OVERFLOW if magnitude + 1 < -_INT else said
 
 
 def _canonical(text: str) -> tuple[str, int]:
@@ -55,12 +83,10 @@ def _canonical(text: str) -> tuple[str, int]:
     if not digits:
         return "0", 1
     point = len(digits) + exponent
-    if point - 1 > MAX_EXPONENT:
-        raise ValidationException(OVERFLOW)
-    if point - 1 < MIN_EXPONENT:
-        raise ValidationException(UNDERFLOW)
+    if not MIN_EXPONENT < point <= MAX_EXPONENT + 1:
+        _check_range(text, point - 1, exponent)
     if len(digits) > MAX_DIGITS:
-        raise ValidationException(TOO_PRECISE)
+        raise ValueFault(TOO_PRECISE)
     if exponent >= 0:
         plain, size = digits + "0" * exponent, 1 + (len(digits) + 1) // 2
     elif point <= 0:
@@ -77,7 +103,7 @@ _cached_canonical = lru_cache(maxsize=8192)(_canonical)
 def canonical(text: str) -> tuple[str, int]:
     """The normal form of a number and the bytes that it counts for in an item's size.
 
-    Raises ValidationException with AWS's text for what is not a number, too large, too small or too precise. The
+    Raises ValueFault with AWS's text for what is not a number, too large, too small or too precise. The
     size is 1 + ceil(digits before the point / 2) + ceil(digits after it / 2), one more when negative.
     """
     if len(text) <= MAX_DIGITS and text.isdecimal() and text.isascii() and text[0] != "0":
@@ -120,7 +146,7 @@ def _combine(left: str, right: str, operation: object) -> str:
     try:
         result = operation(decimal.Decimal(left), decimal.Decimal(right))  # type: ignore[operator]
     except decimal.Inexact:
-        raise ValidationException(OVERFLOW) from None
+        raise ValueFault(OVERFLOW) from None
     return normal(str(result))
 
 

@@ -16,7 +16,7 @@ from outlast.cloud.engine import Space
 from outlast.cloud.services.dynamodb import keys
 from outlast.cloud.services.dynamodb import values as av
 from outlast.cloud.services.dynamodb.capacity import Consumed, read_units
-from outlast.cloud.services.dynamodb.errors import invalid
+from outlast.cloud.services.dynamodb.errors import ValueFault, invalid
 from outlast.cloud.services.dynamodb.expressions.projection import Projection
 from outlast.cloud.services.dynamodb.indexes import HEADER, Index, stored_size, unpacked
 from outlast.cloud.services.dynamodb.requests import Guard
@@ -124,7 +124,7 @@ def find_index(table: Table, name: str | None, consistent: bool) -> Index | None
     return index
 
 
-def check_select(select: str | None, expression: str | None, attributes: Any, index: str | None, verb: str) -> None:
+def check_select(select: str | None, expression: str | None, attributes: Any, index: str | None) -> None:
     """Select fits the projection and the index; raises ValidationException."""
     given = "ProjectionExpression" if expression is not None else "AttributesToGet" if attributes is not None else None
     if select is None:
@@ -138,7 +138,7 @@ def check_select(select: str | None, expression: str | None, attributes: Any, in
     if given is not None:
         raise ValidationException(f"Cannot specify the {given} when choosing to get {select}")
     if select == "ALL_PROJECTED_ATTRIBUTES" and index is None:
-        raise ValidationException(f"ALL_PROJECTED_ATTRIBUTES can be used only when {verb} using an IndexName")
+        raise ValidationException("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
 
 
 def check_projected(
@@ -176,6 +176,8 @@ def check_start_values(start: Any) -> None:
     for value in start.values():
         try:
             av.check_value(value)
+        except ValueFault:
+            raise
         except ValidationException as fault:
             raise ValidationException(f"{BAD_START}: {fault.message}") from None
 

@@ -10,9 +10,10 @@ from outlast.cloud.services.dynamodb.expressions import bind, legacy
 from outlast.cloud.services.dynamodb.expressions.evaluate import Test, tester
 from outlast.cloud.services.dynamodb.expressions.projection import Projection
 from outlast.cloud.services.dynamodb.expressions.update import Update
-from outlast.cloud.services.dynamodb.values import Value, check_value
+from outlast.cloud.services.dynamodb.values import ITEM_TOO_LARGE, Value, check_value
 
 NO_VALUES: Mapping[str, Value] = {}
+BARE = frozenset({ITEM_TOO_LARGE})
 
 
 class Guard(NamedTuple):
@@ -28,6 +29,7 @@ class Mixture(NamedTuple):
     expressions: tuple[str, ...]
     others: tuple[str, ...] = ()
     takers: tuple[str, ...] = ()
+    names_takers: bool = True
 
     def check(self, expressions: Sequence[Any], others: Sequence[Any], names: Any, values: Any) -> None:
         """Refuse expressions beside older parameters, and names or values without an expression."""
@@ -42,19 +44,27 @@ class Mixture(NamedTuple):
             raise ValidationException("ExpressionAttributeNames can only be specified when using expressions")
         if values is not None and not any(name in given for name in self.takers):
             verb = "are" if len(self.takers) > 1 else "is"
+            missing = f": {' and '.join(self.takers)} {verb} null" if self.names_takers else ""
             raise ValidationException(
-                "ExpressionAttributeValues can only be specified when using expressions: "
-                f"{' and '.join(self.takers)} {verb} null"
+                f"ExpressionAttributeValues can only be specified when using expressions{missing}"
             )
+
+
+def enveloped(fault: ValidationException) -> ValidationException:
+    """What PutItem, UpdateItem and DeleteItem say of a request that is refused before its table is looked up."""
+    if fault.message in BARE or fault.message.startswith("1 validation error detected: "):
+        return fault
+    return ValidationException(f"1 validation error detected: {fault.message}")
 
 
 GET = Mixture(("ProjectionExpression",), ("AttributesToGet",))
 TRANSACT_GET = Mixture(("ProjectionExpression",))
-WRITE = Mixture(("ConditionExpression",), ("Expected", "ConditionalOperator"), ("ConditionExpression",))
+WRITE = Mixture(("ConditionExpression",), ("Expected", "ConditionalOperator"), ("ConditionExpression",), False)
 UPDATE = Mixture(
     ("UpdateExpression", "ConditionExpression"),
     ("AttributeUpdates", "Expected", "ConditionalOperator"),
     ("UpdateExpression", "ConditionExpression"),
+    False,
 )
 TRANSACT_WRITE = Mixture(("ConditionExpression",), (), ("ConditionExpression",))
 TRANSACT_UPDATE = Mixture(UPDATE.expressions, (), UPDATE.takers)

@@ -166,15 +166,16 @@ def write_action(entry: Mapping[str, Any]) -> Action:
         size = av.check_item(given["Item"])
         if size > av.MAX_ITEM_BYTES:
             raise too_large()
-    else:
-        requests.check_key(given["Key"])
     on_failure = given.get("ReturnValuesOnConditionCheckFailure")
     if kind == "Update":
         changes, guard, bound = requests.update_and_guard(update, condition, None, None, None, names, values)
+        requests.check_key(given["Key"])
         action = Action(kind, given["TableName"], given["Key"], guard, on_failure)
         action.update, action.values = changes, bound
         return action
     guard = requests.guard(condition, None, None, names, values)
+    if kind != "Put":
+        requests.check_key(given["Key"])
     action = Action(kind, given["TableName"], given.get("Key") or {}, guard, on_failure)
     if kind == "Put":
         action.item, action.size = given["Item"], size

@@ -12,7 +12,7 @@ from typing import Any
 
 from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import numbers
-from outlast.cloud.services.dynamodb.errors import SerializationException, invalid
+from outlast.cloud.services.dynamodb.errors import SerializationException, ValueFault, invalid
 
 Value = dict[str, Any]
 Item = dict[str, Value]
@@ -22,7 +22,9 @@ _KNOWN = frozenset(TYPES)
 MAX_CONTAINERS = 31
 MAX_ITEM_BYTES = 409_600
 MAX_NAME_BYTES = 65_535
-TOO_DEEP = "Nesting Levels have exceeded supported limits"
+TOO_DEEP = (
+    "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
+)
 EMPTY = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
 SEVERAL = "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
 ITEM_TOO_LARGE = "Item size has exceeded the maximum allowed size"
@@ -175,10 +177,14 @@ def _check_other(kind: str, raw: Any, value: dict[str, Any]) -> int:
     if raw.__class__ is not list:
         raise mistyped(raw, "list")
     if kind == "SS":
-        return _check_string_set(raw)
-    if kind == "NS":
-        return _check_number_set(raw, value)
-    return _check_binary_set(raw)
+        size = _check_string_set(raw)
+    elif kind == "NS":
+        size = _check_number_set(raw, value)
+    else:
+        size = _check_binary_set(raw)
+    if len(raw) > 1:
+        value[kind] = in_order(kind, value[kind])
+    return size
 
 
 def _check_string_set(raw: list[Any]) -> int:
@@ -190,8 +196,23 @@ def _check_string_set(raw: list[Any]) -> int:
             raise _set_member_fault(member, "String")
         size += text_bytes(member)
     if len(set(raw)) != len(raw):
-        raise invalid(f"Input collection [{', '.join(raw)}] contains duplicates.")
+        raise _duplicates(", ".join(f'"{member}"' for member in _until_repeat(raw)), ", ".join(raw), "")
     return size
+
+
+def _until_repeat(raw: list[str], order: Any = str.encode) -> list[str]:
+    """The members as today's operations list them: those before the first repeat in order, then the others as sent."""
+    seen: set[str] = set()
+    for place, member in enumerate(raw):
+        if member in seen:
+            return [*sorted(seen, key=order), *raw[place:]]
+        seen.add(member)
+    return raw
+
+
+def _duplicates(shown: str, older: str, kind: str) -> ValueFault:
+    head, tail = "One or more parameter values were invalid: Input collection [", f"]{kind} contains duplicates."
+    return ValueFault(head + shown + tail, head + older + tail)
 
 
 def _check_number_set(raw: list[Any], value: dict[str, Any]) -> int:
@@ -206,7 +227,10 @@ def _check_number_set(raw: list[Any], value: dict[str, Any]) -> int:
         normals.append(text)
         size += each
     if len(set(normals)) != len(normals):
-        raise ValidationException("Input collection contains duplicates")
+        raise ValueFault(
+            "One or more parameter values were invalid: Input collection contains duplicates.",
+            "Input collection contains duplicates",
+        )
     value["NS"] = normals
     return size
 
@@ -220,8 +244,16 @@ def _check_binary_set(raw: list[Any]) -> int:
             raise _set_member_fault(member, "Blob")
         size += binary_bytes(member)
     if len(set(raw)) != len(raw):
-        raise invalid(f"Input collection [{', '.join(raw)}]of type BS contains duplicates.")
+        shown = ",".join(f'"{member}"' for member in _until_repeat(raw, decode_binary))
+        raise _duplicates(shown, ", ".join(raw), "of type BS")
     return size
+
+
+def in_order(kind: str, members: list[str]) -> list[str]:
+    """The members of a checked set as DynamoDB keeps them: texts and binaries by their bytes, numbers by value."""
+    if kind == "SS":
+        return sorted(members)
+    return sorted(members, key=Decimal if kind == "NS" else decode_binary)
 
 
 def _set_member_fault(member: object, wanted: str) -> Exception:
@@ -237,10 +269,12 @@ def check_item(item: Any) -> int:
     """
     if item.__class__ is not dict:
         raise mistyped(item, "structure")
+    if "" in item:
+        raise name_fault(0)
     size = 0
     for name, value in item.items():
         length = len(name) if name.isascii() else len(name.encode())
-        if not 0 < length <= MAX_NAME_BYTES:
+        if length > MAX_NAME_BYTES:
             raise name_fault(length)
         size += length + check_value(value)
     return size

@@ -11,8 +11,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from outlast.cloud.contract.fault import Fault, ValidationException
+from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import values as av
+from outlast.cloud.services.dynamodb.errors import ValueFault
 from outlast.cloud.services.dynamodb.expressions.conditions import ConditionParser
 from outlast.cloud.services.dynamodb.expressions.evaluate import Test, tester
 from outlast.cloud.services.dynamodb.expressions.parser import Parser, ValueCheck
@@ -32,21 +33,23 @@ _NO_NAMES: Mapping[str, str] = {}
 class Compiled:
     """One expression: what it uses and what must hold of the values bound to it."""
 
-    __slots__ = ("checks", "heads", "label", "late", "paths", "used_names", "used_values")
+    __slots__ = ("checks", "heads", "label", "late", "paths", "places", "used_names", "used_values")
 
     def __init__(self, parser: Parser, late: str | None = None) -> None:
         self.label = parser.label
         self.used_names = frozenset(parser.used_names)
         self.used_values = tuple(parser.used_values)
         self.checks: tuple[ValueCheck, ...] = tuple(parser.value_checks)
+        self.places = tuple(parser.check_places)
         self.paths: tuple[PathParts, ...] = tuple(parser.paths)
         self.heads = tuple(dict.fromkeys(str(path[0]) for path in self.paths))
         self.late = late
 
     def check_values(self, values: Mapping[str, Value]) -> None:
         """Demand that every value used is defined and has a type that fits; raises ValidationException."""
-        for name in self.used_values:
+        for place, name in enumerate(self.used_values):
             if name not in values:
+                self._check_before(place, values)
                 raise ValidationException(
                     f"Invalid {self.label}: An expression attribute value used in expression is not defined; "
                     f"attribute value: {name}"
@@ -57,6 +60,14 @@ class Compiled:
             message = check(values)
             if message is not None:
                 raise ValidationException(f"Invalid {self.label}: {message}")
+
+    def _check_before(self, place: int, values: Mapping[str, Value]) -> None:
+        """A key condition names its first mistake in the order of its text, others an undefined value first."""
+        if self.label == "KeyConditionExpression":
+            for check, at in zip(self.checks, self.places, strict=True):
+                message = check(values) if at <= place else None
+                if message is not None:
+                    raise ValidationException(f"Invalid {self.label}: {message}")
 
 
 class CompiledCondition(Compiled):
@@ -266,10 +277,12 @@ def check_values(values: Mapping[str, Value] | None) -> Mapping[str, Value]:
     return values
 
 
-def _invalid_value(fault: Fault, key: str) -> Fault:
+def _invalid_value(fault: ValidationException, key: str) -> ValidationException:
+    """The fault of a value in ExpressionAttributeValues: only the older operations name its key."""
     if fault.message == av.TOO_DEEP:
         return fault
-    return ValidationException(f"ExpressionAttributeValues contains invalid value: {fault.message} for key {key}")
+    older = fault.older if isinstance(fault, ValueFault) else fault.message
+    return ValueFault(fault.message, f"ExpressionAttributeValues contains invalid value: {older} for key {key}")
 
 
 def check_unused(names: Mapping[str, str], values: Mapping[str, Value], compiled: Sequence[Compiled]) -> None:

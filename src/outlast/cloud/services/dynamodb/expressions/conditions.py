@@ -195,7 +195,7 @@ class ConditionParser(Parser):
             self.demand_types("BETWEEN", each, ORDERED)
         if isinstance(low, ValueRef) and isinstance(high, ValueRef):
             lower, upper = low.name, high.name
-            self.value_checks.append(lambda values: _bounds_fault(bound(values, lower), bound(values, upper)))
+            self.check_later(lambda values: _bounds_fault(bound(values, lower), bound(values, upper)))
         return Between(operand, low, high)
 
     def in_list(self, operand: Operand, options: tuple[Operand, ...]) -> Condition:
@@ -232,7 +232,7 @@ class ConditionParser(Parser):
         return Predicate(name, arguments)
 
     def note_type(self, message: str) -> None:
-        self.value_checks.append(lambda _values: message)
+        self.check_later(lambda _values: message)
 
     def demand_types(self, function: str, operand: Operand, allowed: frozenset[str]) -> None:
         """Refuse, once values are bound, an operand whose type is known not to fit."""
@@ -246,7 +246,7 @@ class ConditionParser(Parser):
                 kind = next(iter(bound(values, name)), None)
                 return None if kind is None or kind in allowed else _type_fault(function, kind)
 
-            self.value_checks.append(check)
+            self.check_later(check)
 
     def demand_type_name(self, operand: Operand) -> None:
         if not isinstance(operand, ValueRef):
@@ -264,7 +264,7 @@ class ConditionParser(Parser):
                 return f"Invalid attribute type name found; type: {value['S']}, valid types: {_TYPE_NAMES}"
             return None
 
-        self.value_checks.append(check)
+        self.check_later(check)
 
     def distinct(self, function: str, arguments: tuple[Operand, ...]) -> None:
         if len(arguments) == 2 and isinstance(arguments[0], Path) and arguments[0] == arguments[1]:

@@ -159,12 +159,17 @@ def match_schema(
     when a value does not fit.
     """
     if len(tests) > max(2, len(schema.attributes)):
-        raise ValidationException("Conditions can be of length 1 or 2 only")
+        raise ValidationException(
+            f"The number of query conditions ({len(tests)}) exceeds the number of key attributes "
+            f"defined in the schema ({len(schema.attributes)})"
+        )
     for attribute in schema.partition:
         if attribute.name not in tests:
             raise ValidationException(f"Query condition missed key schema element: {attribute.name}")
     rest = len(tests) - len(schema.partition)
     used = schema.sort[:rest]
+    if len(schema.sort) > 1:
+        _check_no_gap(tests, schema)
     for attribute in used:
         if attribute.name not in tests:
             raise ValidationException(f"Query condition missed key schema element: {attribute.name}")
@@ -176,6 +181,18 @@ def match_schema(
         raise ValidationException(UNSUPPORTED)
     partition = [tests[attribute.name].values[0] for attribute in schema.partition]
     return partition, [(attribute, tests[attribute.name]) for attribute in used]
+
+
+def _check_no_gap(tests: Mapping[str, KeyTest], schema: KeySchema) -> None:
+    """Of several sort attributes, all before the last one asked for need an equality; raises ValidationException."""
+    asked = [place for place, attribute in enumerate(schema.sort) if attribute.name in tests]
+    last = asked[-1] if asked else 0
+    wanting = [each.name for each in schema.sort[:last] if each.name not in tests or tests[each.name].operator != "="]
+    if wanting:
+        raise ValidationException(
+            f"RANGE key attributes {', '.join(wanting)} must have equality conditions specified in the query because "
+            f"a condition is present on key attribute {schema.sort[last].name}"
+        )
 
 
 def _check_test(attribute: KeyAttribute, test: KeyTest) -> None:

@@ -158,6 +158,10 @@ def _expected(name: str, entry: dict[str, Any]) -> Condition:
             raise invalid(f"Exists and ComparisonOperator cannot be used together for Attribute: {name}")
         if value is not None and arguments is not None:
             raise invalid(f"Value and AttributeValueList cannot be used together for Attribute: {name}")
+        if value is None and arguments is None and operator not in ("NULL", "NOT_NULL"):
+            raise invalid(
+                f"Value or AttributeValueList must be used with ComparisonOperator: {operator} for Attribute: {name}"
+            )
         given = arguments if arguments is not None else ([] if value is None else [value])
         check_arguments(name, operator, given)
         return comparison(name, operator, given)

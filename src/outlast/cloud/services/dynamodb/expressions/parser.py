@@ -54,6 +54,7 @@ class Parser:
         self.used_values: dict[str, None] = {}
         self.errors: dict[str, str] = {}
         self.value_checks: list[ValueCheck] = []
+        self.check_places: list[int] = []
         self.paths: list[PathParts] = []
 
     @property
@@ -82,6 +83,11 @@ class Parser:
         """Move past `symbol`, or raise."""
         if not self.accept(symbol):
             raise self.fault()
+
+    def check_later(self, check: ValueCheck) -> None:
+        """Keep a check for when values are bound, and its place among the values used."""
+        self.value_checks.append(check)
+        self.check_places.append(len(self.used_values))
 
     def keyword(self, word: str) -> bool:
         """Move past the keyword when it is next."""

@@ -45,9 +45,8 @@ def check_text(text: str, label: str) -> None:
         raise ValidationException(f"Invalid {label}: The expression can not be empty;")
     size = len(text) if text.isascii() else len(text.encode())
     if size > MAX_EXPRESSION_BYTES:
-        raise ValidationException(
-            f"Invalid {label}: Expression size has exceeded the maximum allowed size; expression size: {size}"
-        )
+        told = "" if label == "UpdateExpression" else f" expression size: {size}"
+        raise ValidationException(f"Invalid {label}: Expression size has exceeded the maximum allowed size;{told}")
 
 
 def syntax_fault(text: str, tokens: list[Token], at: int, label: str) -> ValidationException:

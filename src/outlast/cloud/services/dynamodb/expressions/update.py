@@ -145,7 +145,7 @@ def added(current: Value | None, operand: Value) -> Value:
             return {"N": numbers.add(held, raw)}
         if kind in ("SS", "NS", "BS"):
             known = set(held)
-            return {kind: [*held, *(member for member in raw if member not in known)]}
+            return {kind: av.in_order(kind, [*held, *(member for member in raw if member not in known)])}
         if kind == "L":
             return {"L": [*held, *raw]}
     raise ValidationException(WRONG_TYPE)

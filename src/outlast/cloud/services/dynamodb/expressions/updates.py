@@ -150,7 +150,7 @@ class UpdateParser(Parser):
         return ListAppend(arguments[0], arguments[1])
 
     def later(self, message: str) -> None:
-        self.value_checks.append(lambda _values: message)
+        self.check_later(lambda _values: message)
 
     def demand(self, rank: str, function: str, operand: Operand, wanted: str) -> None:
         """Refuse, once values are bound, a value of another type than `wanted`."""
@@ -168,7 +168,7 @@ class UpdateParser(Parser):
                 f"operator or function: {function}, operand type: {kind}"
             )
 
-        self.value_checks.append(check)
+        self.check_later(check)
 
     def demand_operand(self, word: str, operand: ValueRef) -> None:
         """ADD takes numbers and sets, DELETE takes sets."""

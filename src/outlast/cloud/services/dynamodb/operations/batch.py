@@ -5,16 +5,17 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteIte
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
 from outlast.cloud.contract import Call, Reply
 from outlast.cloud.contract.fault import ValidationException
-from outlast.cloud.services.dynamodb import requests
+from outlast.cloud.services.dynamodb import requests, wording
 from outlast.cloud.services.dynamodb import values as av
 from outlast.cloud.services.dynamodb.capacity import Consumed, read_units, write_units
+from outlast.cloud.services.dynamodb.errors import ValueFault
 from outlast.cloud.services.dynamodb.expressions.projection import Projection
 from outlast.cloud.services.dynamodb.indexes import HEADER, packed, stored_size, unpacked
 from outlast.cloud.services.dynamodb.names import batch_resources
@@ -68,7 +69,7 @@ def batch_get_item(
             "Can not use both expression and non-expression parameters in the same request: Non-expression "
             "parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}"
         )
-    tables = [state.table(each.name) for each in wanted]
+    tables = _tables(state, [each.name for each in wanted], wording.misnamed_get, request_items)
     places = [_places(table, each.keys) for table, each in zip(tables, wanted, strict=True)]
     responses: dict[str, Any] = {}
     unprocessed: dict[str, Any] = {}
@@ -88,6 +89,18 @@ def batch_get_item(
     if consumed:
         reply["ConsumedCapacity"] = consumed
     return reply
+
+
+def _tables(
+    state: DynamoDB, names: list[str], told: Callable[[Mapping[str, Any]], str], requested: Mapping[str, Any]
+) -> list[Table]:
+    """The tables of a batch; a name that none can have is told with the whole request."""
+    try:
+        return [state.table(name) for name in names]
+    except ValidationException as fault:
+        if "'tableName'" not in fault.message:
+            raise
+        raise ValidationException(f"{wording.DETECTED}{told(requested)}") from None
 
 
 def _places(table: Table, found: list[Item]) -> list[bytes]:
@@ -166,8 +179,11 @@ def batch_write_item(
     began = state.latencies.now_s()
     if sum(map(len, request_items.values())) > MAX_WRITES:
         raise ValidationException("Too many items requested for the BatchWriteItem call")
-    checked = [(name, [_checked_write(request) for request in found]) for name, found in request_items.items()]
-    tables = [state.table(name) for name, _ in checked]
+    try:
+        checked = [(name, [_checked_write(request) for request in found]) for name, found in request_items.items()]
+    except ValueFault as fault:
+        raise fault.in_older_words() from None
+    tables = _tables(state, [name for name, _ in checked], wording.misnamed_write, request_items)
     work = []
     for table, (name, writes) in zip(tables, checked, strict=True):
         raws = [_place(table, write) for write in writes]

@@ -93,14 +93,17 @@ def put_item(
     state = call.state
     began = state.latencies.now_s()
     names, values = expression_attribute_names, expression_attribute_values
-    if condition_expression is not None or names is not None or values is not None:
-        requests.WRITE.check((condition_expression,), (expected, conditional_operator), names, values)
-    size = av.check_item(item)
-    if return_values is not None and return_values not in ("NONE", "ALL_OLD"):
-        raise ValidationException(ONLY_OLD)
-    if size > av.MAX_ITEM_BYTES:
-        raise ValidationException(av.ITEM_TOO_LARGE)
-    guard = requests.guard(condition_expression, expected, conditional_operator, names, values)
+    try:
+        if condition_expression is not None or names is not None or values is not None:
+            requests.WRITE.check((condition_expression,), (expected, conditional_operator), names, values)
+        size = av.check_item(item)
+        if return_values is not None and return_values not in ("NONE", "ALL_OLD"):
+            raise ValidationException(ONLY_OLD)
+        if size > av.MAX_ITEM_BYTES:
+            raise ValidationException(av.ITEM_TOO_LARGE)
+        guard = requests.guard(condition_expression, expected, conditional_operator, names, values)
+    except ValidationException as fault:
+        raise requests.enveloped(fault) from None
     table = state.table(table_name)
     raw = table.key.of_item(item)
     if table.indexes:
@@ -159,18 +162,15 @@ def delete_item(
     """Delete one item by its key; nothing happens when there is none."""
     state = call.state
     began = state.latencies.now_s()
-    requests.WRITE.check(
-        (condition_expression,),
-        (expected, conditional_operator),
-        expression_attribute_names,
-        expression_attribute_values,
-    )
-    requests.check_key(key)
-    if return_values is not None and return_values not in ("NONE", "ALL_OLD"):
-        raise ValidationException(ONLY_OLD)
-    guard = requests.guard(
-        condition_expression, expected, conditional_operator, expression_attribute_names, expression_attribute_values
-    )
+    names, values = expression_attribute_names, expression_attribute_values
+    try:
+        requests.WRITE.check((condition_expression,), (expected, conditional_operator), names, values)
+        requests.check_key(key)
+        if return_values is not None and return_values not in ("NONE", "ALL_OLD"):
+            raise ValidationException(ONLY_OLD)
+        guard = requests.guard(condition_expression, expected, conditional_operator, names, values)
+    except ValidationException as fault:
+        raise requests.enveloped(fault) from None
     table = state.table(table_name)
     raw = table.key.of_key(key)
     with state.engine.begin() as tx:
@@ -211,24 +211,23 @@ def update_item(
 ) -> Reply:
     """Change one item in place, or make it when the update writes something."""
     state = call.state
-    began = state.latencies.now_s()
-    if update_expression is None or attribute_updates is not None or expected is not None or conditional_operator:
-        requests.UPDATE.check(
-            (update_expression, condition_expression),
-            (attribute_updates, expected, conditional_operator),
-            expression_attribute_names,
+    began, names = state.latencies.now_s(), expression_attribute_names
+    try:
+        if update_expression is None or attribute_updates is not None or expected is not None or conditional_operator:
+            older = (attribute_updates, expected, conditional_operator)
+            requests.UPDATE.check((update_expression, condition_expression), older, names, expression_attribute_values)
+        requests.check_key(key)
+        update, guard, values = requests.update_and_guard(
+            update_expression,
+            condition_expression,
+            attribute_updates,
+            expected,
+            conditional_operator,
+            names,
             expression_attribute_values,
         )
-    requests.check_key(key)
-    update, guard, values = requests.update_and_guard(
-        update_expression,
-        condition_expression,
-        attribute_updates,
-        expected,
-        conditional_operator,
-        expression_attribute_names,
-        expression_attribute_values,
-    )
+    except ValidationException as fault:
+        raise requests.enveloped(fault) from None
     table = state.table(table_name)
     raw = table.key.of_key(key)
     if update is not None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from outlast.cloud.contract import Call, Reply
 from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import keys, reading, requests
+from outlast.cloud.services.dynamodb.errors import ValueFault
 from outlast.cloud.services.dynamodb.expressions import bind, legacy
 from outlast.cloud.services.dynamodb.expressions.evaluate import tester
 from outlast.cloud.services.dynamodb.expressions.keyconditions import (
@@ -108,7 +109,7 @@ def query(
         guard = _legacy_filter(query_filter, conditional_operator)
     if exclusive_start_key is not None:
         reading.check_start_values(exclusive_start_key)
-    reading.check_select(select, projection_expression, attributes_to_get, index_name, "Querying")
+    reading.check_select(select, projection_expression, attributes_to_get, index_name)
     texts = bind.Texts(key=key_condition_expression, filter=filter_expression, projection=projection_expression)
     asked = _bound(texts, names, values, key_conditions)
     if asked.tests is None:
@@ -219,19 +220,19 @@ def scan(
     """Read all items, or one segment of them, in the order in which they lie."""
     state = call.state
     began = state.latencies.now_s()
-    requests.SCAN.check(
-        (projection_expression, filter_expression),
-        (attributes_to_get, scan_filter, conditional_operator),
-        expression_attribute_names,
-        expression_attribute_values,
-    )
-    guard = _legacy_filter(scan_filter, conditional_operator)
-    if exclusive_start_key is not None:
-        reading.check_start_values(exclusive_start_key)
-    _check_segments(segment, total_segments)
-    reading.check_select(select, projection_expression, attributes_to_get, index_name, "Scanning")
-    texts = bind.Texts(filter=filter_expression, projection=projection_expression)
-    asked = _bound(texts, expression_attribute_names, expression_attribute_values)
+    names, values = expression_attribute_names, expression_attribute_values
+    older = (attributes_to_get, scan_filter, conditional_operator)
+    try:
+        requests.SCAN.check((projection_expression, filter_expression), older, names, values)
+        guard = _legacy_filter(scan_filter, conditional_operator)
+        if exclusive_start_key is not None:
+            reading.check_start_values(exclusive_start_key)
+        _check_segments(segment, total_segments)
+        reading.check_select(select, projection_expression, attributes_to_get, index_name)
+        texts = bind.Texts(filter=filter_expression, projection=projection_expression)
+        asked = _bound(texts, names, values)
+    except ValueFault as fault:
+        raise fault.in_older_words() from None
     projection = legacy.attributes_projection(attributes_to_get) if attributes_to_get is not None else asked.projection
     table = state.table(table_name)
     index = reading.find_index(table, index_name, consistent_read)

@@ -13,6 +13,7 @@ from outlast.cloud.contract import Call, Reply
 from outlast.cloud.contract.fault import Fault, ValidationException
 from outlast.cloud.services.dynamodb import requests
 from outlast.cloud.services.dynamodb.capacity import Consumed, read_units
+from outlast.cloud.services.dynamodb.errors import ValueFault
 from outlast.cloud.services.dynamodb.expressions.projection import Projection
 from outlast.cloud.services.dynamodb.indexes import HEADER, stored_size, unpacked
 from outlast.cloud.services.dynamodb.names import transact_resources
@@ -51,7 +52,10 @@ def transact_write_items(
         known = replayed(call, client_request_token, digest, return_consumed_capacity)
         if known is not None:
             return known
-    actions = [write_action(entry) for entry in transact_items]
+    try:
+        actions = [write_action(entry) for entry in transact_items]
+    except ValueFault as fault:
+        raise fault.in_older_words() from None
     reply = run_actions(
         call, actions, client_request_token, digest, return_consumed_capacity, return_item_collection_metrics == "SIZE"
     )
@@ -97,7 +101,10 @@ def transact_get_items(
     """Read up to 100 items as they are at one moment."""
     state = call.state
     began = state.latencies.now_s()
-    gets = [Get(entry) for entry in transact_items]
+    try:
+        gets = [Get(entry) for entry in transact_items]
+    except ValueFault as fault:
+        raise fault.in_older_words() from None
     for get in gets:
         get.resolve(state)
     places = [(id(get.table), get.raw) for get in gets if get.fault is None]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import values as av
+from outlast.cloud.services.dynamodb.errors import ValueFault
 from outlast.cloud.services.dynamodb.expressions.parser import Rule, run
 from outlast.cloud.services.dynamodb.expressions.tree import Action, Assign, Condition, PathParts, Remove
 from outlast.cloud.services.dynamodb.partiql.conditions import Conditions
@@ -21,8 +22,11 @@ from outlast.cloud.services.dynamodb.values import Value
 def parse(statement: str, parameters: Sequence[Value] | None) -> Statement:
     """The meaning of a statement with its parameters; raises ValidationException."""
     given = list(parameters or ())
-    for parameter in given:
-        av.check_value(parameter)
+    try:
+        for parameter in given:
+            av.check_value(parameter)
+    except ValueFault as fault:
+        raise fault.in_older_words() from None
     parser = _Parser(statement, given)
     found: Statement = run(parser.statement())
     if parser.token.kind != "end":
