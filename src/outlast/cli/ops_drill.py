@@ -18,6 +18,7 @@ from rich.text import Text
 from outlast.cli.ops_faults import faults_of
 from outlast.cli.ops_target import HomeOption, OutputOption, Target, one_line, open_target
 from outlast.ops.deployment import Deployment
+from outlast.ops.drill.changes import WithChanges
 from outlast.ops.drill.customers import Crowd
 from outlast.ops.drill.file import DrillFile, find, library
 from outlast.ops.drill.play import Drill, Stage
@@ -88,7 +89,7 @@ async def play(target: Target, deployment: Deployment, file: DrillFile, folder: 
         clients=target.clients,
         deployment=deployment,
         keys=target.keys,
-        faults=faults_of(target, deployment),
+        faults=WithChanges(faults_of(target, deployment), target.clients, deployment),
         folder=folder,
         variables=target.variables,
         who=getpass.getuser(),

@@ -121,6 +121,12 @@ def detected(story: Story, decision: Decision) -> None:
     story.step(8, finding.state == "impaired" and bool(alarms), told)
 
 
+def stayed(story: Story, decision: Decision) -> None:
+    """Step 8, where nobody is to be moved: what was seen, and that nothing was concluded from it."""
+    finding = decision.finding(story.region)
+    story.step(8, decision.action != "evacuate", f"{decision.action}: {decision.why}; {finding.why}")
+
+
 def evacuated(story: Story, result: Evacuated) -> None:
     """Step 9: the switch, seen in DNS."""
     seen = "never" if result.seen_s is None else f"{result.seen_s - result.switched_s:.1f} s after the switch"

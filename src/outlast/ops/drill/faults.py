@@ -133,6 +133,11 @@ def parameters_of(fault: FaultPlan, regions: Sequence[str], duration_s: float) -
     }
     found = {name: ",".join(values) for name, values in scope.items() if values}
     found["duration"] = f"PT{max(1, round(duration_s))}S"
-    return found | {
-        name: value if isinstance(value, str) else json.dumps(value) for name, value in fault.parameters.items()
-    }
+    return found | {name: _text(value) for name, value in fault.parameters.items()}
+
+
+def _text(value: Any) -> str:
+    """A parameter as FIS takes it: members of lists are separated by commas."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value)

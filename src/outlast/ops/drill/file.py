@@ -6,25 +6,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, cast
 
 import yaml
 
 from outlast.ops.drill.objectives import Objective
+from outlast.ops.drill.stop import STOPS, StopConditions
 from outlast.ops.outcome import UsageError
 
-MEMBERS: Final = frozenset({"name", "title", "hypothesis", "region", "fault", "also", "load", "phases", "expect"})
+Ending = Literal["left", "rolled back", "stayed"]
+ENDINGS: Final = ("left", "rolled back", "stayed")
+ROLLBACK: Final = ("end-faults", "weights-home", "controls-on")
+"""What can be done when a drill ends early, in the order in which it usually is."""
+MEMBERS: Final = frozenset(
+    {"name", "title", "hypothesis", "source", "region", "fault", "also", "load", "phases", "expect", "ending", "stop"}
+    | {"rollback"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """The fault to inject: its kind and parameters; `regions` empty means the drill's Region."""
+    """The fault to inject: its kind and parameters; `regions` empty means the drill's Region.
+
+    It begins `after_s` after the impact and ends `for_s` later, or with the others when that is 0.
+    """
 
     kind: str
     regions: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    after_s: float = 0.0
+    for_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,9 @@ class PhasePlan:
 class DrillFile:
     """One drill. `region` is a Region's name, or `first` or `second` of the deployment's; `also` begins before `fault`.
 
-    In a fault's `regions`, `first` and `second` stand for the deployment's Regions too.
+    In a fault's `regions`, `first` and `second` stand for the deployment's Regions too. `ending`: how the evacuation is
+    meant to end; `stayed`: the kit is meant not to leave the Region. `stop` ends the drill at once; then, and whenever
+    it does not come to its end, `rollback` is done in its order. `source`: what the drill replays.
     """
 
     name: str
@@ -70,6 +85,10 @@ class DrillFile:
     load: LoadPlan
     phases: PhasePlan
     expect: tuple[Objective, ...]
+    ending: Ending = "left"
+    stop: StopConditions = field(default_factory=StopConditions)
+    rollback: tuple[str, ...] = ROLLBACK
+    source: str = ""
 
 
 def parse(text: str, source: str) -> DrillFile:
@@ -96,7 +115,24 @@ def parse(text: str, source: str) -> DrillFile:
         load=_part(LoadPlan, read.get("load", {}), f"{source}: load"),
         phases=_part(PhasePlan, read.get("phases", {}), f"{source}: phases"),
         expect=tuple(Objective.parse(str(text)) for text in read.get("expect", [])),
+        ending=_ending(str(read.get("ending", "left")), source),
+        stop=StopConditions(tuple(Objective.parse(str(text), STOPS) for text in read.get("stop", []))),
+        rollback=_rollback(read.get("rollback", list(ROLLBACK)), source),
+        source=str(read.get("source", "")),
     )
+
+
+def _ending(word: str, source: str) -> Ending:
+    if word not in ENDINGS:
+        raise UsageError(f"{source}: an ending is {', '.join(ENDINGS)}, not {word}.")
+    return cast(Ending, word)
+
+
+def _rollback(read: Any, source: str) -> tuple[str, ...]:
+    """Every step of it, each once: a drill that stops leaves nothing behind, only the order is free."""
+    if not isinstance(read, list) or sorted(map(str, read)) != sorted(ROLLBACK):
+        raise UsageError(f"{source}: rollback is {', '.join(ROLLBACK)}, each once, in the order that is wanted.")
+    return tuple(map(str, read))
 
 
 def _list(read: Any, source: str) -> list[Any]:

@@ -47,19 +47,19 @@ class Objective:
     limit: float
 
     @classmethod
-    def parse(cls, text: str) -> Objective:
-        """The objective in a text; raises UsageError naming what is wrong."""
+    def parse(cls, text: str, units: Mapping[str, str] = UNITS) -> Objective:
+        """The objective in a text, of the figures in `units`; raises UsageError naming what is wrong."""
         found = FORM.fullmatch(text)
         if found is None:
             raise UsageError(f"{text!r} is no objective; write for example `rto <= 90 s`.")
         name, relation, limit, unit = found.groups()
-        if name not in UNITS:
-            raise UsageError(f"{name} is not measured; objectives are {', '.join(sorted(UNITS))}.")
+        if name not in units:
+            raise UsageError(f"{name} is not measured; there are {', '.join(sorted(units))}.")
         value = float(limit)
-        if unit == "ms" and UNITS[name] == "s":
+        if unit == "ms" and units[name] == "s":
             value /= 1000
-        elif unit and unit != UNITS[name]:
-            raise UsageError(f"{name} is measured in {UNITS[name] or 'plain numbers'}, not in {unit}.")
+        elif unit and unit != units[name]:
+            raise UsageError(f"{name} is measured in {units[name] or 'plain numbers'}, not in {unit}.")
         return cls(text.strip(), name, relation, value)
 
 

@@ -27,8 +27,9 @@ from outlast.ops.deployment import Deployment
 from outlast.ops.drill import evidence
 from outlast.ops.drill.aftermath import compare, read_cut, track
 from outlast.ops.drill.customers import Crowd
-from outlast.ops.drill.faults import Faults, Running
+from outlast.ops.drill.faults import Faults
 from outlast.ops.drill.file import DrillFile
+from outlast.ops.drill.injection import Injection
 from outlast.ops.drill.story import AlarmChange, Story
 from outlast.ops.observe import ledger
 from outlast.ops.observe.facts import capacities, gather
@@ -74,14 +75,19 @@ class Drill:
     crowd: Crowd
     _watch: Watch = field(init=False)
     _audit: AuditLog = field(init=False)
-    _running: list[Running] = field(default_factory=list)
+    _injection: Injection = field(init=False)
     _capacity: Mapping[str, Capacity] = field(default_factory=dict)
-    _cut_taken: bool = False
+    _stopped: bool = False
 
     def __post_init__(self) -> None:
         stage, story = self.stage, self.story
         self._audit = AuditLog(stage.folder / "audit.jsonl", stage.who, stage.now_s)
         story.audit_path = str(self._audit.path)
+        phases = self.file.phases
+        limit_s = phases.patience_s * 2 + phases.live_s + SPARE_S
+        self._injection = Injection(
+            stage.faults, self._audit, self._named, lambda text: story.note("fault", text), limit_s
+        )
         self._watch = Watch(
             stage.clients,
             stage.deployment,
@@ -116,6 +122,7 @@ class Drill:
             story.trouble = str(error) if isinstance(error, OpsError) else f"{error_code(error)}: {error}"
             story.note("trouble", story.trouble)
         finally:
+            self._injection.hush()
             story.records += await asyncio.to_thread(self.crowd.stop)
             await asyncio.to_thread(self._tidy)
             story.records.sort(key=lambda record: record.at_s)
@@ -126,11 +133,16 @@ class Drill:
     async def _scenes(self) -> None:
         await self._healthy()
         await self._impact()
-        decision = await self._detect()
-        await self._evacuate(decision)
-        await self._live()
+        if self.file.ending == "stayed":
+            await self._stay()
+        else:
+            decision = await self._detect()
+            await self._evacuate(decision)
+        if self.file.ending == "left":
+            await self._live()
         await self._heal()
-        await self._fail_back()
+        if self.file.ending == "left":
+            await self._fail_back()
         await self._end()
 
     def _check_switches(self) -> None:
@@ -155,13 +167,7 @@ class Drill:
             raise OpsError(f"Not everything is well before the drill: {self._watch.decision.why}.")
 
     async def _impact(self) -> None:
-        phases = self.file.phases
-        duration_s = phases.patience_s * 2 + phases.live_s + SPARE_S
-        for fault in (*self.file.also, self.file.fault):
-            regions = [self._named(region) for region in fault.regions] or [self.region]
-            self._audit.add("fault", kind=fault.kind, regions=regions, parameters=dict(fault.parameters))
-            self._running.append(await asyncio.to_thread(self.stage.faults.begin, fault, regions, duration_s))
-            self.story.note("fault", f"{fault.kind} begins in {', '.join(regions)}")
+        await self._injection.begin((*self.file.also, self.file.fault), self.region)
         self.story.mark("impact_s")
 
     def _named(self, region: str) -> str:
@@ -189,6 +195,17 @@ class Drill:
         story.note("detected", decision.why)
         return decision
 
+    async def _stay(self) -> None:
+        """Watch for as long as the drill's patience: nobody may conclude that the Region is to be left."""
+        story, phases = self.story, self.file.phases
+        left = await self._wait(lambda decision: decision.action == "evacuate", phases.patience_s)
+        story.decision = decision = self._watch.decision
+        evidence.struck(story)
+        evidence.stayed(story, decision)
+        if left:
+            raise Broken(f"The kit would leave {decision.region}, and was meant to stay: {decision.why}.")
+        story.note("decided", f"nobody is moved: {decision.why}")
+
     async def _evacuate(self, decision: Decision) -> None:
         stage, story, phases = self.stage, self.story, self.file.phases
         facts = await asyncio.to_thread(self._facts)
@@ -200,15 +217,16 @@ class Drill:
         )
         names = {coast: names_for(stage.deployment, subnet) for coast, subnet in COASTS.items()}
         evacuator = Evacuator(
-            self._board(), names, stage.deployment.service_name, self._audit, self._survivors_worse, now_s=stage.now_s
-        )
+            self._board(), names, stage.deployment.service_name, self._audit, self._survivors_worse, stage.now_s,
+            self._breathe,
+        )  # fmt: skip
         evacuator.on_switched = self._at_cut
         result = await evacuator.run(plan, watch_s=phases.watch_s)
         if result.seen_s is not None:
             story.mark("left_s", result.seen_s)
         story.note("evacuated", result.text)
         evidence.evacuated(story, result)
-        if result.ending != "left":
+        if result.ending != self.file.ending:
             raise Broken(f"The evacuation ended as: {result.ending}. {result.text}.")
 
     async def _at_cut(self, switched_s: float) -> None:
@@ -225,7 +243,8 @@ class Drill:
 
     async def _heal(self) -> None:
         story = self.story
-        await asyncio.to_thread(self._end_faults)
+        self._injection.hush()
+        await asyncio.to_thread(self._injection.end)
         story.mark("healed_s")
         await self._wait(evidence.all_healthy, self.file.phases.patience_s)
         assert story.decision is not None
@@ -243,7 +262,7 @@ class Drill:
         story.note("failback", f"begins: {', '.join(f'{step} %' for step in plan.steps)}")
         weights = Weights(stage.clients, stage.deployment)
         failback = Failback(
-            self._board(), weights, self._audit, self._home_worse, now_s=stage.now_s, on_step=self._note_step
+            self._board(), weights, self._audit, self._home_worse, stage.now_s, self._breathe, self._note_step
         )
         story.returned = await failback.run(plan)
         story.mark("returned_s")
@@ -272,8 +291,7 @@ class Drill:
         until_s = self.stage.now_s() + limit_s
         tracked_s = 0.0
         while not wanted(self._watch.decision):
-            self._watch.check()
-            self.story.records += self.crowd.fresh()
+            self._look()
             now_s = self.stage.now_s()
             if self.story.risks and now_s - tracked_s >= 1.0:
                 tracked_s = now_s
@@ -282,6 +300,25 @@ class Drill:
                 return False
             await asyncio.sleep(min(LOOK_S, max(0.0, until_s - now_s)))
         return True
+
+    async def _breathe(self, seconds: float) -> None:
+        """Sleep, as acting does between two looks, and stop when a stop condition has come true."""
+        await asyncio.sleep(seconds)
+        self._look()
+
+    def _look(self) -> None:
+        """Follow the customers' log. Raises Broken when a stop condition has come true."""
+        self._watch.check()
+        self._injection.check()
+        self.story.records += self.crowd.fresh()
+        impact_s = self.story.marks.get("impact_s")
+        if impact_s is None or self._stopped:
+            return
+        why = self.file.stop.tripped(self.story.records, self.region, impact_s, self.stage.now_s())
+        if why:
+            self._stopped = True
+            self._audit.add("stopped", why=why)
+            raise Broken(f"Stopped: {why}.")
 
     def _facts(self) -> Facts:
         stage = self.stage
@@ -322,23 +359,31 @@ class Drill:
         problem = f": {step.problem}" if step.problem else ""
         self.story.note("failback", f"{step.percent} % of {self.region}'s side comes home{problem}")
 
-    def _end_faults(self) -> None:
-        """End what was begun, the last first."""
-        while self._running:
-            self.stage.faults.end(self._running[-1])
-            ended = self._running.pop()
-            self._audit.add("fault ended", what=ended.what)
-            self.story.note("fault", f"{ended.what} has ended")
-
     def _tidy(self) -> None:
-        """End the fault and give both Regions their traffic back, whatever has happened; trouble here is told, too."""
-        if not self._running and self.story.returned is not None and self.story.returned.ending == "returned":
+        """Roll back unless the story came to its end; trouble here is told, too."""
+        returned = self.story.returned is not None and self.story.returned.ending == "returned"
+        if not self._injection.active and returned:
             return
-        try:
-            self._end_faults()
-            if self.story.marks.get("switched_s") is not None:
-                Weights(self.stage.clients, self.stage.deployment).set(self.region, 100)
-                self._board().set(dict.fromkeys(self.stage.deployment.region_names, True))
-                self._audit.add("tidied", region=self.region)
-        except (OpsError, ClientError, BotoCoreError) as error:
-            self.story.note("trouble", f"not tidied: {error}; `outlast failback {self.region}` puts it right")
+        switched = self.story.marks.get("switched_s") is not None
+        steps: Mapping[str, Callable[[], None]] = {
+            "end-faults": self._injection.end,
+            "weights-home": self._weights_home if switched else lambda: None,
+            "controls-on": self._controls_on if switched else lambda: None,
+        }
+        troubles = []
+        for name in self.file.rollback:
+            try:
+                steps[name]()
+            except (OpsError, ClientError, BotoCoreError) as error:
+                troubles.append(f"{name}: {error}")
+        if troubles:
+            self.story.note("trouble", f"not rolled back: {'; '.join(troubles)}; `outlast failback {self.region}`")
+        elif switched:
+            self._audit.add("tidied", region=self.region)
+            self.story.note("rolled back", "faults have ended; both Regions have their traffic")
+
+    def _weights_home(self) -> None:
+        Weights(self.stage.clients, self.stage.deployment).set(self.region, 100)
+
+    def _controls_on(self) -> None:
+        self._board().set(dict.fromkeys(self.stage.deployment.region_names, True))

@@ -29,6 +29,8 @@ NUMBERS: Final = {
     "disk-slow": ("delay_ms",),
 }
 TEXTS: Final = {"service-errors": ("code",)}
+LISTS: Final = {"dns-empty": ("names",)}
+"""Parameters of several words, separated by commas."""
 DESCRIPTIONS: Final = {
     WAIT: "Wait for the specified duration.",
     "region-killed": "End every process of the Regions at once; their disks stay.",
@@ -78,7 +80,7 @@ class Action:
 def _action(kind: str) -> Action:
     scoped: tuple[str, ...] = SCOPED if kind.startswith(("service-", "gray-")) else ()
     scoped = ("services",) if kind == "control-plane-lost" else scoped
-    own = (*NUMBERS.get(kind, ()), *TEXTS.get(kind, ()))
+    own = (*NUMBERS.get(kind, ()), *TEXTS.get(kind, ()), *LISTS.get(kind, ()))
     return Action(PREFIX + kind, DESCRIPTIONS[kind], ("duration", "regions", *scoped, *own))
 
 
@@ -143,6 +145,7 @@ def spec_of(given: Mapping[str, Any], here: str) -> FaultSpec | None:
         return None
     parameters = given.get("parameters") or {}
     own: dict[str, Any] = {name: parameters[name] for name in TEXTS.get(action.kind, ()) if name in parameters}
+    own |= {name: _words(parameters[name]) for name in LISTS.get(action.kind, ()) if name in parameters}
     for name in NUMBERS.get(action.kind, ()):
         if name in parameters:
             try:

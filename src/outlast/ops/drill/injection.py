@@ -1,0 +1,74 @@
+"""A drill's faults over time: some at the impact, some later, some for a while; whatever happens, all are ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from outlast.ops.act.audit import AuditLog
+from outlast.ops.drill.faults import Faults, Running
+from outlast.ops.drill.file import FaultPlan
+
+
+@dataclass(slots=True)
+class Injection:
+    """Begins and ends faults. `named` turns a drill's word for a Region into its name; `note` hears of each."""
+
+    faults: Faults
+    audit: AuditLog
+    named: Callable[[str], str]
+    note: Callable[[str], object]
+    limit_s: float
+    """Every fault ends by itself after this, should the drill die."""
+    _running: list[Running] = field(default_factory=list)
+    _later: list[asyncio.Task[None]] = field(default_factory=list)
+    _over: bool = False
+
+    @property
+    def active(self) -> bool:
+        """Whether something was begun that has not been ended."""
+        return bool(self._running or self._later)
+
+    async def begin(self, plans: Sequence[FaultPlan], region: str) -> None:
+        """Begin those that come at once, in order; the others come by themselves, `after_s` later."""
+        for plan in plans:
+            if plan.after_s <= 0:
+                await self._begin(plan, region)
+        loop = asyncio.get_running_loop()
+        self._later = [loop.create_task(self._begin_later(plan, region)) for plan in plans if plan.after_s > 0]
+
+    def check(self) -> None:
+        """Raise what went wrong with a fault that was to begin later."""
+        for task in self._later:
+            if task.done() and not task.cancelled():
+                task.result()
+
+    def hush(self) -> None:
+        """Begin nothing more; called on the loop, before `end` is."""
+        self._over = True
+        for task in self._later:
+            task.cancel()
+
+    def end(self) -> None:
+        """End what was begun, the last first."""
+        while self._running:
+            self.faults.end(self._running[-1])
+            ended = self._running.pop()
+            self.audit.add("fault ended", what=ended.what)
+            self.note(f"{ended.what} has ended")
+        self._later = []
+
+    async def _begin_later(self, plan: FaultPlan, region: str) -> None:
+        await asyncio.sleep(plan.after_s)
+        await self._begin(plan, region)
+
+    async def _begin(self, plan: FaultPlan, region: str) -> None:
+        regions = [self.named(each) for each in plan.regions] or [region]
+        lasts_s = min(plan.for_s or self.limit_s, self.limit_s)
+        self.audit.add("fault", kind=plan.kind, regions=regions, parameters=dict(plan.parameters))
+        running = await asyncio.to_thread(self.faults.begin, plan, regions, lasts_s)
+        self._running.append(running)
+        self.note(f"{plan.kind} begins in {', '.join(regions)}" + (f" for {plan.for_s:.0f} s" if plan.for_s else ""))
+        if self._over:
+            await asyncio.to_thread(self.end)

@@ -1,0 +1,243 @@
+"""The library of drills keeps its schema; stop conditions stop; faults come and go in time; changes are taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import jsonschema
+import pytest
+import yaml
+
+from outlast.ops.act.audit import AuditLog, read
+from outlast.ops.clients import Clients
+from outlast.ops.drill.changes import CHANGES, WithChanges
+from outlast.ops.drill.faults import Running, parameters_of
+from outlast.ops.drill.file import FaultPlan, library, parse
+from outlast.ops.drill.injection import Injection
+from outlast.ops.load.log import Record
+from outlast.ops.outcome import OpsError, UsageError
+from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
+
+A, B = "us-east-1", "us-west-2"
+FOLDER = resources.files("outlast.ops.drill")
+SCHEMA = json.loads(FOLDER.joinpath("schema.json").read_text())
+TEXTS = {each.name: each.read_text() for each in FOLDER.joinpath("library").iterdir() if each.name.endswith(".yaml")}
+WANTED = {
+    "gray-failure", "region-killed", "region-destroyed", "link-cut", "replication-paused", "control-planes-lost",
+    "dns-empty", "stale-clients", "capacity-shortfall", "bad-deployment", "two-faults", "both-regions",
+    "us-east-1-october-2025",
+}  # fmt: skip
+BARE = "name: x\nhypothesis: h\nfault: {kind: link-cut}\n"
+
+
+def test_the_library_holds_what_it_promises() -> None:
+    drills = library()
+    assert set(drills) == WANTED
+    for drill in drills.values():
+        assert drill.hypothesis
+        assert drill.expect
+        assert drill.stop.conditions
+        assert drill.rollback
+    assert drills["us-east-1-october-2025"].source.startswith("https://aws.amazon.com/message/")
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_every_drill_keeps_the_schema(name: str) -> None:
+    jsonschema.validate(yaml.safe_load(TEXTS[name]), SCHEMA)
+
+
+def test_schema_and_parser_agree_on_members_and_kinds() -> None:
+    full = {name: [] if name in ("also", "expect", "stop") else None for name in SCHEMA["properties"]}
+    assert set(full) == set(parse.__globals__["MEMBERS"])
+    fault_members = set(SCHEMA["$defs"]["fault"]["properties"])
+    assert fault_members == set(FaultPlan.__slots__)
+    assert set(SCHEMA["$defs"]["fault"]["properties"]["kind"]["enum"]) >= CHANGES
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**yaml.safe_load(BARE), "stopp": []}, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("stop: [rto <= 5 s]", "rto is not measured"),
+        ("ending: fled", "an ending is"),
+        ("rollback: [end-faults]", "each once"),
+        ("rollback: [end-faults, end-faults, controls-on]", "each once"),
+    ],
+)
+def test_a_drill_that_cannot_stop_is_refused(line: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse(BARE + line, "x.yaml")
+
+
+def requests(region: str, count: int, bad: int, ended_s: float) -> list[Record]:
+    one = Record(ended_s, 0.0, "c", "east", False, "order", "served", 201, region=region)
+    return [replace(one, outcome="error" if number < bad else "served") for number in range(count)]
+
+
+def test_stop_conditions_look_at_the_last_ten_seconds() -> None:
+    stop = parse(BARE + "stop: [bad_share_elsewhere > 20 %, elapsed > 100 s]", "x").stop
+    old, now = requests(B, 50, 50, 80.0), requests(B, 40, 4, 99.0)
+    assert stop.tripped([*old, *now], A, 50.0, 100.0) == ""
+    assert "bad_share_elsewhere" in stop.tripped([*old, *requests(B, 40, 10, 99.0)], A, 50.0, 100.0)
+    assert stop.tripped(requests(A, 40, 40, 99.0), A, 50.0, 100.0) == "", "the Region that is hit may fail"
+    assert stop.tripped(requests(B, 19, 19, 99.0), A, 50.0, 100.0) == "", "too few to say"
+    assert "elapsed" in stop.tripped([], A, 50.0, 151.0)
+    assert parse(BARE, "x").stop.tripped(requests(B, 99, 99, 99.0), A, 0.0, 100.0) == ""
+
+
+class Recorder:
+    """Faults that are only written down."""
+
+    def __init__(self, stuck: str = "") -> None:
+        self.log: list[str] = []
+        self.stuck = stuck
+
+    def begin(self, plan: FaultPlan, regions: Sequence[str], duration_s: float) -> Running:
+        if plan.kind == self.stuck:
+            raise OpsError(f"{plan.kind} does not begin")
+        self.log.append(f"begin {plan.kind} {','.join(regions)} {duration_s:.0f}")
+        return Running(plan.kind, plan.kind)
+
+    def end(self, running: Running) -> None:
+        self.log.append(f"end {running.ident}")
+
+
+def injection(faults: Any, tmp_path: Path) -> Injection:
+    log = AuditLog(tmp_path / "audit.jsonl", "tester")
+    return Injection(faults, log, {"first": A, "second": B}.get, lambda _: None, 600.0)  # type: ignore[arg-type]
+
+
+def test_faults_begin_in_time_and_end_in_reverse(tmp_path: Path) -> None:
+    faults = Recorder()
+    plans = [
+        FaultPlan("later", after_s=0.01),
+        FaultPlan("one", ("first", "second")),
+        FaultPlan("two", for_s=5),
+        FaultPlan("never", after_s=3600),
+    ]
+
+    async def play() -> None:
+        all_of_it = injection(faults, tmp_path)
+        assert not all_of_it.active
+        await all_of_it.begin(plans, A)
+        while "begin later" not in " ".join(faults.log):
+            all_of_it.check()
+            await asyncio.sleep(0.005)
+        all_of_it.hush()
+        await asyncio.to_thread(all_of_it.end)
+        assert not all_of_it.active
+
+    asyncio.run(play())
+    assert faults.log == [
+        f"begin one {A},{B} 600", f"begin two {A} 5", f"begin later {A} 600", "end later", "end two", "end one",
+    ]  # fmt: skip
+    assert [entry.action for entry in read(tmp_path / "audit.jsonl")] == ["fault"] * 3 + ["fault ended"] * 3
+
+
+def test_a_later_fault_that_does_not_begin_is_told(tmp_path: Path) -> None:
+    async def play() -> None:
+        all_of_it = injection(Recorder(stuck="later"), tmp_path)
+        await all_of_it.begin([FaultPlan("later", after_s=0.001)], A)
+        await asyncio.sleep(0.05)
+        all_of_it.check()
+
+    with pytest.raises(OpsError, match="later does not begin"):
+        asyncio.run(play())
+
+
+def test_lists_go_to_fis_as_words() -> None:
+    plan = FaultPlan("dns-empty", parameters={"names": ["a.example", "b.example"]})
+    assert parameters_of(plan, [A], 5)["names"] == "a.example,b.example"
+
+
+class Lambda:
+    """A function with one alias."""
+
+    def __init__(self) -> None:
+        self.alias, self.versions, self.code = "1", ["1"], "functions/good.zip"
+
+    def list_aliases(self, **_: Any) -> Any:
+        return {"Aliases": [{"Name": "live", "FunctionVersion": self.alias}]}
+
+    def get_function_configuration(self, **_: Any) -> Any:
+        return {"Handler": "orders.app.handler", "Description": "functions/good.zip"}
+
+    def update_function_code(self, *, FunctionName: str, ZipFile: bytes = b"", S3Key: str = "", **_: Any) -> None:
+        self.code = S3Key or zipfile.ZipFile(io.BytesIO(ZipFile)).read("orders/app.py").decode()
+
+    def get_waiter(self, name: str) -> Any:
+        assert name == "function_updated_v2"
+        return SimpleNamespace(wait=lambda **_: None)
+
+    def publish_version(self, **_: Any) -> Any:
+        self.versions.append("2")
+        return {"Version": "2"}
+
+    def update_alias(self, *, FunctionVersion: str, **_: Any) -> None:
+        self.alias = FunctionVersion
+
+    def delete_function(self, *, Qualifier: str, **_: Any) -> None:
+        self.versions.remove(Qualifier)
+
+
+class Stage:
+    def __init__(self) -> None:
+        self.limits = {"throttlingRateLimit": 500.0, "throttlingBurstLimit": 1000}
+
+    def get_stage(self, **_: Any) -> Any:
+        return {"methodSettings": {"*/*": dict(self.limits)}}
+
+    def update_stage(self, *, patchOperations: list[dict[str, str]], **_: Any) -> None:
+        for each in patchOperations:
+            name = {"rateLimit": "throttlingRateLimit", "burstLimit": "throttlingBurstLimit"}[
+                each["path"].removeprefix("/*/*/throttling/")
+            ]
+            self.limits[name] = float(each["value"])
+
+
+def with_changes(made: dict[str, Any], world: Recorder) -> WithChanges:
+    clients = cast(Clients, FakeClients(lambda service, *_: made[service]))
+    return WithChanges(world, clients, sample_deployment())
+
+
+def test_a_bad_release_is_made_and_taken_back() -> None:
+    function, world = Lambda(), Recorder()
+    faults = with_changes({"lambda": function}, world)
+    running = faults.begin(FaultPlan("bad-release"), [A], 60)
+    assert (function.alias, "raise RuntimeError" in function.code) == ("2", True)
+    faults.end(running)
+    assert (function.alias, function.versions, function.code) == ("1", ["1"], "functions/good.zip")
+    assert world.log == []
+
+
+def test_a_low_limit_is_set_and_taken_back() -> None:
+    stage = Stage()
+    faults = with_changes({"apigateway": stage}, Recorder())
+    running = faults.begin(FaultPlan("low-limit", parameters={"rate_per_s": 17}), [B], 60)
+    assert stage.limits == {"throttlingRateLimit": 17.0, "throttlingBurstLimit": 17}
+    faults.end(running)
+    assert stage.limits == {"throttlingRateLimit": 500.0, "throttlingBurstLimit": 1000}
+    with pytest.raises(UsageError, match="rate_per_s"):
+        faults.begin(FaultPlan("low-limit"), [B], 60)
+    with pytest.raises(UsageError, match="one Region"):
+        faults.begin(FaultPlan("low-limit", parameters={"rate_per_s": 1}), [A, B], 60)
+
+
+def test_what_is_no_change_goes_to_the_world_and_a_change_that_fails_is_told() -> None:
+    world = Recorder()
+    faults = with_changes({}, world)
+    faults.end(faults.begin(FaultPlan("link-cut"), [A, B], 5))
+    assert world.log == [f"begin link-cut {A},{B} 5", "end link-cut"]
+    broken = SimpleNamespace(list_aliases=lambda **_: (_ for _ in ()).throw(fault("AccessDeniedException")))
+    with pytest.raises(OpsError, match="AccessDenied"):
+        with_changes({"lambda": broken}, world).begin(FaultPlan("bad-release"), [A], 5)
