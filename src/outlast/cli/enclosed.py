@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 
 import typer
 
 from outlast.cloud.enclosure import Unable, View, enter, probe
-from outlast.cloud.enclosure.relay import Way
 from outlast.cloud.enclosure.run import Isolated, become
+from outlast.cloud.enclosure.ways import Way, ways_to
+from outlast.cloud.runtime.cell import Cell, rehearse
 from outlast.cloud.world.config import WorldConfig, WorldError
 from outlast.cloud.world.environment import environment, without_foreign
 
@@ -32,12 +34,7 @@ def ways_of(config: WorldConfig) -> list[Way]:
     """Every address that an isolated program may reach."""
     ways = [Way(config.front_host, config.port, config.port)]
     for host in config.hosts.values():
-        ways += [
-            Way(host, HTTPS_PORT, config.port),
-            Way(host, config.port, config.port),
-            Way(host, DNS_PORT, config.dns_port),
-            Way(host, DNS_PORT, config.dns_port, datagrams=True),
-        ]
+        ways += ways_to(host, config.port, config.dns_port)
     return ways
 
 
@@ -68,6 +65,12 @@ def obstacle(config: WorldConfig, view: View) -> str:
             f"`nameserver {view.servers[0]}` first in /etc/resolv.conf and trust {view.authority}"
         )
     return ""
+
+
+def bare_functions() -> str:
+    """Why functions and canaries cannot be enclosed on this system; empty when they are."""
+    with tempfile.TemporaryDirectory(prefix="outlast-probe-") as folder:
+        return probe(lambda: rehearse(Cell((), "", ()), folder))
 
 
 def run(config: WorldConfig, region: str, command: Sequence[str], *, isolated: bool) -> int:

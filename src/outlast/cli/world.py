@@ -241,10 +241,20 @@ def start_detached(config: WorldConfig, access_key: str | None, output: str, sta
                 typer.echo(line.decode().rstrip())
             else:
                 typer.echo(f"The world is up at {event['url']} after {time.monotonic() - started:.2f} s.")
+                warn_of_bare_functions()
             return
     child.wait()
     lines = log_path.read_text(errors="replace").strip().splitlines()
     raise WorldError(lines[-1].removeprefix("outlast: ") if lines else "The world did not start.")
+
+
+def warn_of_bare_functions() -> None:
+    """Say so where functions run without an enclosure."""
+    from outlast.cli.enclosed import bare_functions
+
+    why = bare_functions()
+    if why:
+        typer.echo(f"outlast: functions cannot be enclosed here ({why}): they can read your files.", err=True)
 
 
 def down(home: HomeOption = None) -> None:
@@ -332,12 +342,16 @@ def regions(home: HomeOption = None, output: Annotated[str, typer.Option(help="t
         status = control(folder_of(home), "status")
     except WorldError as error:
         fail(str(error))
+    from outlast.cli.enclosed import bare_functions
+
+    why = bare_functions()
     if output == "json":
-        typer.echo(json.dumps(status))
+        typer.echo(json.dumps({**status, "functions": {"enclosed": not why, "why": why}}))
         return
     for each in status["regions"]:
         reason = f" ({each['reason']})" if each["reason"] and each["status"] != "ready" else ""
         typer.echo(f"{each['region']:<16} {each['status']}{reason:<12} {each['url']}")
+    typer.echo(f"functions        {f'not enclosed ({why}): they can read your files' if why else 'enclosed'}")
 
 
 def restart(region: Annotated[str, typer.Argument(help="The Region.")], home: HomeOption = None) -> None:

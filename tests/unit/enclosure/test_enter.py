@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from outlast.cloud.enclosure import Unable, View, enter, probe
-from outlast.cloud.enclosure.relay import Way
 from outlast.cloud.enclosure.run import Isolated
+from outlast.cloud.enclosure.ways import Way
 
 
 def view_at(folder: Path, **more: object) -> View:

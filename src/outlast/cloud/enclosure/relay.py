@@ -13,38 +13,14 @@ import errno
 import functools
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, cast
+
+from outlast.cloud.enclosure.ways import Way
 
 READ_BYTES: Final = 1 << 16
 MOST_CONNECTIONS: Final = 512
 MOST_DATAGRAMS: Final = 256
 DATAGRAM_TIMEOUT_S: Final = 5.0
-BACKLOG: Final = 128
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One address inside and where it leads outside."""
-
-    host: str
-    port: int
-    to_port: int
-    datagrams: bool = False
-
-
-def listen(ways: Sequence[Way]) -> list[socket.socket]:
-    """Inside: a socket for each way, in their order. Raises OSError."""
-    made = []
-    for way in ways:
-        one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if way.datagrams else socket.SOCK_STREAM)
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        one.bind((way.host, way.port))
-        if not way.datagrams:
-            one.listen(BACKLOG)
-        one.setblocking(False)
-        made.append(one)
-    return made
 
 
 class Relay:

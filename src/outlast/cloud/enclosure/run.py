@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn
 
 from outlast.cloud.enclosure.enter import Unable, enter
-from outlast.cloud.enclosure.relay import Relay, Way, listen
+from outlast.cloud.enclosure.relay import Relay
 from outlast.cloud.enclosure.view import View
+from outlast.cloud.enclosure.ways import Way, listen
 
 MOST_DESCRIPTORS: Final = 250
 STATUS: Final = struct.Struct("i")

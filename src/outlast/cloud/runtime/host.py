@@ -9,33 +9,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import logging
 import os
 import shutil
 import socket
-import subprocess
-import sys
-import tempfile
 import zipfile
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from outlast.cloud.runtime import cell
 from outlast.cloud.runtime.environment import Environment
-from outlast.cloud.runtime.frames import EXITED, FORK, KILL, READY, Unpacker, pack
+from outlast.cloud.runtime.frames import FORK, KILL, pack
+from outlast.cloud.runtime.link import FOLDER_PREFIX, HostDown, Outside, Template
 
-START_TIMEOUT_S: Final = 30.0
+log = logging.getLogger("outlast.runtime")
+
+SIGKILL_STATUS: Final = -9
 INIT_TIMEOUT_S: Final = 10.0
 IDLE_S: Final = 60.0
-FOLDER_PREFIX: Final = "outlast-run-"
-READ_BYTES: Final = 1 << 16
 MAX_UNPACKED_BYTES: Final = 262_144_000
-KEPT_VARIABLES: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 
-class HostDown(Exception):
-    """The template could not be started or has died."""
+__all__ = ["BadArchive", "Host", "HostDown", "Launch", "Outside"]
 
 
 class BadArchive(ValueError):
@@ -59,23 +56,28 @@ class Launch:
 class Host:
     """All execution environments of one Region.
 
-    `names` is the Region's name server and HTTPS port for workers; `folder` is where unpacked code and workers' scratch
-    files lie while there is a template (empty: the system's temporary folder).
+    `outside` is what workers reach; `folder` is where unpacked code and workers' scratch files lie while there is a
+    template (empty: the system's temporary folder). Workers are enclosed unless `enclose` is False or the system does
+    not allow it: then `bare` says why.
     """
 
     def __init__(
         self,
         now_ms: Callable[[], int],
-        names: tuple[str, int, int] | None = None,
+        outside: Outside | None = None,
         idle_s: float = IDLE_S,
         folder: str = "",
+        *,
+        enclose: bool = True,
     ) -> None:
         self._now_ms = now_ms
         self._folder = folder or None
-        self._names = names
+        self._outside = outside or Outside()
+        self._enclose = enclose
+        self.bare = ""
         self._idle_s = idle_s
-        self._template: _Template | None = None
-        self._starting: asyncio.Task[_Template] | None = None
+        self._template: Template | None = None
+        self._starting: asyncio.Task[Template] | None = None
         self._unpacking: dict[str, asyncio.Task[None]] = {}
         self._environments: dict[int, Environment] = {}
         self._next = 1
@@ -124,9 +126,8 @@ class Host:
             os.set_blocking(fd, False)
         environment = Environment(ident, log_read, self._now_ms, self._kill)
         self._environments[ident] = environment
-        scratch = template.folder / "scratch" / str(ident)
-        await asyncio.to_thread(_make_folder, scratch)
-        meta = self._fork_message(launch, ident, template.folder, scratch)
+        shown = await asyncio.to_thread(cell.places, template.folder, launch.code, ident)
+        meta = self._fork_message(launch, ident, template, shown)
         try:
             template.send(pack(FORK, meta), (theirs.detach(), log_write))
             await environment.attach(ours, launch.init_timeout_s)
@@ -135,21 +136,30 @@ class Host:
             raise
         return environment
 
-    def _fork_message(self, launch: Launch, ident: int, folder: Path, scratch: Path) -> dict[str, Any]:
-        task = folder / "code" / launch.code
-        own = {"LAMBDA_TASK_ROOT": str(task), "TMPDIR": str(scratch), "HOME": str(scratch)}
+    def _fork_message(
+        self, launch: Launch, ident: int, template: Template, shown: list[tuple[str, str, bool]]
+    ) -> dict[str, Any]:
+        folder = template.folder
+        if template.bare:
+            task, scratch, cache = (str(folder / part) for part in (f"code/{launch.code}", f"scratch/{ident}", "cache"))
+            cache, shown, variables = f"{cache}/{launch.code}", [], dict(launch.variables)
+        else:
+            task, scratch, cache = cell.TASK, cell.SCRATCH, cell.CACHE
+            variables = cell.variables(self._outside.cell, launch.variables)
+        own = {"LAMBDA_TASK_ROOT": task, "TMPDIR": scratch, "HOME": scratch}
         return {
             "id": ident,
             "kind": launch.kind,
-            "task": str(task),
-            "scratch": str(scratch),
-            "cache": str(folder / "cache" / launch.code),
+            "task": task,
+            "scratch": scratch,
+            "cache": cache,
             "handler": launch.handler,
             "memory_mb": launch.memory_mb,
             "storage_mb": launch.storage_mb,
-            "variables": {**launch.variables, **own},
+            "variables": {**variables, **own},
             "layers": list(launch.layers),
-            "names": self._names,
+            "names": self._outside.names if template.bare else None,
+            "shown": shown,
         }
 
     def _kill(self, ident: int) -> None:
@@ -182,7 +192,7 @@ class Host:
             self._unpacking.clear()
             self._later(template.close())
 
-    async def _ready(self) -> _Template:
+    async def _ready(self) -> Template:
         if self._template is not None:
             return self._template
         if self._starting is None:
@@ -194,10 +204,14 @@ class Host:
             if starting.done():
                 self._starting = None
 
-    async def _start(self) -> _Template:
+    async def _start(self) -> Template:
         await asyncio.to_thread(_clear_leftovers, self._folder)
-        template = _Template(self._folder, self._forget, self._lost)
+        outside = self._outside if self._enclose else None
+        template = Template(self._folder, outside, self._forget, self._lost)
         await template.start()
+        if template.bare != self.bare and self._enclose:
+            log.warning("functions run without an enclosure, so they can read files of this user: %s", template.bare)
+        self.bare = template.bare
         self._template = template
         self._await_idleness()
         return template
@@ -226,119 +240,11 @@ class Host:
             await asyncio.gather(*self._closing, return_exceptions=True)
 
 
-SIGKILL_STATUS: Final = -9
-
-
-class _Template:
-    """The template process and its control socket."""
-
-    def __init__(self, parent: str | None, exited: Callable[[int, int], None], lost: Callable[[], None]) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=parent))
-        self._exited = exited
-        self._lost = lost
-        self._loop = asyncio.get_running_loop()
-        self._unpacker = Unpacker()
-        self._ready: asyncio.Future[None] = self._loop.create_future()
-        self._queue: deque[tuple[bytes, tuple[int, ...]]] = deque()
-        self._control, theirs = socket.socketpair()
-        self._control.setblocking(False)
-        with theirs:
-            self.process = _spawn(theirs.fileno(), self.folder)
-        self._loop.add_reader(self._control.fileno(), self._on_readable)
-
-    async def start(self) -> None:
-        """Wait until it has imported what it keeps warm; raises HostDown."""
-        try:
-            await asyncio.wait_for(asyncio.shield(self._ready), START_TIMEOUT_S)
-        except (TimeoutError, HostDown) as error:
-            await self.close()
-            raise HostDown(f"the process that runs functions did not start: {error}") from error
-
-    def send(self, frame: bytes, fds: tuple[int, ...] = ()) -> None:
-        """Send a frame and descriptors; ours are closed once they are on their way."""
-        self._queue.append((frame, fds))
-        if len(self._queue) == 1:
-            self._flush()
-
-    def _flush(self) -> None:
-        while self._queue:
-            frame, fds = self._queue[0]
-            try:
-                sent = socket.send_fds(self._control, [frame], fds) if fds else self._control.send(frame)
-            except BlockingIOError:
-                self._loop.add_writer(self._control.fileno(), self._flush)
-                return
-            except OSError:
-                sent = len(frame)
-            for fd in fds:
-                os.close(fd)
-            self._queue[0] = (frame[sent:], ())
-            if sent == len(frame):
-                self._queue.popleft()
-        if self._control.fileno() >= 0:
-            self._loop.remove_writer(self._control.fileno())
-
-    def _on_readable(self) -> None:
-        try:
-            data = self._control.recv(READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._loop.remove_reader(self._control.fileno())
-            if not self._ready.done():
-                self._ready.set_exception(HostDown("it ended while starting"))
-            self._lost()
-            return
-        for frame in self._unpacker.feed(data):
-            if frame.kind == READY and not self._ready.done():
-                self._ready.set_result(None)
-            elif frame.kind == EXITED:
-                self._exited(frame.meta["id"], frame.meta["status"])
-
-    async def close(self) -> None:
-        """Hang up, wait for the process to end, and see that its folder is gone."""
-        if self._control.fileno() >= 0:
-            self._loop.remove_reader(self._control.fileno())
-            self._loop.remove_writer(self._control.fileno())
-            self._control.close()
-        for _, fds in self._queue:
-            for fd in fds:
-                os.close(fd)
-        self._queue.clear()
-        await asyncio.to_thread(_reap, self.process)
-        await asyncio.to_thread(shutil.rmtree, self.folder, True)
-
-
 def _clear_leftovers(parent: str | None) -> None:
     """Remove what a Region that was killed left in a folder of its own."""
     if parent is not None:
         for left in Path(parent).glob(f"{FOLDER_PREFIX}*"):
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _spawn(control_fd: int, folder: Path) -> subprocess.Popen[bytes]:
-    """Start the template with a clean slate: one inherited descriptor, no variables of ours but where to find code."""
-    environ = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    environ.update(
-        HOME=str(folder),
-        LANG="en_US.UTF-8",
-        TZ=":UTC",
-        PYTHONUNBUFFERED="1",
-        AWS_EC2_METADATA_DISABLED="true",
-    )
-    command = [sys.executable, "-P", "-m", "outlast.cloud.runtime.template", str(control_fd), str(folder)]
-    null = subprocess.DEVNULL
-    return subprocess.Popen(command, env=environ, cwd=folder, pass_fds=(control_fd,), stdin=null, stdout=null)
-
-
-def _reap(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _make_folder(folder: Path) -> None:

@@ -41,6 +41,8 @@ class Spec:
     variables: dict[str, str]
     layers: tuple[str, ...]
     names: tuple[str, int, int] | None
+    shown: tuple[tuple[str, str, bool], ...]
+    """What is shown of the stage, in an enclosure."""
 
     @classmethod
     def read(cls, meta: dict[str, Any]) -> Spec:
@@ -58,6 +60,7 @@ class Spec:
             variables=meta["variables"],
             layers=tuple(meta["layers"]),
             names=(names[0], names[1], names[2]) if names else None,
+            shown=tuple((source, path, writable) for source, path, writable in meta["shown"]),
         )
 
 

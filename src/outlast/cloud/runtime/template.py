@@ -1,8 +1,7 @@
 """The template process: everything imported once, then a fork for each execution environment.
 
-Run as `python -m outlast.cloud.runtime.template FD FOLDER`: the Region's control socket, and the folder that holds
-what workers use and goes when the template goes. It has one thread and holds no secret: what a worker is to know comes
-with its fork message. It ends when the socket closes or its Region dies, and its workers with it.
+Begun by `start`. It has one thread and holds no secret: what a worker is to know comes with its fork message. It ends
+when the control socket closes or its Region dies, and its workers with it.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
-import shutil
 import signal
 import socket
-import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
-from outlast.cloud.runtime import fence, sandbox, warm, worker
+from outlast.cloud.runtime import fence, warm, worker
+from outlast.cloud.runtime.cell import Births
 from outlast.cloud.runtime.frames import EXITED, FORK, KILL, READY, Frame, Unpacker, pack
 from outlast.cloud.runtime.sandbox import Spec
 
@@ -25,10 +24,11 @@ MAX_FDS: Final = 64
 
 
 class Template:
-    """Forks, reaps and ends workers as the Region says."""
+    """Forks, reaps and ends workers as the Region says; each in its own place if there are `births`."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, births: Births | None) -> None:
         self._control = control
+        self._births: contextlib.AbstractContextManager[None] = births or contextlib.nullcontext()
         self._unpacker = Unpacker()
         self._fds: list[int] = []
         self._workers: dict[int, int] = {}
@@ -44,12 +44,17 @@ class Template:
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
-    def serve(self) -> None:
-        """Work until the Region closes the control socket."""
+    def serve(self, why: str, ways: Sequence[socket.socket]) -> None:
+        """Work until the Region closes the control socket.
+
+        The Region is told `why` there is no enclosure (empty: there is one), and given the sockets that listen inside.
+        """
         with selectors.DefaultSelector() as selector:
             selector.register(self._control, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
-            self._control.sendall(pack(READY, {"pid": os.getpid()}))
+            socket.send_fds(self._control, [pack(READY, {"why": why})], [way.fileno() for way in ways])
+            for way in ways:
+                way.close()
             while not self._stopping:
                 for key, _ in selector.select():
                     if key.fileobj is self._control:
@@ -76,12 +81,13 @@ class Template:
         spec = Spec.read(frame.meta)
         channel_fd, log_fd = self._fds.pop(0), self._fds.pop(0)
         try:
-            pid = os.fork()
+            with self._births:
+                pid = os.fork()
+                if pid == 0:
+                    worker.run(spec, channel_fd, log_fd)
         except OSError as error:
             self._tell(EXITED, {"id": spec.ident, "status": -1, "why": f"fork failed: {error.strerror}"})
         else:
-            if pid == 0:
-                worker.run(spec, channel_fd, log_fd)
             self._workers[pid] = spec.ident
         os.close(channel_fd)
         os.close(log_fd)
@@ -112,21 +118,8 @@ class Template:
             self._control.sendall(pack(kind, meta))
 
 
-def main(argv: list[str]) -> int:
-    """Serve the Region whose control socket's descriptor is the first argument; the second is the folder to clear."""
-    control = socket.socket(fileno=int(argv[1]))
-    control.setblocking(True)
-    os.set_inheritable(control.fileno(), False)
-    with contextlib.suppress(OSError):
-        os.setsid()
-    sandbox.die_with_parent(signal.SIGTERM)
+def warm_up() -> None:
+    """Import what workers use, and work their fences out."""
     warm.warm_up()
     for layers in ((), tuple(fence.LAYER_PACKAGES)):
         fence.plan(layers)
-    Template(control).serve()
-    shutil.rmtree(argv[2], ignore_errors=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv))

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from outlast.cloud.runtime import canary, fence, logs, marshal, resolver, sandbox
+from outlast.cloud.runtime import canary, cell, fence, logs, marshal, resolver, sandbox
 from outlast.cloud.runtime.context import LambdaContext
 from outlast.cloud.runtime.frames import INVOKE, STARTED, Frame, Invocation, Reply, Unpacker, pack
 from outlast.cloud.runtime.marshal import RuntimeFault
@@ -35,6 +35,8 @@ def run(spec: Spec, channel_fd: int, log_fd: int) -> None:
         channel = socket.socket(fileno=channel_fd)
         channel.setblocking(True)
         began = time.perf_counter()
+        if spec.shown:
+            cell.take_place(spec.shown)
         sandbox.become(spec)
         if spec.names is not None:
             resolver.install(resolver.Names(*spec.names))

@@ -110,7 +110,9 @@ class RegionProcess:
         region = self._region(effects, engine)
         gate = Gate(region)
         self._gate = gate
-        region.capabilities.update(aws=GateCaller(gate), certificates=certificates, board=RemoteBoard(self.channel))
+        region.capabilities.update(
+            aws=GateCaller(gate), certificates=certificates, board=RemoteBoard(self.channel), door=self._serve_inside
+        )
         services = catalogue.services()
         region.resource_types = catalogue.resource_types(services)
         for service in services:
@@ -183,6 +185,13 @@ class RegionProcess:
             gate.region.zones, clock=self._clock, entropy=self._entropy, server_id=f"{self._name}.outlast"
         )
         await self._dns.start(host, self._config.dns_port)
+
+    async def _serve_inside(self, listening: socket.socket) -> asyncio.Server:
+        """Answer on a socket that listens inside the enclosure of this Region's functions."""
+        listener = self._listener
+        assert listener is not None
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: Connection(listener), sock=listening)
 
     def _run_timers(self, gate: Gate) -> None:
         loop = asyncio.get_running_loop()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from outlast.cloud.contract import Region, Shelf
+from outlast.cloud.enclosure.ways import Way, ways_to
 from outlast.cloud.engine import Space
-from outlast.cloud.runtime.host import Host
+from outlast.cloud.runtime.cell import Cell
+from outlast.cloud.runtime.host import Host, Outside
 from outlast.cloud.services.lambda_ import names, policies
 from outlast.cloud.services.lambda_.concurrency import Concurrency
 from outlast.cloud.services.lambda_.errors import CodeStorageExceededException, ResourceNotFoundException
@@ -23,6 +27,25 @@ from outlast.cloud.services.lambda_.shipping import Shipper
 
 CHUNK_BYTES: Final = 128 * 1024
 TOTAL_CODE_BYTES: Final = 80_530_636_800
+
+
+def outside(region: Region) -> Outside:
+    """What functions reach: the addresses of all Regions and the front door, nothing else."""
+    addresses, own = region.addresses, region.name
+    front = urlsplit(addresses.front_url)
+    ways = [] if front.hostname is None or front.port is None else [Way(front.hostname, front.port, front.port)]
+    for name, host in addresses.hosts.items():
+        ways += ways_to(host, addresses.ports[name], addresses.dns_ports[name])
+    others = [host for name, host in addresses.hosts.items() if name != own]
+    here = addresses.hosts[own]
+    world = os.path.dirname(addresses.ca_path)
+    return Outside(
+        cell=Cell((here, *others), addresses.ca_path, tuple(dict.fromkeys(ways)), (world,) if world else ()),
+        host=here,
+        port=addresses.ports[own],
+        serve=region.capabilities.get("door"),
+        names=(here, addresses.dns_ports[own], addresses.ports[own]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +80,8 @@ class LambdaState:
     @classmethod
     def open(cls, region: Region) -> LambdaState:
         """The state of a Region whose storage has been recovered."""
-        addresses = region.addresses
-        server = (addresses.hosts[region.name], addresses.dns_ports[region.name], addresses.ports[region.name])
-        return cls(region, Host(region.clock.now_ms, server, folder=region.folder))
+        host = Host(region.clock.now_ms, outside(region), folder=region.folder)
+        return cls(region, host)
 
     def arn(self, reference: Reference) -> str:
         """The ARN of a function of this Region."""

@@ -1,0 +1,195 @@
+"""What an enclosed function sees and reaches, whatever it tries; and what is said where there is no enclosure."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from outlast.cloud.enclosure.ways import Way
+from outlast.cloud.runtime.cell import Cell
+from outlast.cloud.runtime.host import Host, Outside
+from tests.unit.lambda_.test_runtime_host import call, launch
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+INSIDE = "127.77.0.5"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Host, Path, list[str]]]:
+    """A host whose world lies in a folder with a secret, and whose only way leads to a greeting."""
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "keys.json").write_text("SECRET")
+    (folder / "ca.pem").write_text("AUTHORITY\n")
+    (folder / "region").mkdir()
+    seen: list[str] = []
+    greeter = socket.create_server(("127.0.0.1", 0))
+
+    def greet() -> None:
+        while True:
+            try:
+                connection, peer = greeter.accept()
+            except OSError:
+                return
+            seen.append(peer[0])
+            connection.sendall(b"greetings")
+            connection.close()
+
+    threading.Thread(target=greet, daemon=True).start()
+
+    async def serve(listening: socket.socket) -> asyncio.Server:
+        async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"at home")
+            await writer.drain()
+            writer.close()
+
+        return await asyncio.start_server(answer, sock=listening)
+
+    port = greeter.getsockname()[1]
+    ways = (Way("127.0.0.1", 8443, port), Way(INSIDE, 443, 1))
+    cell = Cell((INSIDE,), str(folder / "ca.pem"), ways, (str(folder),))
+    host = Host(lambda: 0, Outside(cell, INSIDE, 1, serve), idle_s=300, folder=str(folder / "region"))
+    await host.warm()
+    if host.bare:
+        await host.close()
+        pytest.skip(f"this system has no namespaces for us: {host.bare}")
+    yield host, folder, seen
+    await host.close()
+    greeter.close()
+
+
+async def told(host: Host, body: str) -> object:
+    """What a handler of that body returns."""
+    lines = "".join(f"    {line}\n" for line in body.strip("\n").splitlines())
+    environment = await launch(host, f"import os, socket, subprocess, sys\ndef handler(e, c):\n{lines}")
+    outcome = await call(environment, {}, 20.0)
+    environment.end()
+    return json.loads(outcome.payload)
+
+
+async def test_nothing_of_the_user_can_be_found(place: tuple[Host, Path, list[str]]) -> None:
+    host, folder, _ = place
+    hidden = (folder / "keys.json", "/etc/shadow", "/etc/hostname", Path.home() / ".bashrc", __file__)
+    body = f"""
+said = {{}}
+for path in {[str(path) for path in hidden]}:
+    try:
+        said[path] = open(path).read()
+    except OSError as error:
+        said[path] = type(error).__name__
+run = lambda text: subprocess.run(["sh", "-c", text], capture_output=True, text=True).stdout.split()
+said["root"] = sorted(os.listdir("/"))
+said["world"] = os.path.exists({str(folder)!r})
+said["stage"] = os.listdir("/stage")
+said["processes"] = [name for name in os.listdir("/proc") if name.isdigit()]
+said["programs see"] = run("cat {folder}/keys.json; ls {folder}")
+said["authority"] = open(os.environ["SSL_CERT_FILE"]).read()
+return said
+"""
+    said = await told(host, body)
+    assert isinstance(said, dict)
+    assert "root" in said, said
+    assert said.pop("root")
+    assert said.pop("processes") == ["1"]
+    assert said.pop("world") is False
+    assert said.pop("stage") == []
+    assert said.pop("programs see") == []
+    assert said.pop("authority") == "AUTHORITY\n"
+    assert len(said) == len(hidden)
+    assert set(said.values()) == {"FileNotFoundError"}, said
+
+
+async def test_only_its_own_scratch_can_be_written(place: tuple[Host, Path, list[str]]) -> None:
+    host, _, _ = place
+    body = """
+said = {"task": os.getcwd(), "home": os.environ["HOME"], "uid": os.getuid()}
+for path in ("/tmp/x", "/var/task/x", "/x", "/usr/x", "/etc/x", "/dev/x", sys.prefix + "/x", "/stage/x"):
+    try:
+        open(path, "w").close()
+        said[path] = "written"
+    except OSError as error:
+        said[path] = "refused"
+said["mine"] = os.listdir("/tmp")
+return said
+"""
+    refused = ("/var/task/x", "/x", "/usr/x", "/etc/x", "/dev/x", f"{sys.prefix}/x", "/stage/x")
+    expected = {"task": "/var/task", "home": "/tmp", "uid": 993, "/tmp/x": "written", "mine": ["x"]}
+    for _ in range(2):
+        assert await told(host, body) == {**expected, **dict.fromkeys(refused, "refused")}
+
+
+async def test_there_is_no_way_back_to_what_was_hidden(place: tuple[Host, Path, list[str]]) -> None:
+    """Unmounting, new namespaces, other processes' roots, and privileges of programs."""
+    host, folder, _ = place
+    body = f"""
+text = '''
+umount -l /stage; ls /stage
+unshare -Urm sh -c "umount -l /stage; umount -l {folder}; umount -l /proc; ls /stage {folder}"
+ls /proc/1/root/
+grep CapBnd /proc/self/status
+'''
+return subprocess.run(["sh", "-c", text], capture_output=True, text=True).stdout.split()
+"""
+    said = await told(host, body)
+    assert isinstance(said, list)
+    assert "keys.json" not in said
+    assert "code" not in said
+    assert said[-1] == "0000000000000000"
+
+
+async def test_only_the_ways_lead_out(place: tuple[Host, Path, list[str]]) -> None:
+    host, _, seen = place
+    outside = socket.create_server(("127.0.0.1", 0))
+    body = f"""
+def ask(host, port):
+    try:
+        with socket.create_connection((host, port), 5) as c:
+            return c.recv(100).decode()
+    except OSError as error:
+        return type(error).__name__
+with open("/etc/resolv.conf") as names:
+    first = names.readline().split()
+doors = [("127.0.0.1", 8443), ({INSIDE!r}, 443), ("127.0.0.1", {outside.getsockname()[1]}), ("192.0.2.1", 80)]
+return [*(ask(*door) for door in doors), first]
+"""
+    said = await told(host, body)
+    outside.close()
+    assert said == ["greetings", "at home", "ConnectionRefusedError", "OSError", ["nameserver", INSIDE]]
+    assert seen == ["127.0.0.1"]
+
+
+async def test_functions_do_not_see_one_another(place: tuple[Host, Path, list[str]]) -> None:
+    host, _, _ = place
+    sleeper = await launch(host, "import time\nopen('/tmp/mine', 'w').close()\ndef handler(e, c): time.sleep(60)")
+    body = """
+signalled = []
+for pid in range(2, 300):
+    try:
+        os.kill(pid, 9)
+        signalled.append(pid)
+    except ProcessLookupError:
+        pass
+return [signalled, os.listdir("/tmp"), os.listdir("/var/cache")]
+"""
+    assert await told(host, body) == [[], [], ["python"]]
+    assert sleeper.alive
+    sleeper.end()
+
+
+async def test_where_there_is_no_enclosure_it_is_said(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    missing = Cell((INSIDE,), str(tmp_path / "no-such-authority.pem"), ())
+    host = Host(lambda: 0, Outside(missing))
+    with caplog.at_level(logging.WARNING, "outlast.runtime"):
+        environment = await launch(host, "def handler(e, c): return 1")
+    assert (await call(environment, {})).payload == b"1"
+    assert "No such file" in host.bare
+    assert "functions run without an enclosure" in caplog.text
+    await host.close()
