@@ -1,9 +1,10 @@
 """`python -m bench.dns`: DNS answers a second, and what one costs, beside a well-known server and bare sockets.
 
 The same zone of 100 names, the same load from the same sockets, one after the other in one run: this cloud's server on
-uvloop, NSD when it is installed (or in $NSD), a bare UDP echo on uvloop (the limit of the stack below), and the same
-answers made by dnspython. CPU per answer is the server process's own; it is the figure to compare, because load and
-server share the machine.
+uvloop, Knot DNS and NSD when they are installed (or in $KNOT and $NSD), a bare UDP echo on uvloop (the limit of the
+stack below), and the same answers made by dnspython. CPU per answer is the server process's own; it is the figure to
+compare, because load and server share the machine. This cloud's server is also asked in letters of random case (0x20),
+for names that do not exist, and for weighted answers; `--floor` fails the run below so many answers a CPU second.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import asyncio
 import multiprocessing
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -71,6 +73,18 @@ def data_plane() -> DataPlane:
         }
         for n in range(NAMES)
     ]
+    records += [
+        {
+            "Name": f"w{n}.bench.example",
+            "Type": "A",
+            "TTL": 60,
+            "SetIdentifier": f"{weight}",
+            "Weight": weight,
+            "ResourceRecords": [{"Value": f"192.0.2.{weight}"}],
+        }
+        for n in range(NAMES)
+        for weight in (1, 9)
+    ]
     zone = apply(zone, [{"Action": "CREATE", "ResourceRecordSet": record} for record in records], ())
     plane = DataPlane(
         CloudNames({"us-east-1": HOST}, "us-east-1"),
@@ -85,7 +99,31 @@ def data_plane() -> DataPlane:
 
 
 def questions() -> list[bytes]:
-    return [dns.message.make_query(f"n{n}.bench.example", "A", use_edns=0).to_wire() for n in range(NAMES)]
+    """The load that every server gets."""
+    return [_question(f"n{n}.bench.example") for n in range(NAMES)]
+
+
+def _question(name: str) -> bytes:
+    return dns.message.make_query(name, "A", use_edns=0).to_wire()
+
+
+def mixed_case() -> list[bytes]:
+    """The same names, each time in letters of another case, as resolvers that guard against forged answers ask."""
+    dice = random.Random(1)
+    return [
+        _question("".join(dice.choice((c.lower(), c.upper())) for c in f"n{n % NAMES}.bench.example"))
+        for n in range(20_000)
+    ]
+
+
+def missing() -> list[bytes]:
+    """Names that do not exist, each asked once."""
+    return [_question(f"x{n}.bench.example") for n in range(100_000)]
+
+
+def weighted() -> list[bytes]:
+    """Names whose answer is drawn for each query."""
+    return [_question(f"w{n}.bench.example") for n in range(NAMES)]
 
 
 # ---- servers, each in a process of its own
@@ -139,26 +177,56 @@ def _process(serve: Callable[..., Any], *arguments: Any) -> Iterator[tuple[int, 
         process.join()
 
 
-def nsd() -> str | None:
-    """The well-known server, when it is here."""
-    return os.environ.get("NSD") or shutil.which("nsd") or shutil.which("nsd", path="/usr/sbin:/usr/local/sbin")
+def installed(name: str) -> str | None:
+    """A well-known server, when it is here: by the variable with its name in capitals, else by the usual paths."""
+    folders = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+    return os.environ.get({"knotd": "KNOT"}.get(name, name.upper())) or shutil.which(name, path=folders)
+
+
+def _zone_file() -> str:
+    lines = ["$ORIGIN bench.example.", "@ 900 IN SOA ns hostmaster 1 7200 900 1209600 86400", "@ 900 IN NS ns"]
+    lines += ["ns 60 IN A 127.0.0.1", *(f"n{n} 60 IN A 192.0.2.{n}" for n in range(NAMES))]
+    return "\n".join(lines) + "\n"
 
 
 @contextmanager
 def _nsd(binary: str) -> Iterator[tuple[int, int]]:
-    port = _free_port()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        lines = ["$ORIGIN bench.example.", "@ 900 IN SOA ns hostmaster 1 7200 900 1209600 86400", "@ 900 IN NS ns"]
-        lines += ["ns 60 IN A 127.0.0.1", *(f"n{n} 60 IN A 192.0.2.{n}" for n in range(NAMES))]
-        (folder / "zone").write_text("\n".join(lines) + "\n")
-        (folder / "nsd.conf").write_text(
+    def config(folder: Path, port: int) -> str:
+        return (
             f'server:\n ip-address: {HOST}@{port}\n server-count: 1\n username: ""\n database: ""\n'
             f" pidfile: {folder}/pid\n xfrdfile: {folder}/xfrd\n zonelistfile: {folder}/list\n xfrdir: {folder}\n"
             f" zonesdir: {folder}\n rrl-ratelimit: 0\nremote-control:\n control-enable: no\n"
             "zone:\n name: bench.example\n zonefile: zone\n"
         )
-        process = subprocess.Popen([binary, "-d", "-c", str(folder / "nsd.conf")], stderr=subprocess.PIPE)
+
+    with _peer(config, lambda path: [binary, "-d", "-c", path]) as found:
+        yield found
+
+
+@contextmanager
+def _knot(binary: str) -> Iterator[tuple[int, int]]:
+    def config(folder: Path, port: int) -> str:
+        return (
+            f"server:\n  listen: {HOST}@{port}\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1\n"
+            f"  rundir: {folder}\n  pidfile: {folder}/pid\ncontrol:\n  listen: {folder}/control\n"
+            f"database:\n  storage: {folder}/db\ntemplate:\n  - id: default\n    storage: {folder}\n"
+            "    zonefile-sync: -1\n    journal-content: none\nzone:\n  - domain: bench.example\n    file: zone\n"
+        )
+
+    with _peer(config, lambda path: [binary, "-c", path]) as found:
+        yield found
+
+
+@contextmanager
+def _peer(config: Callable[[Path, int], str], command: Callable[[str], list[str]]) -> Iterator[tuple[int, int]]:
+    """Another server on the same zone, with one worker."""
+    port = _free_port()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "zone").write_text(_zone_file())
+        (folder / "config").write_text(config(folder, port))
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(command(str(folder / "config")), **quiet)
         try:
             yield port, process.pid
         finally:
@@ -184,9 +252,8 @@ def cpu_s(pid: int) -> float:
     return own + sum(cpu_s(int(child)) for child in children)
 
 
-def load(port: int, seconds: float) -> tuple[int, int, float]:
+def load(port: int, seconds: float, wires: Sequence[bytes]) -> tuple[int, int, float]:
     """Keep a window of questions under way on each socket: answers, losses, elapsed seconds."""
-    wires = questions()
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(SOCKETS)]
     for each in sockets:
         each.connect((HOST, port))
@@ -196,7 +263,7 @@ def load(port: int, seconds: float) -> tuple[int, int, float]:
     while time.perf_counter() - began < seconds:
         for each in sockets:
             for _ in range(WINDOW):
-                each.send(wires[at % NAMES])
+                each.send(wires[at % len(wires)])
                 at += 1
         for each in sockets:
             for got in range(WINDOW):
@@ -227,13 +294,13 @@ def _wait(port: int) -> None:
     raise SystemExit("a server did not answer within its time")
 
 
-def measure(name: str, server: Any, seconds: float) -> Figures:
+def measure(name: str, server: Any, seconds: float, wires: Sequence[bytes]) -> Figures:
     """Start one server, warm it, load it."""
     with server as (port, pid):
         _wait(port)
-        load(port, SETTLE_S)
+        load(port, SETTLE_S, questions())
         before = cpu_s(pid)
-        answered, lost, elapsed = load(port, seconds)
+        answered, lost, elapsed = load(port, seconds, wires)
         return Figures(name, answered / elapsed, (cpu_s(pid) - before) / max(answered, 1) * 1e6, lost)
 
 
@@ -254,16 +321,25 @@ def main() -> int:
     """Measure all that are here."""
     parser = argparse.ArgumentParser(prog="python -m bench.dns", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0)
-    seconds = parser.parse_args().seconds
-    rows = [measure("Outlast", _process(_serve_outlast), seconds)]
-    binary = nsd()
-    if binary is None:
-        print("NSD is not here (apt-get install nsd, or set NSD): left out", file=sys.stderr)
-    else:
-        rows.append(measure("NSD", _nsd(binary), seconds))
-    rows.append(measure("UDP echo on uvloop", _process(_serve_datagrams, _Echo), seconds))
-    rows.append(measure("dnspython on uvloop", _process(_serve_datagrams, _Dnspython), seconds))
+    parser.add_argument("--floor", type=float, default=0.0, help="fail below so many answers a CPU second")
+    asked = parser.parse_args()
+    same = questions()
+    rows = [measure("Outlast", _process(_serve_outlast), asked.seconds, same)]
+    for title, binary, serve in (("Knot DNS", "knotd", _knot), ("NSD", "nsd", _nsd)):
+        found = installed(binary)
+        if found is None:
+            print(f"{title} is not here: left out", file=sys.stderr)
+        else:
+            rows.append(measure(title, serve(found), asked.seconds, same))
+    rows.append(measure("UDP echo on uvloop", _process(_serve_datagrams, _Echo), asked.seconds, same))
+    rows.append(measure("dnspython on uvloop", _process(_serve_datagrams, _Dnspython), asked.seconds, same))
+    for title, wires in (("weighted", weighted()), ("mixed case", mixed_case()), ("missing names", missing())):
+        rows.append(measure(f"Outlast, {title}", _process(_serve_outlast), asked.seconds, wires))
     print(table(rows))
+    per_cpu_s = 1e6 / rows[0].cpu_us
+    if per_cpu_s < asked.floor:
+        print(f"{per_cpu_s:,.0f} answers a CPU second are fewer than {asked.floor:,.0f}", file=sys.stderr)
+        return 1
     return 0
 
 

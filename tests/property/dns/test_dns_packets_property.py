@@ -85,3 +85,23 @@ def test_a_damaged_query_never_breaks_the_server(cut: int, flip: tuple[int, int]
     data[flip[0] % len(data)] = flip[1]
     answer = responder().respond(bytes(data[: len(data) - cut]), "127.0.0.1")
     assert answer is None or len(answer) <= 1232
+
+
+tricky = st.lists(st.binary(min_size=1, max_size=3).map(lambda raw: bytes(b"\0aA@[w"[c % 6] for c in raw)), max_size=3)
+asked = st.tuples(
+    tricky, st.sampled_from([1, 16, 65, 97]), st.sampled_from([None, "10.65.0.0", "10.97.0.0"]), st.booleans()
+)
+
+
+@given(questions=st.lists(asked, max_size=12))
+def test_what_is_kept_is_what_would_be_found_anew(
+    questions: list[tuple[list[bytes], int, str | None, bool]],
+) -> None:
+    """Names that differ in case, zero bytes, and types and subnets that look like letters of another case."""
+    keeping = responder()
+    for head, kind, subnet, dnssec in questions:
+        name = dns.name.Name([*head, b"WWW" if dnssec else b"www", b"example", b"com", b""])
+        options = [dns.edns.ECSOption(subnet, 24)] if subnet else []
+        for each in (name, name.canonicalize(), name):
+            data = dns.message.make_query(each, kind, use_edns=0, options=options, want_dnssec=dnssec).to_wire()
+            assert keeping.respond(data, "127.0.0.1") == responder().respond(data, "127.0.0.1")

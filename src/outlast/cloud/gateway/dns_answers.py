@@ -2,10 +2,9 @@
 
 An answer is kept by what was asked (the name in lower case, its type, the client subnet, the offered size), by the
 place the query came from, and only while the zones' generation stands. A question that may be answered in several ways
-is kept with all of them; each query draws one. In front of that stands a second table by the query's very bytes behind
-its id, so that a question asked as before is answered without being read. A question that differs in the case of its
-letters (0x20) or in options that change no answer (cookies) is read, and then answered from what is kept: the answer's
-names point into the question, which is put back as it came. Both tables are bounded, in entries and in bytes.
+is kept with all of them; each query draws one. In front of that stands a second table by the query's bytes behind its
+id, the name in lower case, so that a question asked as before is answered without being read. The answer's names point
+into the question, which is put back as it came (0x20). Both tables are bounded, in entries and in bytes.
 """
 
 from __future__ import annotations
@@ -105,10 +104,13 @@ class Responder:
         kept = client[0].get(data[2:])
         question = None
         if kept is None:
-            found = self._find(data, address, tcp, client[2])
-            if found is None or isinstance(found, bytes):
-                return found
-            kept, question = found
+            kept = client[0].get(_lowered(data))
+            if kept is None:
+                found = self._find(data, address, tcp, client[2])
+                if found is None or isinstance(found, bytes):
+                    return found
+                kept = found
+            question = data[HEADER.size : HEADER.size + len(kept.query.question)]
         network = client[1]
         if network is not None:
             verdict = self._limiter.judge(network, kept.subject, self._clock.monotonic_s())
@@ -153,11 +155,8 @@ class Responder:
         client = self._clients[(address, tcp)] = (table.queries, network, table)
         return client
 
-    def _find(self, data: bytes, address: str, tcp: bool, table: Table) -> tuple[Kept, bytes | None] | bytes | None:
-        """Read the question and find its answers, kept or new; with them the question when they hold it otherwise.
-
-        Bytes are an error's answer, which is not kept.
-        """
+    def _find(self, data: bytes, address: str, tcp: bool, table: Table) -> Kept | bytes | None:
+        """Read the question and find its answers, kept or new; bytes are an error's answer, which is not kept."""
         try:
             query = parse_query(data)
         except Drop:
@@ -168,23 +167,22 @@ class Responder:
         key = query.essence
         kept = table.answers.get(key)
         if kept is not None:
-            if kept.query.question != query.question:
-                return kept, query.question
             self._remember(data, table, kept)
-            return kept, None
+            return kept
         question = query.asked(address, tcp=tcp)
         try:
             draw = self._draw(query, question)
         except Exception:
             log.exception("a question for %r could not be answered", query.name)
             return encode(query, Answer(Rcode.SERVFAIL, authoritative=False), server_id=self._server_id)
+        query = query.lowered()
         limit = MESSAGE_LIMIT_BYTES if tcp else query.payload_bytes
         wires = tuple(encode(query, answer, limit, self._server_id)[2:] for answer in draw.answers)
         kept = Kept(query, question, draw, wires)
         if not draw.cacheable:
             if kept.zone_id is not None:
                 self._names.count({kept.zone_id: 1})
-            return kept, None
+            return kept
         size_bytes = kept.size_bytes
         if self._answers >= KEPT_ANSWERS or self._answers_bytes + size_bytes > KEPT_BYTES:
             self.forget()
@@ -193,17 +191,18 @@ class Responder:
         self._answers += 1
         self._answers_bytes += size_bytes
         self._remember(data, table, kept)
-        return kept, None
+        return kept
 
     def _remember(self, data: bytes, table: Table, kept: Kept) -> None:
-        """Answer these very bytes without reading them from now on."""
-        if len(data) > LONGEST_QUERY_BYTES:
-            return
+        """Answer these bytes, in any case of the name, without reading them from now on."""
+        root = HEADER.size + len(kept.query.question) - 5
+        if len(data) > LONGEST_QUERY_BYTES or data.find(0, HEADER.size) != root:
+            return  # padded, or a name with a zero byte in a label, where `_lowered` would end too soon
         if self._queries >= KEPT_QUERIES:
             for each in self._tables.values():
                 each.queries.clear()
             self._queries = 0
-        table.queries[data[2:]] = kept
+        table.queries[_lowered(data)] = kept
         self._queries += 1
 
     def _error(self, unfit: Unfit, address: str, tcp: bool) -> bytes | None:
@@ -223,6 +222,13 @@ class Responder:
         if query.type != RecordType.ANY or first.rcode != Rcode.NOERROR or not first.authoritative:
             return draw
         return Draw.one(Answer(Rcode.NOERROR, refuse_any(query.name), zone_id=first.zone_id), logged=draw.logged)
+
+
+def _lowered(data: bytes) -> bytes:
+    """What stands behind the id, up to the name's end in lower case: no length of a label is a letter, so two messages
+    that are alike in this ask for the same name, and are alike in all else."""
+    end = data.find(0, HEADER.size)
+    return data[2 : HEADER.size] + data[HEADER.size : end].lower() + data[end:]
 
 
 def _put_back(ident: bytes, wire: bytes, question: bytes | None) -> bytes:

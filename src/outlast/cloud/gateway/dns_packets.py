@@ -8,7 +8,7 @@ the RFC names for it, and what cannot be answered at all (too short, itself an a
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from struct import Struct
 from typing import Final
 
@@ -84,6 +84,11 @@ class Query:
         """The name asked for, in lower case. Lengths of labels stay below any letter, so all bytes may be lowered."""
         return self.question[:-4].lower()
 
+    def lowered(self) -> Query:
+        """The same query with the name in lower case."""
+        question = self.name + self.question[-4:]
+        return self if question == self.question else replace(self, question=question)
+
     @property
     def essence(self) -> tuple[object, ...]:
         """All that an answer depends on, but for the place and the transport: two queries alike in this differ in id,
@@ -114,21 +119,21 @@ def parse_query(data: bytes) -> Query:
     ident, flags, questions, answers, authorities, additionals = HEADER.unpack_from(data)
     if flags & QR:
         raise Drop
-    bare = Query(ident, bool(flags & RD), b"", 0, 0)
+    rd = bool(flags & RD)
     if flags & 0x7800:
-        raise Unfit(Rcode.NOTIMP, bare)
+        raise Unfit(Rcode.NOTIMP, Query(ident, rd, b"", 0, 0))
     if questions != 1 or answers or authorities or additionals > 1:
-        raise Unfit(Rcode.FORMERR, bare)
+        raise Unfit(Rcode.FORMERR, Query(ident, rd, b"", 0, 0))
     end = _skip_name(data, HEADER.size)
     if end is None or end + 4 > len(data):
-        raise Unfit(Rcode.FORMERR, bare)
+        raise Unfit(Rcode.FORMERR, Query(ident, rd, b"", 0, 0))
     kind, klass = QUESTION_TAIL.unpack_from(data, end)
     end += 4
-    query = Query(ident, bare.recursion_desired, data[HEADER.size : end], kind, klass)
+    query = Query(ident, rd, data[HEADER.size : end], kind, klass)
     if additionals:
         return _with_edns(query, data, end)
     if end != len(data):
-        raise Unfit(Rcode.FORMERR, bare)
+        raise Unfit(Rcode.FORMERR, Query(ident, rd, b"", 0, 0))
     return query
 
 

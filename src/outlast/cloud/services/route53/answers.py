@@ -70,10 +70,10 @@ def _written(record: RecordSet) -> zip[tuple[bytes, str]]:
 
 
 def _draw(known: Knowledge, branches: list[Branch], logged: bool) -> Draw:
-    scope = max(answer.scope_bits for _, answer in branches)
-    branches = [(share, replace(answer, scope_bits=scope)) for share, answer in branches]
     if len(branches) == 1:
         return Draw.one(branches[0][1], logged=logged)
+    scope = max(answer.scope_bits for _, answer in branches)
+    branches = [(share, replace(answer, scope_bits=scope)) for share, answer in branches]
     scale = lcm(*(share.denominator for share, _ in branches))
     bounds = tuple(accumulate(int(share * scale) for share, _ in branches))
     answers = tuple(answer for _, answer in branches)

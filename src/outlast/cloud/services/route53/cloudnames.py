@@ -54,7 +54,10 @@ class CloudNames:
 
     @staticmethod
     def _suffix(name: bytes) -> bytes | None:
-        return next((suffix for suffix in SUFFIXES if dnsnames.within(name, suffix)), None)
+        for suffix in SUFFIXES:
+            if name.endswith(suffix) and dnsnames.within(name, suffix):
+                return suffix
+        return None
 
     def addresses(self, name: bytes, kind: int, owner: bytes) -> tuple[Record, ...] | None:
         """The address records of `name`, owned by `owner`; None when there is no such name in this world."""
