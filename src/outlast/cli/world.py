@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from outlast.cloud.identity.credentials import looks_real
 from outlast.cloud.world import config as configuration
 from outlast.cloud.world.config import Settings, WorldConfig, WorldError
 from outlast.cloud.world.control import control
@@ -24,6 +26,7 @@ START_TIMEOUT_S = 60.0
 VERBS = frozenset({"up", "down", "env", "exec", "regions", "restart"})
 """What works without the operator's kit, whose libraries take half a second to load."""
 KEY_VARIABLE = "OUTLAST_ACCESS_KEY"
+KEY_ID = re.compile(r"[A-Za-z0-9_]{3,128}")
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -169,12 +172,14 @@ def delay_of(text: str) -> tuple[float, float]:
 
 
 def key_of(text: str | None) -> tuple[str, str] | None:
-    """ACCESS_KEY_ID:SECRET as a pair."""
+    """ACCESS_KEY_ID:SECRET as a pair; raises WorldError for none, and for a key that may be AWS's own."""
     if text is None:
         return None
     key, separator, secret = text.partition(":")
-    if not separator or len(key) < 16 or len(secret) < 8 or not key.isalnum():
-        raise WorldError("--access-key takes ACCESS_KEY_ID:SECRET, an id of 16 letters and digits or more.")
+    if not separator or not secret or KEY_ID.fullmatch(key) is None:
+        raise WorldError("--access-key takes ACCESS_KEY_ID:SECRET, an id of 3 to 128 letters, digits and underscores.")
+    if looks_real(key):
+        raise WorldError(f"--access-key: {key} may be a key of AWS's own; a world takes made-up ones only.")
     return key, secret
 
 

@@ -222,6 +222,7 @@ async def test_keys_of_several_parts(db: Home) -> None:
         ("a = :a AND b = :b AND s = :s", {"a": "A", "b": "1", "s": "1"}),
         ("a = :a AND b = :b AND c > :c AND s = :s", {"a": "A", "b": "1", "c": "x", "s": "1"}),
         ("a = :a AND b > :b", {"a": "A", "b": "1"}),
+        ("a = :a AND b = :b AND c = :c AND begins_with(s, :d)", {"a": "A", "b": "1", "c": "x", "d": "1"}),
     ):
         bound = {f":{name}": {"N" if name == "s" else "S": value} for name, value in values.items()}
         fault = await db.refused(
@@ -232,6 +233,9 @@ async def test_keys_of_several_parts(db: Home) -> None:
             ExpressionAttributeValues=bound,
         )
         assert fault.code == "ValidationException"
+    legacy = {name: {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "A"}]} for name in "ab"}
+    fault = await db.refused("Query", TableName="things", IndexName="wide", KeyConditions=legacy)
+    assert fault.message.startswith("KeyConditions cannot be used with an index whose key has several attributes")
 
 
 async def test_pages_of_an_index_go_on_where_they_ended(db: Home) -> None:
@@ -343,6 +347,22 @@ async def test_index_updates_that_are_refused(db: Home, updates: Any, code: str,
     fault = await db.refused("UpdateTable", TableName="things", GlobalSecondaryIndexUpdates=updates)
     assert fault.code == code
     assert message in fault.message
+
+
+async def test_a_new_index_names_the_types_of_its_key_again_and_changes_none(db: Home) -> None:
+    await indexed(db, index("by-g", schema("g")))
+    create = [{"Create": index("again", schema("g"))}]
+    fault = await db.refused("UpdateTable", TableName="things", GlobalSecondaryIndexUpdates=create)
+    assert "Some index key attributes are not defined in AttributeDefinitions. Keys: [g]" in fault.message
+    definitions = [{"AttributeName": "g", "AttributeType": "N"}]
+    fault = await db.refused(
+        "UpdateTable", TableName="things", AttributeDefinitions=definitions, GlobalSecondaryIndexUpdates=create
+    )
+    assert fault.message == (
+        "One or more parameter values were invalid: Attributes cannot be redefined. Please check that your attribute "
+        "has the same type as previously defined. Existing schema: Schema:[SchemaElement: key{g:S:HASH}] "
+        "New schema: Schema:[SchemaElement: key{g:N:HASH}]"
+    )
 
 
 async def test_item_collections_are_told(db: Home) -> None:

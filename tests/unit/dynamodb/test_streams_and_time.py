@@ -91,6 +91,50 @@ async def test_iterators_of_every_type(db: Home) -> None:
     assert (await db.refused("GetRecords", ShardIterator=latest)).code == "ExpiredIteratorException"
 
 
+async def test_a_stream_begins_and_ends_with_its_tables_update(db: Home) -> None:
+    await db.table()
+    fault = await db.refused("UpdateTable", TableName="things", StreamSpecification={"StreamEnabled": False})
+    assert (fault.code, fault.message) == (
+        "ValidationException",
+        "Table has no stream to disable: TableName: things",
+    )
+    wanted = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    arn = (await db("UpdateTable", TableName="things", StreamSpecification=wanted))["TableDescription"][
+        "LatestStreamArn"
+    ]
+
+    async def status() -> str:
+        return str((await db("DescribeStream", StreamArn=arn))["StreamDescription"]["StreamStatus"])
+
+    assert await status() == "ENABLING"
+    await db.active("things")
+    assert await status() == "ENABLED"
+    fault = await db.refused("UpdateTable", TableName="things", StreamSpecification=wanted)
+    assert (fault.code, fault.message) == (
+        "ValidationException",
+        "Table already has an enabled stream: TableName: things",
+    )
+    await db("UpdateTable", TableName="things", StreamSpecification={"StreamEnabled": False})
+    assert await status() == "DISABLING"
+    await db.active("things")
+    assert await status() == "DISABLED"
+
+
+async def test_listing_streams_and_shards_has_limits(db: Home) -> None:
+    arn = await streamed(db)
+    for operation, given in (
+        ("ListStreams", {"Limit": 101}),
+        ("DescribeStream", {"StreamArn": arn, "Limit": 101}),
+        ("GetRecords", {"ShardIterator": await iterator(db, arn), "Limit": 1001}),
+    ):
+        fault = await db.refused(operation, **given)
+        assert "'limit' failed to satisfy constraint: Member must have value less than or equal to" in fault.message
+    fault = await db.refused("ListStreams", ExclusiveStartStreamArn="no stream's ARN, yet long enough to be one")
+    assert fault.code == "ValidationException"
+    past = await db("DescribeStream", StreamArn=arn, ExclusiveStartShardId="z" * 30)
+    assert past["StreamDescription"]["Shards"] == []
+
+
 async def test_shards_roll_over_and_old_records_go(db: Home) -> None:
     arn = await streamed(db)
     await put(db, "old")
@@ -270,20 +314,22 @@ async def test_tags_have_limits(db: Home) -> None:
     await db("TagResource", ResourceArn=arn, Tags=[{"Key": f"k{n}", "Value": ""} for n in range(49)])
     fault = await db.refused("TagResource", ResourceArn=arn, Tags=[{"Key": "more", "Value": ""}])
     assert fault.code == "ValidationException"
-    found: list[Any] = []
-    page = await db("ListTagsOfResource", ResourceArn=arn)
-    while True:
-        found += page["Tags"]
-        if "NextToken" not in page:
-            break
-        page = await db("ListTagsOfResource", ResourceArn=arn, NextToken=page["NextToken"])
-    assert len(found) == 50
+    assert len((await db("ListTagsOfResource", ResourceArn=arn))["Tags"]) == 50
+    fault = await db.refused("ListTagsOfResource", ResourceArn=arn, NextToken="10")
+    assert fault.code == "ValidationException"
     await db("UntagResource", ResourceArn=arn, TagKeys=["a", "never there"])
-    for bad in ({"Key": "x" * 129, "Value": ""}, {"Key": "x", "Value": "v" * 257}, {"Key": "aws:x", "Value": ""}):
+    await db("TagResource", ResourceArn=arn, Tags=[{"Key": "ключ _.:/=+-@", "Value": "א" * 256}])
+    for bad in (
+        {"Key": "x" * 129, "Value": ""},
+        {"Key": "x", "Value": "v" * 257},
+        {"Key": "aws:x", "Value": ""},
+        {"Key": "hey!", "Value": ""},
+        {"Key": "x", "Value": "100%"},
+    ):
         fault = await db.refused("TagResource", ResourceArn=arn, Tags=[bad])
         assert fault.code == "ValidationException"
     fault = await db.refused("TagResource", ResourceArn="nonsense", Tags=[{"Key": "a", "Value": ""}])
-    assert fault.message == "Invalid TableArn: Invalid ResourceArn provided as input nonsense"
+    assert fault.message == "One or more parameter values were invalid: ARNs must start with 'arn:': nonsense"
 
 
 async def test_resource_policies_come_and_go(db: Home) -> None:

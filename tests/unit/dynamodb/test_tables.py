@@ -57,7 +57,11 @@ async def test_a_table_comes_is_active_within_a_second_and_goes(db: Home) -> Non
     described = await db.active("things")
     assert described["ItemCount"] == 0
     assert (await db("ListTables"))["TableNames"] == ["things"]
-    assert (await db("DeleteTable", TableName="things"))["TableDescription"]["TableStatus"] == "DELETING"
+    billing = described["BillingModeSummary"]
+    assert billing["LastUpdateToPayPerRequestDateTime"] == described["CreationDateTime"]
+    last = (await db("DeleteTable", TableName="things"))["TableDescription"]
+    assert last["TableStatus"] == "DELETING"
+    assert not {"KeySchema", "AttributeDefinitions", "CreationDateTime"} & last.keys()
     fault = await db.refused("GetItem", TableName="things", Key={"p": {"S": "a"}})
     assert fault.code == "ResourceNotFoundException"
 
@@ -137,6 +141,7 @@ async def test_a_provisioned_table_with_every_setting(db: Home) -> None:
             "regular expression pattern: [a-zA-Z0-9_.-]+; Value 'a;' at 'tableName' failed to satisfy constraint: "
             "Member must have length greater than or equal to 3",
         ),
+        (params(AttributeDefinitions=None), "Value null at 'attributeDefinitions' failed to satisfy constraint"),
         (params(KeySchema=[{"AttributeName": "p", "KeyType": "RANGE"}]), "The first KeySchemaElement is not a HASH"),
         (params(KeySchema=[HASH, {**HASH, "KeyType": "RANGE"}], AttributeDefinitions=[S, N]), "have the same name"),
         (params(KeySchema=[HASH, {**RANGE, "KeyType": "HASH"}], AttributeDefinitions=[S, N]), "not a RANGE key type"),

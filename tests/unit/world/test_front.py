@@ -7,6 +7,7 @@ import ssl
 import pytest
 
 from outlast.cloud.effects import RealClock
+from outlast.cloud.gateway import codings
 from outlast.cloud.wire import Request
 from outlast.cloud.world.front import FrontDoor, serialize
 
@@ -64,3 +65,12 @@ async def test_a_region_that_does_not_answer_is_named(front: FrontDoor) -> None:
 def test_framing_headers_are_not_passed_on() -> None:
     sent = Request("POST", "/a", "b=c", {"host": "h", "transfer-encoding": "chunked", "connection": "x"}, b"body")
     assert serialize(sent) == b"POST /a?b=c HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\n\r\nbody"
+
+
+def test_the_first_of_several_encodings_is_passed_on_as_the_first() -> None:
+    asked = {"host": "x", "accept-encoding": "identity,gzip, br", codings.FIRST: "identity"}
+    lines = serialize(Request("POST", "/", "", asked)).decode().split("\r\n")
+    assert [line for line in lines if line.lower().startswith("accept-encoding")] == [
+        "Accept-Encoding: identity",
+        "accept-encoding: gzip, br",
+    ]

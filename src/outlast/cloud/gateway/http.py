@@ -16,6 +16,7 @@ from typing import Final, cast
 
 import httptools
 
+from outlast.cloud.gateway.codings import FIRST
 from outlast.cloud.gateway.listener import Limits, Listener, Respond
 from outlast.cloud.gateway.tls import RECORD_HANDSHAKE, TlsFailure, TlsPump
 from outlast.cloud.wire import Request, Response
@@ -214,6 +215,8 @@ class Connection(asyncio.Protocol):
             raise _Refused(400)
         else:
             self._headers[key] = f"{known},{text}"
+            if key == "accept-encoding":
+                self._headers.setdefault(FIRST, known)
 
     def _count(self, size: int) -> None:
         self._header_bytes += size

@@ -7,29 +7,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from outlast.cloud.gateway import plain
+from outlast.cloud.gateway import codings
 from outlast.cloud.identity import chunked
-from outlast.cloud.wire import Operation, Request, WireError
+from outlast.cloud.wire import Request, WireError
 
 TRAILING: Final = "x-amz-checksum-"
 """Only checksums may trail a body; nothing else that comes after the signature was checked is taken for a header."""
 SIGNATURE: Final = "x-amz-trailer-signature"
 
 
-def opened(request: Request, operation: Operation, streams: bool) -> Request:
+def opened(request: Request, protocol: str, streams: bool) -> Request:
     """The request with its body plain; raises WireError or SignatureFault.
 
-    `streams` says that the service takes aws-chunked bodies. A Content-Encoding of an object's own bytes stays.
+    `streams` says that the service takes aws-chunked bodies. Other compressed bodies are opened where they are read.
     """
-    headers = request.headers
-    if streams:
-        if chunked.is_chunked(headers.get("x-amz-content-sha256")):
-            return unframed(request)
-        if "content-encoding" not in headers or operation.has_streaming_input:
-            return request
-    elif "content-encoding" not in headers:
-        return request
-    return plain.inflated(request)
+    if protocol == "json":
+        if "content-encoding" in request.headers or len(request.body) > codings.MAX_PLAIN_BYTES:
+            return codings.inflated(request)
+    elif streams and chunked.is_chunked(request.headers.get("x-amz-content-sha256")):
+        return unframed(request)
+    return request
 
 
 def unframed(request: Request) -> Request:

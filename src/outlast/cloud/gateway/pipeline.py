@@ -32,7 +32,8 @@ from outlast.cloud.gateway.authorization import authorize
 from outlast.cloud.gateway.gate import Gate, Hosted
 from outlast.cloud.identity.faults import SignatureFault, faults_for
 from outlast.cloud.identity.presented import Presented, parse
-from outlast.cloud.identity.sigv4 import verify
+from outlast.cloud.identity.sigv4 import SKEW_S, verify
+from outlast.cloud.identity.timing import check_life
 from outlast.cloud.wire import Operation, Request, Response, WireError
 
 log = logging.getLogger("outlast.gateway")
@@ -64,8 +65,8 @@ async def respond(gate: Gate, request: Request, source_ip: str, secure: bool = T
     """Answer one request of a client. Never raises: whatever goes wrong becomes a wire error."""
     headers = request.headers
     response = await answer(gate, request, source_ip, secure)
-    if "origin" in headers or "gzip" in headers.get("accept-encoding", ""):
-        return plain.dressed(request, response) if "x-amz-target" in headers else response
+    if ("origin" in headers or headers.get("accept-encoding", "identity") != "identity") and "x-amz-target" in headers:
+        return plain.dressed(request, response)
     return response
 
 
@@ -84,7 +85,7 @@ async def answer(gate: Gate, request: Request, source_ip: str, secure: bool) -> 
             return await forward.request(gate.region, home, request, source_ip, secure)
         declared = declaration(target)
         principal = authenticate(gate, target, declared, request)
-        request = payload.opened(request, target.operation, target.hosted.service.name == "s3")
+        request = payload.opened(request, target.protocol, target.hosted.service.name == "s3")
         params = target.operation.decode(request, target.protocol, target.captures)
         target.operation.constrain(params)
         call = called(gate, target.hosted, declared, principal, request_id, source_ip, request, secure)
@@ -94,7 +95,8 @@ async def answer(gate: Gate, request: Request, source_ip: str, secure: bool) -> 
     except plain.Answered as answered:
         return answered.response
     except Exception as error:
-        return encode_fault(target, await settled_fault(gate, error), request_id)
+        fault = await settled_fault(gate, error)
+        return encode_fault(target, fault, request_id) if target else unaddressed_fault(request, fault, request_id)
 
 
 async def invoke(gate: Gate, service: str, operation: str, params: Mapping[str, Any], who: Caller) -> Reply:
@@ -170,7 +172,7 @@ def address(gate: Gate, request: Request, presented: Presented | None, refusal: 
     if presented is None and hosts.read(request.headers.get("host", "")).service in PLAIN_SERVICES:
         known_answer = plain.unaddressed(request, gate.region.name, gate.request_id())
         if known_answer is not None:
-            raise plain.Answered(known_answer)
+            raise plain.Answered(plain.shared(known_answer) if "origin" in request.headers else known_answer)
     if problem is not None:
         raise problem
     if refusal is not None:
@@ -207,7 +209,8 @@ def authenticate(gate: Gate, target: Target, declared: Declared, request: Reques
         if declared.public:
             return Principal.anonymous()
         assert target.refusal is not None
-        target.operation.decode(request, target.protocol, target.captures)  # a body that cannot be read is told first
+        if request.body:  # one that cannot be read is told first
+            target.operation.decode(request, target.protocol, target.captures)
         raise target.refusal
     service = target.hosted.service
     return verified(gate, presented, request, service.model.signing_name, gate.home(service))
@@ -216,7 +219,11 @@ def authenticate(gate: Gate, target: Target, declared: Declared, request: Reques
 def verified(gate: Gate, presented: Presented, request: Request, service: str, home: str | None = None) -> Principal:
     """The principal whose key made the signature; raises SignatureFault or Fault."""
     now_s = gate.region.clock.now_s()
-    owner = gate.region.identities.owner(presented.access_key_id, presented.token, now_s)
+    try:
+        owner = gate.region.identities.owner(presented.access_key_id, presented.token, now_s)
+    except (Fault, SignatureFault):
+        check_life(presented, now_s, SKEW_S)  # an old signature is told before an unknown key
+        raise
     region = gate.region.name
     if home is not None and presented.region in gate.region.names:
         region = presented.region
@@ -328,13 +335,23 @@ def as_fault(error: Exception) -> Fault:
     return InternalServerError("An internal error occurred.")
 
 
+def unaddressed_fault(request: Request, fault: Fault, request_id: str) -> Response:
+    """The answer to what names no operation; a script may read it where DynamoDB's front end would answer."""
+    response = forward.plain_fault(fault, request_id)
+    if (
+        "origin" in request.headers
+        and "authorization" not in request.headers
+        and hosts.read(request.headers.get("host", "")).service in PLAIN_SERVICES
+    ):
+        return plain.shared(response)
+    return response
+
+
 ACCESS_DENIED_BARE = frozenset({"query", "rest-xml"})
 
 
-def encode_fault(target: Target | None, fault: Fault, request_id: str) -> Response:
+def encode_fault(target: Target, fault: Fault, request_id: str) -> Response:
     """The wire error, in the form that the client's protocol has."""
-    if target is None:
-        return forward.plain_fault(fault, request_id)
     code, status, message = fault.code, fault.status, fault.message
     if isinstance(fault, forward.AuthFault):
         named = faults_for(target.protocol, target.hosted.service.name)(SignatureFault(code, message, status or 400))

@@ -8,14 +8,19 @@ from outlast.cloud.identity.presented import Presented
 
 
 def check_time(presented: Presented, now_s: float, skew_s: int) -> None:
-    """Raise unless the request's date is near `now_s` (seconds), or within the life of a presigned URL."""
-    signed_s = seconds_of(presented.amz_date)
+    """Raise unless the request's date is its scope's, and near `now_s` (seconds) or within a presigned URL's life."""
     scope_date = presented.scope.date
     if presented.amz_date[:8] != scope_date:
         raise invalid(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             f"'{scope_date}' != '{presented.amz_date[:8]}', from '{presented.amz_date}'."
         )
+    check_life(presented, now_s, skew_s)
+
+
+def check_life(presented: Presented, now_s: float, skew_s: int) -> None:
+    """Raise unless the request's date is near `now_s` (seconds), or within the life of a presigned URL."""
+    signed_s = seconds_of(presented.amz_date)
     life_s = skew_s if presented.expires_s is None else presented.expires_s
     if signed_s + life_s < now_s:
         if presented.scope.s3 and presented.kind == "presigned":

@@ -50,6 +50,8 @@ _ORDERS: Mapping[frozenset[str], tuple[str, ...]] = {
     )
 }
 """Enumerations that AWS lists in another order than its model."""
+_OWN_WORDS = frozenset({"AttributeName"})
+"""Shapes whose lengths DynamoDB's operations check, and word, themselves."""
 
 
 def report(violations: list[str]) -> str:
@@ -141,6 +143,8 @@ class Checks:
 
     def rules(self, shape: Shape) -> Rules:
         """What a value of the shape itself must satisfy, its members apart."""
+        if shape.name in _OWN_WORDS:
+            return ()
         metadata = shape.metadata
         rules: list[Rule] = []
         if shape.type_name in ("string", "blob", "list", "map"):

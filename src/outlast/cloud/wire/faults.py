@@ -196,9 +196,12 @@ def _json(facts: Facts, failure: Failure) -> Response:
     return Response(failure.status, headers + checksum(facts, body), body)
 
 
+_SERVER = ("Server", "Server")
+
+
 def checksum(facts: Facts, body: bytes) -> tuple[tuple[str, str], ...]:
-    """DynamoDB's x-amz-crc32 header."""
-    return (("x-amz-crc32", str(zlib.crc32(body))),) if facts.service.startswith("dynamodb") else ()
+    """The headers that DynamoDB alone sends: its x-amz-crc32 and its Server."""
+    return (("x-amz-crc32", str(zlib.crc32(body))), _SERVER) if facts.service.startswith("dynamodb") else ()
 
 
 def _rest_json(facts: Facts, failure: Failure) -> Response:

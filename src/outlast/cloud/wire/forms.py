@@ -142,7 +142,7 @@ class JsonForm:
             _no_streams()
         if self._encode is None:
             _refuse_members(result)
-            body = b"{}"
+            body = b""
         else:
             body = orjson.dumps(self._encode(result))
         headers = (("x-amzn-RequestId", request_id), self._type, *checksum(self._facts, body))

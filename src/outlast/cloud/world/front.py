@@ -16,6 +16,7 @@ import orjson
 
 from outlast.cloud.effects import Clock
 from outlast.cloud.gateway import hosts
+from outlast.cloud.gateway.codings import FIRST
 from outlast.cloud.identity.presented import split_regions
 from outlast.cloud.wire import Request, Response
 
@@ -105,11 +106,20 @@ def serialize(request: Request) -> bytes:
     """The request as it came, with a length instead of whatever framed its body."""
     target = f"{request.path}?{request.query}" if request.query else request.path
     lines = [f"{request.method} {target} HTTP/1.1\r\n"]
-    for name, value in request.headers.items():
+    headers = request.headers if FIRST not in request.headers else split_encodings(request.headers)
+    for name, value in headers.items():
         if name not in DROPPED:
             lines.append(f"{name}: {value}\r\n")
     lines.append(f"content-length: {len(request.body)}\r\n\r\n")
     return "".join(lines).encode("latin-1") + request.body
+
+
+def split_encodings(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers with the first Accept-Encoding header apart from those after it, as they came."""
+    first = headers[FIRST]
+    rest = headers["accept-encoding"][len(first) + 1 :]
+    kept = {name: value for name, value in headers.items() if name not in (FIRST, "accept-encoding")}
+    return {**kept, "Accept-Encoding": first, "accept-encoding": rest}
 
 
 def refusal(status: int, code: str, message: str) -> Response:

@@ -217,7 +217,12 @@ def check_stream(stream: Entry) -> None:
 
 def check_new_table(params: Entry) -> None:
     """Everything CreateTable can refuse from the request alone; raises ValidationException."""
-    definitions, schema = params.get("AttributeDefinitions") or [], params.get("KeySchema") or []
+    if params.get("AttributeDefinitions") is None:
+        raise ValidationException(
+            "1 validation error detected: Value null at 'attributeDefinitions' failed to satisfy constraint: "
+            "Member must not be null"
+        )
+    definitions, schema = params["AttributeDefinitions"], params.get("KeySchema") or []
     if not schema:
         raise ValidationException("One or more parameter values were invalid: KeySchema must not be empty")
     billing = params.get("BillingMode")

@@ -54,6 +54,11 @@ class Index:
     projected: frozenset[str] | None
     number: str
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether a part of the key has several attributes."""
+        return len(self.schema.partition) > 1 or len(self.schema.sort) > 1
+
     @classmethod
     def of(cls, entry: Mapping[str, Any], types: Mapping[str, str], table: KeySchema) -> Index:
         """The index of an entry of a table's document."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from unicodedata import category
 
 from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb.errors import invalid
@@ -15,6 +16,8 @@ from outlast.cloud.services.dynamodb.names import constraint
 MAX_TAGS = 50
 MAX_KEY = 128
 MAX_VALUE = 256
+MARKS = frozenset("_.:/=+-@")
+"""Besides letters, numbers and spaces."""
 
 
 def check_tags(present: Mapping[str, str], added: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -29,6 +32,10 @@ def check_tags(present: Mapping[str, str], added: Iterable[Mapping[str, Any]]) -
         if len(value) > MAX_VALUE:
             rule = f"less than or equal to {MAX_VALUE}"
             raise constraint(value, f"tags.{place}.member.value", f"Member must have length {rule}")
+        for part, text in (("key", key), ("value", value)):
+            if not all(each in MARKS or category(each)[0] in "LZN" for each in text):
+                rule = "Member must satisfy regular expression pattern: ^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"
+                raise constraint(text, f"tags.{place}.member.{part}", rule)
         if key in seen:
             raise ValidationException(f"One or more parameter values were invalid: Duplicate tag key: {key}")
         if key.lower().startswith("aws:"):

@@ -118,7 +118,7 @@ def query(
     table = state.table(table_name)
     index = reading.find_index(table, index_name, consistent_read)
     filtered = asked.filtered if guard is None else tuple(query_filter or ())
-    _check_filtered(table, index, filtered, query_filter is not None)
+    _check_asked(table, index, filtered, query_filter is not None, key_conditions is not None)
     span = _span(table, index, asked.tests, exclusive_start_key, scan_index_forward)
     fetch = reading.check_projected(index, select, projection, filtered)
     plan = reading.Plan(
@@ -154,12 +154,22 @@ def _answer(
     return reading.reply_of(page, table, index, plan.counting, consumed.shown(detail))
 
 
-def _check_filtered(table: Table, index: Index | None, filtered: tuple[str, ...], is_legacy: bool) -> None:
-    """A filter of a query may not look at the key that is queried; raises ValidationException."""
+def _check_asked(
+    table: Table, index: Index | None, filtered: tuple[str, ...], filter_is_legacy: bool, key_is_legacy: bool
+) -> None:
+    """A filter of a query may not look at the key that is queried, KeyConditions know one attribute in each part.
+
+    Raises ValidationException.
+    """
+    if key_is_legacy and index is not None and index.has_parts:
+        raise ValidationException(
+            "KeyConditions cannot be used with an index whose key has several attributes in a part; "
+            "use KeyConditionExpression"
+        )
     if not filtered:
         return
     schema = table.schema if index is None else index.schema
-    what = "QueryFilter" if is_legacy else "Filter Expression"
+    what = "QueryFilter" if filter_is_legacy else "Filter Expression"
     for name in schema.names:
         if name in filtered:
             raise ValidationException(

@@ -19,7 +19,7 @@ from outlast.cloud.services.dynamodb.errors import (
     ResourceNotFoundException,
     TrimmedDataAccessException,
 )
-from outlast.cloud.services.dynamodb.names import arn_resource, table_name, table_of_arn
+from outlast.cloud.services.dynamodb.names import arn_resource, constraint, table_name, table_of_arn
 from outlast.cloud.services.dynamodb.service import dynamodbstreams
 from outlast.cloud.services.dynamodb.state import NOT_FOUND, DynamoDB
 from outlast.cloud.services.dynamodb.stream_log import RETENTION_MS, StreamLog, sequence_number, sequence_text
@@ -85,12 +85,29 @@ def list_streams(
             shown.append({"StreamArn": arn, "TableName": table.name, "StreamLabel": entry["Label"]})
     shown.sort(key=lambda each: each["StreamArn"])
     if exclusive_start_stream_arn is not None:
+        if not table_of_arn(exclusive_start_stream_arn)[3].startswith("/stream/"):
+            raise ValidationException(f"Invalid ExclusiveStartStreamArn: {exclusive_start_stream_arn}")
         shown = [each for each in shown if each["StreamArn"] > exclusive_start_stream_arn]
-    most = limit or MAX_LISTED
+    most = at_most(limit, MAX_LISTED)
     reply: dict[str, Any] = {"Streams": shown[:most]}
     if len(shown) > most:
         reply["LastEvaluatedStreamArn"] = shown[most - 1]["StreamArn"]
     return reply
+
+
+def at_most(limit: int | None, highest: int) -> int:
+    """How many to show; raises ValidationException for a Limit over the highest."""
+    if limit is not None and limit > highest:
+        raise constraint(str(limit), "limit", f"Member must have value less than or equal to {highest}")
+    return limit or highest
+
+
+def status_of(found: Found) -> str:
+    """A stream's status: it begins and ends with its table's update."""
+    changing = found.table.status in ("CREATING", "UPDATING") and found.entry is found.table.doc.get("Stream")
+    if found.entry["Enabled"]:
+        return "ENABLING" if changing else "ENABLED"
+    return "DISABLING" if changing else "DISABLED"
 
 
 def _wanted_name(call: Call[DynamoDB], given: str | None) -> str | None:
@@ -133,16 +150,13 @@ def describe_stream(
     if shard_filter is not None:
         shards = _filtered(shards, shard_filter)
     if exclusive_start_shard_id is not None:
-        ids = [shard["ShardId"] for shard in shards]
-        if exclusive_start_shard_id not in ids:
-            raise ValidationException(f"Invalid ExclusiveStartShardId: {exclusive_start_shard_id}")
-        shards = shards[ids.index(exclusive_start_shard_id) + 1 :]
-    most = limit or MAX_LISTED
+        shards = [shard for shard in shards if shard["ShardId"] > exclusive_start_shard_id]
+    most = at_most(limit, MAX_LISTED)
     entry = found.entry
     described: Document = {
         "StreamArn": found.arn,
         "StreamLabel": entry["Label"],
-        "StreamStatus": "ENABLED" if entry["Enabled"] else "DISABLED",
+        "StreamStatus": status_of(found),
         "StreamViewType": entry["ViewType"],
         "CreationRequestDateTime": entry["CreatedMs"] / 1000,
         "TableName": found.table.name,
@@ -224,7 +238,7 @@ def get_records(call: Call[DynamoDB], *, shard_iterator: str, limit: int | None 
     if shard is None:
         raise ResourceNotFoundException(f"{NOT_FOUND}: Shard does not exist")
     end = shard.get("End")
-    most = min(limit or MAX_RECORDS, MAX_RECORDS)
+    most = at_most(limit, MAX_RECORDS)
     records: list[Any] = []
     size = 0
     position = start

@@ -23,6 +23,15 @@ from outlast.cloud.services.dynamodb.tagging import check_tags
 PROTECTED = (
     "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."
 )
+NOT_TOLD = (
+    "AttributeDefinitions",
+    "KeySchema",
+    "CreationDateTime",
+    "GlobalSecondaryIndexes",
+    "LocalSecondaryIndexes",
+    "WarmThroughput",
+)
+"""What DeleteTable leaves out of its description."""
 
 
 def in_use(table: Table) -> ResourceInUseException:
@@ -98,6 +107,7 @@ def new_document(call: Call[DynamoDB], name: str, params: Mapping[str, Any]) -> 
         "AttributeDefinitions": params["AttributeDefinitions"],
         "KeySchema": params["KeySchema"],
         "BillingMode": params.get("BillingMode") or "PROVISIONED",
+        "BilledOnDemandMs": call.now_ms if params.get("BillingMode") == "PAY_PER_REQUEST" else None,
         "Indexes": indexes,
         "IndexCount": len(indexes),
         "StreamCount": 0,
@@ -144,7 +154,7 @@ def create_table(
     """Create a table; it becomes ACTIVE within a second."""
     name = named(call, table_name)
     params = {
-        "AttributeDefinitions": attribute_definitions or [],
+        "AttributeDefinitions": attribute_definitions,
         "KeySchema": key_schema or [],
         "LocalSecondaryIndexes": local_secondary_indexes,
         "GlobalSecondaryIndexes": global_secondary_indexes,
@@ -197,7 +207,7 @@ def delete_table(call: Call[DynamoDB], *, table_name: str) -> Reply:
         depart(call.state, table)
     begin_delete(call.state, table, "delete-replica" if table.doc.get("Replicas") else "delete")
     described = describe.table_description(table)
-    for member in ("AttributeDefinitions", "KeySchema", "CreationDateTime", "WarmThroughput"):
+    for member in NOT_TOLD:
         described.pop(member, None)
     return {"TableDescription": described}
 
@@ -237,7 +247,7 @@ def describe_limits(call: Call[DynamoDB]) -> Reply:
     }
 
 
-@dynamodb.operation(public=True)
+@dynamodb.operation()
 def describe_endpoints(call: Call[DynamoDB]) -> Reply:
     """The Region's own endpoint."""
     addresses = call.region.addresses

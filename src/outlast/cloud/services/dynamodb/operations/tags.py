@@ -9,18 +9,18 @@ from typing import Any
 
 from outlast.cloud.contract import Call, Reply
 from outlast.cloud.contract.fault import AccessDeniedException, ValidationException
-from outlast.cloud.services.dynamodb.errors import ResourceNotFoundException
+from outlast.cloud.services.dynamodb.errors import ResourceNotFoundException, invalid
 from outlast.cloud.services.dynamodb.names import arn_resource, table_of_arn
 from outlast.cloud.services.dynamodb.service import dynamodb
 from outlast.cloud.services.dynamodb.state import NOT_FOUND, DynamoDB
 from outlast.cloud.services.dynamodb.table import Table
 from outlast.cloud.services.dynamodb.tagging import check_tags
 
-PAGE = 10
-
 
 def tagged(call: Call[DynamoDB], arn: str) -> Table:
     """The table that an ARN names; raises Fault."""
+    if not arn.startswith("arn:"):
+        raise invalid(f"ARNs must start with 'arn:': {arn}")
     region, account, name, rest = table_of_arn(arn)
     if not name or rest:
         raise ValidationException(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")
@@ -59,14 +59,8 @@ def untag_resource(call: Call[DynamoDB], *, resource_arn: str, tag_keys: list[st
 
 @dynamodb.operation(resource=arn_resource("ResourceArn"))
 def list_tags_of_resource(call: Call[DynamoDB], *, resource_arn: str, next_token: str | None = None) -> Reply:
-    """A table's tags, ten at a time."""
+    """A table's tags; all of them fit into one answer."""
     tags = sorted((tagged(call, resource_arn).doc.get("Tags") or {}).items())
-    start = 0
     if next_token is not None:
-        if not next_token.isdigit() or int(next_token) > len(tags):
-            raise ValidationException("Invalid NextToken")
-        start = int(next_token)
-    reply: dict[str, Any] = {"Tags": [{"Key": key, "Value": value} for key, value in tags[start : start + PAGE]]}
-    if start + PAGE < len(tags):
-        reply["NextToken"] = str(start + PAGE)
-    return reply
+        raise ValidationException("Invalid NextToken")
+    return {"Tags": [{"Key": key, "Value": value} for key, value in tags]}

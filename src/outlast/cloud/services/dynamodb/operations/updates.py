@@ -13,7 +13,6 @@ from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import definition, describe, replicas
 from outlast.cloud.services.dynamodb.errors import (
     LimitExceededException,
-    ResourceInUseException,
     ResourceNotFoundException,
     invalid,
 )
@@ -149,10 +148,10 @@ class _Changes:
             return
         enabled = bool((self.doc.get("Stream") or {}).get("Enabled"))
         if wanted["StreamEnabled"] and enabled:
-            raise ResourceInUseException(f"Table already has an enabled stream: {self.table.name}")
+            raise ValidationException(f"Table already has an enabled stream: TableName: {self.table.name}")
         if not wanted["StreamEnabled"]:
             if not enabled:
-                raise ValidationException(f"Table does not have a stream to disable: {self.table.name}")
+                raise ValidationException(f"Table has no stream to disable: TableName: {self.table.name}")
             if self.doc.get("Replicas"):
                 raise ValidationException("Streams of a global table cannot be disabled")
 
@@ -167,7 +166,8 @@ class _Changes:
         for create in creates:
             if create["IndexName"] in present:
                 raise invalid("Attempting to create an index which already exists")
-            definition.check_global_index(create, self._definitions(), self.billing)
+            definition.check_global_index(create, self.given.get("AttributeDefinitions") or (), self.billing)
+            self._check_types(create)
             globals_ = [entry for entry in present.values() if entry["Global"]]
             if len(globals_) >= definition.MAX_GLOBAL:
                 raise LimitExceededException(
@@ -187,6 +187,19 @@ class _Changes:
                     definition.check_billing(self.billing, throughput)
                 definition.check_throughput(throughput)
                 self._check_changed(f"index {named['IndexName']}", entry.get("ProvisionedThroughput") or {}, throughput)
+
+    def _check_types(self, create: Given) -> None:
+        """An attribute that is part of a key already keeps its type."""
+        known = {each["AttributeName"]: each["AttributeType"] for each in self.doc["AttributeDefinitions"]}
+        said = {each["AttributeName"]: each["AttributeType"] for each in self.given["AttributeDefinitions"]}
+        for element in create["KeySchema"]:
+            name, kind = element["AttributeName"], element["KeyType"]
+            if known.get(name, said[name]) != said[name]:
+                raise invalid(
+                    "Attributes cannot be redefined. Please check that your attribute has the same type as previously "
+                    f"defined. Existing schema: Schema:[SchemaElement: key{{{name}:{known[name]}:{kind}}}] "
+                    f"New schema: Schema:[SchemaElement: key{{{name}:{said[name]}:{kind}}}]"
+                )
 
     def _definitions(self) -> list[Given]:
         """The definitions after the update: what is stored wins over what is said again."""
