@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from outlast.cloud.effects import LinkDown, RealClock, RealEntropy
+from outlast.cloud.effects import LinkDown, PeerGone, RealClock, RealEntropy
 from outlast.cloud.effects.links import RealNetwork, Shape
 from outlast.cloud.world.authority import Authority, client_context, server_context
 
@@ -192,3 +192,19 @@ async def test_a_stranger_is_not_heard(pair: Pair, tmp_path: Path) -> None:
 async def test_no_handler_and_failing_handlers_are_told_to_the_asker(pair: Pair) -> None:
     with pytest.raises(LinkDown, match="serves no nothing"):
         await pair.a.ask("b", "nothing", b"x")
+
+
+async def test_a_peer_that_does_not_run_is_told_from_one_that_is_cut_off(pair: Pair) -> None:
+    pair.a.outgoing["b"] = Shape(cut=True)
+    with pytest.raises(LinkDown) as cut:
+        await pair.a.ask("b", "echo", b"x", 0.2)
+    assert not isinstance(cut.value, PeerGone)
+    pair.a.outgoing["b"] = Shape()
+    assert await pair.a.ask("b", "echo", b"x") == b"re:x"
+    await pair.b.close()
+    found = []
+    for _ in range(3):  # the first may still go out on the connection of before
+        with pytest.raises(LinkDown) as caught:
+            await pair.a.ask("b", "echo", b"x", 1.0)
+        found.append(caught.value)
+    assert isinstance(found[-1], PeerGone)

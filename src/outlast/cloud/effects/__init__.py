@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from outlast.cloud.effects.clock import Clock, RealClock
 from outlast.cloud.effects.disk import Disk, RealDisk
 from outlast.cloud.effects.entropy import Entropy, RealEntropy
-from outlast.cloud.effects.network import LinkDown, Network
+from outlast.cloud.effects.network import LinkDown, Network, PeerGone
 
 __all__ = [
     "Clock",
@@ -20,6 +20,7 @@ __all__ = [
     "Entropy",
     "LinkDown",
     "Network",
+    "PeerGone",
     "RealClock",
     "RealDisk",
     "RealEntropy",

@@ -17,7 +17,7 @@ from typing import Any
 
 from outlast.cloud.effects.clock import Clock
 from outlast.cloud.effects.entropy import Entropy
-from outlast.cloud.effects.network import Handler, LinkDown
+from outlast.cloud.effects.network import Handler, LinkDown, PeerGone
 
 MAX_FRAME_BYTES = 32 * 1024 * 1024
 MAX_WAITING = 10_000
@@ -195,11 +195,13 @@ class RealNetwork:
                     peer.writer = await self._connect(name)
                 peer.writer.write(waiting.frame)
                 await peer.writer.drain()
+            except ConnectionRefusedError:
+                self._fail(name, PeerGone(f"{name} does not run"))
             except (OSError, ssl.SSLError, TimeoutError):
                 if peer.writer is not None:
                     peer.writer.close()
                 peer.writer = None
-                self._fail(name)
+                self._fail(name, LinkDown(f"{name} does not answer"))
 
     async def _wait_for(self, name: str, waiting: _Waiting) -> None:
         """Return when the frame has gone through the link's bandwidth, which all channels share, and its delay is over.
@@ -220,11 +222,11 @@ class RealNetwork:
                     return
                 await self._clock.sleep(min(left_s, LOOK_AGAIN_S))
 
-    def _fail(self, name: str) -> None:
+    def _fail(self, name: str, why: LinkDown) -> None:
         """The connection to `name` broke: what waits for its answers fails at once."""
         for peer, future in tuple(self._asks.values()):
             if peer == name and not future.done():
-                future.set_exception(LinkDown(f"{name} does not answer"))
+                future.set_exception(type(why)(*why.args))
 
     async def _connect(self, name: str) -> asyncio.StreamWriter:
         host, port = self._addresses[name]
@@ -241,7 +243,7 @@ class RealNetwork:
         """An outgoing connection carries nothing back; its end means that the peer went."""
         with contextlib.suppress(OSError, ssl.SSLError):
             await reader.read(1)
-        self._fail(name)
+        self._fail(name, LinkDown(f"{name} does not answer"))
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         name = peer_name(writer)

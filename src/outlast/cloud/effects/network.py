@@ -12,6 +12,10 @@ class LinkDown(Exception):
     """The link is cut, the peer is gone, or no answer came in time; the message may or may not have arrived."""
 
 
+class PeerGone(LinkDown):
+    """Nothing listens at the peer's address: it does not run, and the message did not arrive."""
+
+
 class Network(Protocol):
     """One Region's links to its peers. Regions share nothing else."""
 

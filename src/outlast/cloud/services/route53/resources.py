@@ -29,7 +29,7 @@ RECORD_MEMBERS: Final = (
 
 
 async def _in_sync(aws: Calls, reply: Mapping[str, Any]) -> None:
-    """Wait, for a minute at most, until every Region that can be reached answers from the change."""
+    """Wait, for a minute at most, until every name server answers from the change."""
     change_id = reply["ChangeInfo"]["Id"]
     for _ in range(SYNC_POLLS):
         info = (await aws("route53", "GetChange", {"Id": change_id.rpartition("/")[2]}))["ChangeInfo"]

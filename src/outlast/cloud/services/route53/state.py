@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from outlast.cloud.contract import Region, Shelf
 from outlast.cloud.contract.names import WorldMap
-from outlast.cloud.effects import LinkDown
+from outlast.cloud.effects import LinkDown, PeerGone
 from outlast.cloud.services.route53.cloudnames import CloudNames
 from outlast.cloud.services.route53.dataplane import DataPlane
 from outlast.cloud.services.route53.errors import NoSuchChange, no_such_check, no_such_zone
@@ -178,7 +178,8 @@ class State:
     async def change(self, change_id: str) -> Change:
         """The change as it stands; raises NoSuchChange.
 
-        It is in sync once every Region that can be reached answers from it, or from something newer.
+        It is in sync once every name server answers from it, or from something newer. A Region that does not run has
+        none that could answer otherwise; one that cannot be reached may have, so it holds the change up.
         """
         found = self._changes.get(bare_id(change_id))
         if found is None:
@@ -201,11 +202,13 @@ class State:
         return change
 
     async def _version_at(self, peer: str, change: Change) -> bool:
-        """Whether the peer answers from the change; a peer out of reach does not hold it up."""
+        """Whether the peer answers from the change, or does not answer anyone."""
         try:
             answer = await self.region.network.ask(peer, VERSIONS_CHANNEL, change.zone_id.encode(), 2.0)
-        except LinkDown:
+        except PeerGone:
             return True
+        except LinkDown:
+            return False
         version = int(answer)
         return version == 0 if change.version == 0 else version >= change.version
 

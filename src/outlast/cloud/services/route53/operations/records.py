@@ -38,7 +38,7 @@ def change_resource_record_sets(call: Call[State], *, hosted_zone_id: str, chang
 
 @route53.operation(resource="arn:aws:route53:::change/{Id}")
 async def get_change(call: Call[State], *, id: str) -> Reply:
-    """PENDING until every Region that can be reached answers from the change, then INSYNC."""
+    """PENDING until every name server answers from the change, then INSYNC; one cut off holds it up."""
     return {"ChangeInfo": (await call.state.change(id)).info()}
 
 
