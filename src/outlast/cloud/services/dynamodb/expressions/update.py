@@ -31,9 +31,6 @@ from outlast.cloud.services.dynamodb.values import Item, Value
 MISSING = "The provided expression refers to an attribute that does not exist in the item"
 WRONG_TYPE = "An operand in the update expression has an incorrect data type"
 WRONG_PATH = "The document path provided in the update expression is invalid for update"
-BASE_BYTES = 3
-WRITE_BYTES = 19
-ERASE_BYTES = 2
 Edit = Callable[["Value | None", Value], "Value | None"]
 Branch = dict[str | int, Any]
 
@@ -41,11 +38,10 @@ Branch = dict[str | int, Any]
 class Update:
     """A list of actions, ready to apply to items.
 
-    `heads` are the top-level attributes that it touches; `creates` tells whether it makes an item where there was
-    none; `action_bytes` is what AWS adds to the attributes written when it judges the size of an UpdateItem.
+    `heads` are the top-level attributes that it touches; `creates` tells whether it makes an item where there was none.
     """
 
-    __slots__ = ("_nested", "_steps", "action_bytes", "actions", "creates", "heads", "touched")
+    __slots__ = ("_nested", "_steps", "actions", "creates", "heads", "touched")
 
     def __init__(self, actions: Sequence[Action]) -> None:
         self.actions = tuple(actions)
@@ -54,7 +50,6 @@ class Update:
         self.heads = tuple(dict.fromkeys(str(action.path[0]) for action in actions))
         self.creates = not actions or any(isinstance(action, (Assign, Add)) for action in actions)
         self.touched = Projection([action.path for action in actions])
-        self.action_bytes = BASE_BYTES + sum(map(_action_bytes, actions))
 
     def apply(self, item: Item, values: Bindings) -> Item:
         """The item with the actions applied; `item` stays as it was, untouched parts are shared.
@@ -166,12 +161,6 @@ def discarded(current: Value | None, operand: Value) -> Value | None:
 
 
 _EDITS: dict[type, Edit] = {Assign: _assigned, Add: added, Discard: discarded}
-
-
-def _action_bytes(action: Action) -> int:
-    if isinstance(action, (Remove, Discard)):
-        return ERASE_BYTES
-    return WRITE_BYTES + sum(isinstance(part, int) for part in action.path)
 
 
 def _edited(value: Value | None, branch: Branch) -> Value:

@@ -15,6 +15,7 @@ from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import requests
 from outlast.cloud.services.dynamodb import values as av
 from outlast.cloud.services.dynamodb.capacity import Consumed, read_units, write_units
+from outlast.cloud.services.dynamodb.expressions.charges import statement_bytes
 from outlast.cloud.services.dynamodb.expressions.update import Update
 from outlast.cloud.services.dynamodb.indexes import HEADER, packed, stored_size, unpacked
 from outlast.cloud.services.dynamodb.names import table_resource
@@ -31,6 +32,7 @@ from outlast.cloud.services.dynamodb.writing import (
     write_consumed,
 )
 
+NEARLY_FULL = av.MAX_ITEM_BYTES - 100_000
 ONLY_OLD = "ReturnValues can only be ALL_OLD or NONE"
 
 
@@ -269,10 +271,8 @@ def _updated(
     if old is None and not update.creates:
         return None, 0
     size = grown_size(base_size, base, new, update)
-    if size > av.MAX_ITEM_BYTES - 100_000:
-        written = sum(av.text_bytes(head) + av.value_size(new[head]) for head in update.heads if head in new)
-        if max(size, written + update.action_bytes) > av.MAX_ITEM_BYTES:
-            raise ValidationException(UPDATE_TOO_LARGE)
+    if size > NEARLY_FULL and max(size, statement_bytes(update.actions, values)) > av.MAX_ITEM_BYTES:
+        raise ValidationException(UPDATE_TOO_LARGE)
     if table.indexes and not table.index_keys.names.isdisjoint(update.heads):
         table.index_keys.check(new, updating=frozenset(update.heads))
     return new, size

@@ -15,20 +15,22 @@ from outlast.cloud.contract.fault import Fault, ValidationException
 from outlast.cloud.services.dynamodb import reading as pages
 from outlast.cloud.services.dynamodb.capacity import Consumed, read_units
 from outlast.cloud.services.dynamodb.expressions.evaluate import tester
+from outlast.cloud.services.dynamodb.expressions.tree import Condition, Predicate
 from outlast.cloud.services.dynamodb.indexes import HEADER, stored_size, unpacked
 from outlast.cloud.services.dynamodb.names import table_arn
 from outlast.cloud.services.dynamodb.partiql import writing
 from outlast.cloud.services.dynamodb.partiql.lexer import words
-from outlast.cloud.services.dynamodb.partiql.parser import parse
+from outlast.cloud.services.dynamodb.partiql.parser import check_parameters, parse
 from outlast.cloud.services.dynamodb.partiql.planning import exact_key
-from outlast.cloud.services.dynamodb.partiql.selecting import projection_of, run_select
+from outlast.cloud.services.dynamodb.partiql.selecting import find_index, projection_of, run_select
 from outlast.cloud.services.dynamodb.partiql.statements import Delete, Exists, Insert, Select, Statement, Update
 from outlast.cloud.services.dynamodb.requests import NO_VALUES
 from outlast.cloud.services.dynamodb.service import dynamodb
 from outlast.cloud.services.dynamodb.state import DynamoDB
+from outlast.cloud.services.dynamodb.table import Table
 from outlast.cloud.services.dynamodb.tokens import digest_of, replayed
 from outlast.cloud.services.dynamodb.transacting import ONE_ITEM, run_actions
-from outlast.cloud.services.dynamodb.values import Value
+from outlast.cloud.services.dynamodb.values import Item, Value
 
 if TYPE_CHECKING:
     from outlast.cloud.contract import Region
@@ -37,9 +39,11 @@ ACTIONS = {
     "SELECT": "dynamodb:PartiQLSelect",
     "INSERT": "dynamodb:PartiQLInsert",
     "UPDATE": "dynamodb:PartiQLUpdate",
+    "FROM": "dynamodb:PartiQLUpdate",
     "DELETE": "dynamodb:PartiQLDelete",
     "EXISTS": "dynamodb:PartiQLSelect",
 }
+TRANSACTION_KEY = "Select statements within ExecuteTransaction must specify the primary key in the where clause."
 PRIMARY_KEY = "Select statements within BatchExecuteStatement must specify the primary key in the where clause."
 
 
@@ -149,7 +153,7 @@ def batch_execute_statement(
 
 def _is_select(statement: str) -> bool:
     try:
-        return words(statement)[0].text.upper() not in ("INSERT", "UPDATE", "DELETE")
+        return words(statement)[0].text.upper() not in ("INSERT", "UPDATE", "DELETE", "FROM")
     except ValidationException:
         return True
 
@@ -169,12 +173,9 @@ def _run_member(
             response["Item"] = written.returned
         _add(used, table.name, written.consumed)
         return
-    if parsed.index is not None:
+    if find_index(table, parsed, False) is not None:
         raise ValidationException(PRIMARY_KEY)
-    try:
-        key, others = exact_key(table, parsed.where)
-    except ValidationException as fault:
-        raise ValidationException(PRIMARY_KEY) from fault
+    key, others = _key_of(table, parsed, PRIMARY_KEY)
     stored = table.items.get(table.key.of_key(key))
     consumed = Consumed(table.name, read_units(stored_size(stored), bool(given.get("ConsistentRead"))), reads=True)
     table.metrics.reads.add(consumed.total)
@@ -182,6 +183,19 @@ def _run_member(
     item = _matching(stored, others, parsed)
     if item is not None:
         response["Item"] = item
+
+
+def _key_of(table: Table, select: Select, message: str) -> tuple[Item, tuple[Condition, ...]]:
+    """The key that a SELECT of one item names, and its other conditions; no function may be among them."""
+    if select.called is not None:
+        raise ValidationException(select.called)
+    try:
+        key, others = exact_key(table, select.where)
+    except ValidationException as fault:
+        raise ValidationException(message) from fault
+    if any(isinstance(term, Predicate) for term in others):
+        raise ValidationException(message)
+    return key, others
 
 
 def _matching(stored: bytes | None, others: tuple[Any, ...], parsed: Select) -> Any:
@@ -215,12 +229,13 @@ def execute_transaction(
     if client_request_token is not None:
         known = replayed(call, client_request_token, digest, return_consumed_capacity)
         if known is not None:
-            return {**known, "Responses": [{} for _ in transact_statements]}
+            return {**known, "Responses": []}
     parsed = []
     for place, each in enumerate(transact_statements):
+        check_parameters(each.get("Parameters"))
         try:
             statement = parse(each["Statement"], each.get("Parameters"))
-            _check_member(statement)
+            _check_member(call.state, statement)
         except ValidationException as fault:
             raise ValidationException(f"Validation failed in TransactStatements[{place}]: {fault.message}") from None
         parsed.append(statement)
@@ -233,14 +248,20 @@ def execute_transaction(
         for statement, given in zip(parsed, transact_statements, strict=True)
     ]
     reply = run_actions(call, actions, client_request_token, digest, return_consumed_capacity, False)
-    return {**reply, "Responses": [{} for _ in parsed]}
+    return {**reply, "Responses": []}
 
 
-def _check_member(statement: Statement) -> None:
+def _check_member(state: DynamoDB, statement: Statement) -> None:
     if getattr(statement, "returning", None) is not None:
         raise ValidationException("RETURNING clause is not supported in ExecuteTransaction.")
     if isinstance(statement, Select) and statement.index is not None:
         raise ValidationException("Reads on indices are not supported within transactions.")
+    if isinstance(statement, Select):
+        _key_of(state.table(statement.table), statement, TRANSACTION_KEY)
+    if isinstance(statement, Exists):
+        _, others = exact_key(state.table(statement.select.table), statement.select.where)
+        if not others:
+            raise ValidationException("EXISTS() must contain a single item read with additional condition")
 
 
 def _read_all(call: Call[DynamoDB], selects: list[Select], detail: str | None) -> Reply:

@@ -24,6 +24,7 @@ from outlast.cloud.services.dynamodb.expressions.tree import (
     Literal,
     Operand,
     Path,
+    PathParts,
     Predicate,
     SetChange,
     Size,
@@ -35,6 +36,8 @@ from outlast.cloud.services.dynamodb.partiql.cursor import KEYWORDS, Cursor
 from outlast.cloud.services.dynamodb.partiql.lexer import malformed
 
 COMPARATORS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+IS_TYPES = {"NULL": "NULL", "BOOL": "BOOL", "BOOLEAN": "BOOL", "STRING": "S", "NUMBER": "N", "BINARY": "B",
+            "LIST": "L", "MAP": "M"}  # fmt: skip
 PREDICATES = {"begins_with": 2, "contains": 2, "attribute_type": 2, "attribute_exists": 1, "attribute_not_exists": 1}
 
 
@@ -70,6 +73,9 @@ class Conditions(Cursor):
     def comparison(self) -> Rule[Any]:
         left = yield self.primary()
         token = self.token
+        if token.kind == "symbol" and token.text in ("=", "<>", "!=") and isinstance(left, Predicate):
+            self.at += 1
+            return _truth(left, COMPARATORS[token.text], (yield self.primary()))
         if token.kind == "symbol" and token.text in COMPARATORS and not isinstance(left, CONDITIONS):
             self.at += 1
             right = _operand((yield self.primary()))
@@ -80,7 +86,10 @@ class Conditions(Cursor):
         if self.keyword("BETWEEN"):
             low = _operand((yield self.primary()))
             self.need("AND")
-            return Between(_operand(left), low, _operand((yield self.primary())))
+            high = _operand((yield self.primary()))
+            for each in (low, high):
+                _check_types("BETWEEN", each, ORDERED)
+            return Between(_operand(left), low, high)
         if self.keyword("IN"):
             return In(_operand(left), (yield self.options()))
         if self.keyword("IS"):
@@ -88,14 +97,14 @@ class Conditions(Cursor):
         return left
 
     def state(self, operand: Operand) -> Condition:
-        """IS [NOT] MISSING, IS [NOT] NULL."""
+        """IS [NOT] MISSING, NULL or the name of a type."""
         turned = self.keyword("NOT") is not None
-        word = self.keyword("MISSING", "NULL")
+        word = self.keyword("MISSING", *IS_TYPES)
         if word is None:
-            raise malformed("Expected MISSING or NULL")
+            raise malformed("Expected MISSING, NULL or a type")
         if word == "MISSING":
             return Predicate("attribute_exists" if turned else "attribute_not_exists", (operand,))
-        holds = Predicate("attribute_type", (operand, Literal({"S": "NULL"})))
+        holds = Predicate("attribute_type", (operand, Literal({"S": IS_TYPES[word]})))
         return negate(holds) if turned else holds
 
     def options(self) -> Rule[tuple[Operand, ...]]:
@@ -127,17 +136,34 @@ class Conditions(Cursor):
             return self.path()
         return Literal((yield self.value()))
 
-    def function(self) -> Rule[Any]:
-        name = self.token.text.lower()
-        self.at += 2
-        arguments = [_operand((yield self.primary()))]
+    def operands(self) -> Rule[list[Operand]]:
+        """The operands of a call up to its closing parenthesis, which is consumed; perhaps none."""
+        found: list[Operand] = []
+        if self.symbol(")"):
+            return found
+        found.append(_operand((yield self.primary())))
         while self.symbol(","):
-            arguments.append(_operand((yield self.primary())))
+            found.append(_operand((yield self.primary())))
         self.need_symbol(")")
-        if name == "size" and len(arguments) == 1:
+        return found
+
+    def function(self) -> Rule[Any]:
+        token = self.token
+        name = token.text.lower()
+        wanted = 1 if name == "size" else PREDICATES.get(name)
+        if wanted is None:
+            raise ValidationException(f"Unrecognized function: {name} at {self.place(token)}")
+        self.at += 2
+        arguments = yield self.operands()
+        if wanted != len(arguments):
+            raise ValidationException(
+                "Incorrect number of operands for operator or function; "
+                f"operator or function: {name}, number of operands: {len(arguments)}"
+            )
+        if name == "size":
             return Size(arguments[0])
-        if PREDICATES.get(name) != len(arguments):
-            raise ValidationException(f"Invalid function name or number of operands; function: {name}")
+        if name in ("attribute_exists", "attribute_not_exists") and not isinstance(arguments[0], Path):
+            raise ValidationException(f"Operator or function requires a document path; operator or function: {name}")
         if name == "begins_with":
             for argument in arguments:
                 _check_types(name, argument, frozenset({"S", "B"}))
@@ -168,6 +194,30 @@ class Conditions(Cursor):
             return self.path()
         return Literal((yield self.value()))
 
+    @property
+    def changes_set(self) -> bool:
+        """Whether set_add or set_delete is next."""
+        return self.calls and self.token.text.lower() in ("set_add", "set_delete")
+
+    def changed_set(self, target: PathParts) -> Rule[Operand]:
+        """SET path = set_add(path, set): the path is the one assigned to, and the other operand is a set."""
+        token, first = self.token, self.words[self.at + 2]
+        name = token.text.upper()
+        self.at += 2
+        found = yield self.operands()
+        if len(found) != 2:
+            raise ValidationException(f"{name} must have exactly two arguments at {self.place(token)}")
+        path, change = found
+        if not isinstance(path, Path) or path.parts != target:
+            raise ValidationException(
+                f"The first argument to {name} must equal the assignment value at {self.place(token)}"
+            )
+        if not isinstance(change, Literal) or av.type_of(change.value) not in ("SS", "NS", "BS"):
+            raise ValidationException(
+                f"The second argument to {name} must be a value with type SET at {self.place(first)}"
+            )
+        return SetChange(name.lower(), path, change)
+
     def update_function(self) -> Rule[Operand]:
         name = self.token.text.lower()
         self.at += 2
@@ -179,9 +229,15 @@ class Conditions(Cursor):
             return ListAppend(first, second)
         if name == "if_not_exists" and isinstance(first, Path):
             return IfNotExists(first, second)
-        if name in ("set_add", "set_delete") and isinstance(first, Path):
-            return SetChange(name, first, second)
         raise ValidationException(f"Invalid function name; function: {name}")
+
+
+def _truth(condition: Predicate, operator: str, right: Any) -> Condition:
+    """A condition compared with true or false."""
+    said = right.value.get("BOOL") if isinstance(right, Literal) else None
+    if said is None:
+        raise malformed("Unexpected condition")
+    return condition if said is (operator == "=") else negate(condition)
 
 
 def _condition(node: Any) -> Condition:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import values as av
+from outlast.cloud.services.dynamodb.errors import ValueFault
 from outlast.cloud.services.dynamodb.expressions.parser import Rule
 from outlast.cloud.services.dynamodb.expressions.tree import Path
 from outlast.cloud.services.dynamodb.partiql.lexer import Word, malformed, words
@@ -11,6 +12,10 @@ from outlast.cloud.services.dynamodb.values import Value
 
 KEYWORDS = frozenset({"SELECT", "FROM", "WHERE", "AND", "OR", "NOT", "IN", "BETWEEN", "IS", "ORDER", "BY", "SET",
                       "REMOVE", "RETURNING", "INSERT", "INTO", "VALUE", "UPDATE", "DELETE", "ASC", "DESC"})  # fmt: skip
+RESERVED = KEYWORDS | {"AS", "CASE", "CAST", "CROSS", "ELSE", "END", "EXCEPT", "FULL", "GROUP", "HAVING", "INNER",
+                       "INTERSECT", "JOIN", "LEFT", "NATURAL", "ON", "OUTER", "RIGHT", "THEN",
+                       "UNION", "WHEN"}  # fmt: skip
+"""Words that may not stand after the dot of a path."""
 MAX_NESTING = 200
 MISCOUNTED = "Number of parameters in request and statement don't match."
 
@@ -19,6 +24,7 @@ class Cursor:
     """A cursor over the words of one statement."""
 
     def __init__(self, statement: str, parameters: list[Value]) -> None:
+        self.text = statement
         self.words = words(statement)
         self.at = 0
         self.parameters = parameters
@@ -27,6 +33,17 @@ class Cursor:
     @property
     def token(self) -> Word:
         return self.words[self.at]
+
+    def place(self, word: Word) -> str:
+        """Where a word stands, as messages tell it: line, column and length."""
+        before = self.text[: word.start]
+        return f"{before.count(chr(10)) + 1}:{word.start - before.rfind(chr(10))}:{len(word.text)}"
+
+    @property
+    def calls(self) -> bool:
+        """Whether a function's name and its opening parenthesis are next."""
+        token = self.token
+        return token.kind == "word" and self.words[self.at + 1].text == "(" and token.text.upper() not in KEYWORDS
 
     def keyword(self, *wanted: str) -> str | None:
         """The keyword that is next, when it is one of these; moves past it."""
@@ -62,6 +79,8 @@ class Cursor:
         parts: list[str | int] = [self.name()]
         while True:
             if self.symbol("."):
+                if self.token.kind == "word" and self.token.text.upper() in RESERVED:
+                    raise malformed("Invalid path dot component")
                 parts.append(self.name())
             elif self.symbol("["):
                 token = self.token
@@ -77,18 +96,22 @@ class Cursor:
             else:
                 return Path(tuple(parts))
 
-    def value(self, depth: int = 0) -> Rule[Value]:
-        """A literal or a parameter."""
+    def value(self, depth: int = 0, path: str = "root") -> Rule[Value]:
+        """A literal or a parameter; `path` is where in a value it stands, empty for an item itself."""
         if depth > MAX_NESTING:
             raise ValidationException(av.TOO_DEEP)
         token = self.token
+        if token.kind == "end":
+            raise malformed("Unexpected term")
+        if self.calls:
+            raise ValidationException(f"Unsupported data type: {token.text} under key {path} at {self.place(token)}")
         self.at += 1
         if token.kind == "text":
             return {"S": token.text}
         if token.kind == "number":
-            return _number(token.text)
+            return _number(token.text, path)
         if token.kind == "symbol":
-            compound: Value = yield self.compound(token.text, depth)
+            compound: Value = yield self.compound(token.text, depth, path)
             return compound
         if token.kind == "word" and token.text.lower() in ("true", "false"):
             return {"BOOL": token.text.lower() == "true"}
@@ -96,7 +119,7 @@ class Cursor:
             return {"NULL": True}
         raise malformed("Unexpected token")
 
-    def compound(self, opening: str, depth: int) -> Rule[Value]:
+    def compound(self, opening: str, depth: int, path: str) -> Rule[Value]:
         if opening == "?":
             if self.taken >= len(self.parameters):
                 raise ValidationException(MISCOUNTED)
@@ -104,27 +127,27 @@ class Cursor:
             return self.parameters[self.taken - 1]
         if opening in ("-", "+") and self.token.kind == "number":
             self.at += 1
-            return _number(opening + self.words[self.at - 1].text)
+            return _number(opening + self.words[self.at - 1].text, path)
         if opening == "[":
-            return {"L": (yield self.members("]", depth))}
+            return {"L": (yield self.members("]", depth, path))}
         if opening == "<<":
-            return _set((yield self.members(">>", depth)))
+            return _set((yield self.members(">>", depth, path)))
         if opening == "{":
-            members: Value = yield self.tuple(depth)
+            members: Value = yield self.tuple(depth, path)
             return members
         raise malformed("Unexpected token")
 
-    def members(self, closing: str, depth: int) -> Rule[list[Value]]:
+    def members(self, closing: str, depth: int, path: str) -> Rule[list[Value]]:
         found: list[Value] = []
         if self.symbol(closing):
             return found
-        found.append((yield self.value(depth + 1)))
+        found.append((yield self.value(depth + 1, f"{path}[0]")))
         while self.symbol(","):
-            found.append((yield self.value(depth + 1)))
+            found.append((yield self.value(depth + 1, f"{path}[{len(found)}]")))
         self.need_symbol(closing)
         return found
 
-    def tuple(self, depth: int) -> Rule[Value]:
+    def tuple(self, depth: int, path: str) -> Rule[Value]:
         members: dict[str, Value] = {}
         if self.symbol("}"):
             return {"M": members}
@@ -134,24 +157,32 @@ class Cursor:
                 raise malformed("Expected an attribute name in quotes")
             self.at += 1
             self.need_symbol(":")
-            members[token.text] = yield self.value(depth + 1)
+            members[token.text] = yield self.value(depth + 1, f"{path}.{token.text}" if path else "root")
             if not self.symbol(","):
                 break
         self.need_symbol("}")
         return {"M": members}
 
 
-def _number(text: str) -> Value:
+def _number(text: str, path: str) -> Value:
     value: Value = {"N": text}
-    av.check_value(value)
+    try:
+        av.check_value(value)
+    except ValueFault as fault:
+        raise ValidationException(f"{fault.older} under {path}") from None
     return value
 
 
 def _set(members: list[Value]) -> Value:
+    if not members:
+        raise ValidationException("Empty bags are not supported")
     kinds = {av.type_of(member) for member in members}
     if len(kinds) != 1 or not kinds <= {"S", "N", "B"}:
         raise ValidationException("A set must hold members of one type: strings, numbers or binaries")
     (kind,) = kinds
     value: Value = {f"{kind}S": [member[kind] for member in members]}
-    av.check_value(value)
+    try:
+        av.check_value(value)
+    except ValueFault as fault:
+        raise fault.in_older_words() from None
     return value

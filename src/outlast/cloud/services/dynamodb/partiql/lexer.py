@@ -36,6 +36,15 @@ def malformed(what: str) -> ValidationException:
     return ValidationException(f"{MALFORMED}{what}")
 
 
+def _check_scale(number: str) -> None:
+    """A number's exponent, and its digits after the point less the exponent, fit 32 bits."""
+    mantissa, _, exponent = number.lower().partition("e")
+    if exponent:
+        power = int(exponent) if len(exponent) <= 12 else MAX_EXPONENT + 1
+        if max(abs(power), len(mantissa.partition(".")[2]) - power) > MAX_EXPONENT:
+            raise malformed("")
+
+
 def words(statement: str) -> list[Word]:
     """The tokens of a statement; the last is of kind `end`. Raises ValidationException."""
     found: list[Word] = []
@@ -43,16 +52,14 @@ def words(statement: str) -> list[Word]:
     while place < len(statement):
         match = _TOKEN.match(statement, place)
         if match is None:
-            raise malformed("Unexpected character")
+            raise malformed("")
         kind, text = str(match.lastgroup), match.group()
         if kind == "text":
             text = text[1:-1].replace("''", "'")
         elif kind == "quoted":
             text = text[1:-1].replace('""', '"')
         elif kind == "number":
-            exponent = re.search(r"[eE]([+-]?[0-9]+)$", text)
-            if exponent is not None and (len(exponent[1]) > 12 or abs(int(exponent[1])) > MAX_EXPONENT):
-                raise malformed("Invalid number literal")
+            _check_scale(text)
         found.append(Word(kind, text, place))
         place = _SPACE.match(statement, match.end()).end()  # type: ignore[union-attr]
     found.append(Word("end", "", len(statement)))

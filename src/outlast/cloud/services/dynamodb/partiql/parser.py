@@ -13,27 +13,35 @@ from outlast.cloud.services.dynamodb.errors import ValueFault
 from outlast.cloud.services.dynamodb.expressions.parser import Rule, run
 from outlast.cloud.services.dynamodb.expressions.tree import Action, Assign, Condition, PathParts, Remove
 from outlast.cloud.services.dynamodb.partiql.conditions import Conditions
-from outlast.cloud.services.dynamodb.partiql.cursor import MISCOUNTED
+from outlast.cloud.services.dynamodb.partiql.cursor import KEYWORDS, MISCOUNTED
 from outlast.cloud.services.dynamodb.partiql.lexer import malformed
 from outlast.cloud.services.dynamodb.partiql.statements import Delete, Exists, Insert, Select, Statement, Update
 from outlast.cloud.services.dynamodb.values import Value
 
+LEFTOVER = "Unexpected token after expression"
+
 
 def parse(statement: str, parameters: Sequence[Value] | None) -> Statement:
     """The meaning of a statement with its parameters; raises ValidationException."""
+    given = check_parameters(parameters)
+    parser = _Parser(statement, given)
+    found: Statement = run(parser.statement())
+    if parser.token.kind != "end":
+        raise malformed(LEFTOVER)
+    if parser.taken != len(given):
+        raise ValidationException(MISCOUNTED)
+    return found
+
+
+def check_parameters(parameters: Sequence[Value] | None) -> list[Value]:
+    """The parameters of a statement, checked and in normal form; raises ValidationException."""
     given = list(parameters or ())
     try:
         for parameter in given:
             av.check_value(parameter)
     except ValueFault as fault:
         raise fault.in_older_words() from None
-    parser = _Parser(statement, given)
-    found: Statement = run(parser.statement())
-    if parser.token.kind != "end":
-        raise malformed("Unexpected token after expression")
-    if parser.taken != len(given):
-        raise ValidationException(MISCOUNTED)
-    return found
+    return given
 
 
 class _Parser(Conditions):
@@ -46,6 +54,7 @@ class _Parser(Conditions):
             "UPDATE": self.update,
             "DELETE": self.delete,
             "EXISTS": self.exists,
+            "FROM": self.update_from,
         }
         word = self.keyword(*rules)
         if word is None:
@@ -62,7 +71,11 @@ class _Parser(Conditions):
 
     def select(self) -> Rule[Select]:
         paths: list[PathParts] | None = None
-        if not self.symbol("*"):
+        called: str | None = None
+        if self.calls:
+            called = f"Unexpected path component at {self.place(self.token)}"
+            self.skip_call()
+        elif not self.symbol("*"):
             paths = [self.path().parts]
             while self.symbol(","):
                 paths.append(self.path().parts)
@@ -77,14 +90,25 @@ class _Parser(Conditions):
             order.append(self.ordering())
             while self.symbol(","):
                 order.append(self.ordering())
-        return Select(table, index, None if paths is None else tuple(paths), where, tuple(order))
+        return Select(table, index, None if paths is None else tuple(paths), where, tuple(order), called)
+
+    def skip_call(self) -> None:
+        """Move past a function call, whatever its operands."""
+        self.at += 1
+        depth = 0
+        while self.token.kind != "end":
+            depth += {"(": 1, ")": -1}.get(self.token.text, 0) if self.token.kind == "symbol" else 0
+            self.at += 1
+            if depth == 0:
+                return
+        raise malformed("Unexpected term")
 
     def ordering(self) -> tuple[str, bool]:
         """(attribute, descending) of one ORDER BY term."""
         parts = self.path().parts
         return str(parts[0]), self.keyword("ASC", "DESC") == "DESC"
 
-    def source(self) -> tuple[str, str | None]:
+    def source(self, may_alias: bool = True) -> tuple[str, str | None]:
         """The table, and perhaps its index, after FROM."""
         parts = [self.name()]
         while self.symbol("."):
@@ -93,20 +117,24 @@ class _Parser(Conditions):
             raise ValidationException("A path may contain at most 2 components in the FROM clause")
         if not all(parts):
             raise ValidationException("Path component cannot be an empty string")
+        token = self.token
+        if may_alias and (token.kind == "quoted" or (token.kind == "word" and token.text.upper() not in KEYWORDS)):
+            raise ValidationException("Aliasing is not supported")
         return parts[0], parts[1] if len(parts) == 2 else None
 
-    def target(self) -> str:
+    def target(self, may_alias: bool = True) -> str:
         """The table of a write."""
-        table, index = self.source()
+        table, index = self.source(may_alias)
         if index is not None:
             raise ValidationException("Writes to an index are not supported: a statement must name its table only")
         return table
 
     def insert(self) -> Rule[Insert]:
         self.need("INTO")
-        table = self.target()
-        self.need("VALUE")
-        value = yield self.value()
+        table = self.target(may_alias=False)
+        if self.keyword("VALUE") is None:
+            raise malformed(LEFTOVER)
+        value = yield self.value(0, "")
         item = value.get("M")
         if item is None:
             raise malformed("Expected a tuple to insert")
@@ -114,6 +142,21 @@ class _Parser(Conditions):
 
     def update(self) -> Rule[Update]:
         table = self.target()
+        actions = yield self.actions()
+        self.need("WHERE")
+        where = yield self.condition()
+        return Update(table, actions, where, self.returning())
+
+    def update_from(self) -> Rule[Update]:
+        """FROM table WHERE … SET … REMOVE …: an UPDATE that names its item first."""
+        table = self.target()
+        self.need("WHERE")
+        where = yield self.condition()
+        actions = yield self.actions()
+        return Update(table, actions, where, self.returning())
+
+    def actions(self) -> Rule[tuple[Action, ...]]:
+        """SET and REMOVE, any number of times; at least one."""
         actions: list[Action] = []
         while True:
             word = self.keyword("SET", "REMOVE")
@@ -123,16 +166,15 @@ class _Parser(Conditions):
                 path = self.path().parts
                 if word == "SET":
                     self.need_symbol("=")
-                    actions.append(Assign(path, (yield self.assigned())))
+                    operand = yield self.changed_set(path) if self.changes_set else self.assigned()
+                    actions.append(Assign(path, operand))
                 else:
                     actions.append(Remove(path))
                 if not self.symbol(","):
                     break
         if not actions:
             raise malformed("Expected SET or REMOVE")
-        self.need("WHERE")
-        where = yield self.condition()
-        return Update(table, tuple(actions), where, self.returning())
+        return tuple(actions)
 
     def delete(self) -> Rule[Delete]:
         self.need("FROM")

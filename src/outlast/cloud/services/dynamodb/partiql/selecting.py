@@ -22,6 +22,10 @@ from outlast.cloud.services.dynamodb.requests import NO_VALUES, Guard
 from outlast.cloud.services.dynamodb.table import Table
 from outlast.cloud.services.dynamodb.values import Item
 
+SEVERAL_PARTS = (
+    "PartiQL statements cannot be executed on tables with multi-attribute HASH keys or multi-attribute RANGE keys."
+)
+
 
 class Named:
     """A projection whose results are named by the last part of each path."""
@@ -63,6 +67,8 @@ def find_index(table: Table, select: Select, consistent: bool) -> Index | None:
     index = table.index(select.index)
     if index is None:
         raise ValidationException("The table does not have the specified index")
+    if len(index.schema.partition) > 1 or len(index.schema.sort) > 1:
+        raise ValidationException(SEVERAL_PARTS)
     if index.is_global and consistent:
         raise ValidationException("Strongly consistent read is not supported on Global Secondary Indexes")
     return pages.find_index(table, select.index, consistent)
@@ -96,6 +102,8 @@ def run_select(
 ) -> tuple[pages.Page, Index | None, str | None]:
     """(page, index, token to go on with) of a SELECT."""
     index = find_index(table, select, consistent)
+    if select.called is not None:
+        raise ValidationException(select.called)
     plan = reading(table, index, select.where)
     _check_filter(index, select, plan)
     reverse = _descending(table, index, select, plan)

@@ -10,13 +10,14 @@ from outlast.cloud.services.dynamodb.values import Item
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """SELECT: `paths` is None for *."""
+    """SELECT: `paths` is None for *; `called` is the fault of a function in their place."""
 
     table: str
     index: str | None
     paths: tuple[PathParts, ...] | None
     where: Condition | None
     order: tuple[tuple[str, bool], ...]
+    called: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
