@@ -82,6 +82,9 @@ def up(
     https_port: Annotated[
         int, typer.Option(help="Also listen here on every Region's address where that is allowed; 0 does not.")
     ] = 443,
+    data_events: Annotated[
+        bool, typer.Option("--data-events", help="Let the audit trail record data events too: items, objects, calls.")
+    ] = False,
     access_key: Annotated[
         str | None,
         typer.Option(
@@ -105,6 +108,7 @@ def up(
             replication_delay_ms,
             health_interval_s,
             https_port,
+            data_events,
         )
         if detach:
             start_detached(config, access_key, output, started)
@@ -123,6 +127,7 @@ def prepare(
     replication_delay_ms: str,
     health_interval_s: float,
     https_port: int = 443,
+    data_events: bool = False,
 ) -> WorldConfig:
     """The configuration of the world to start; one that exists keeps its Regions and account."""
     known = configuration.load_config(folder)
@@ -153,7 +158,11 @@ def prepare(
         dns_port=dns_port,
         https_port=https_port,
         account_id=known.account_id if known else "111122223333",
-        settings=Settings(replication_delay_ms=delay_of(replication_delay_ms), health_interval_s=health_interval_s),
+        settings=Settings(
+            replication_delay_ms=delay_of(replication_delay_ms),
+            health_interval_s=health_interval_s,
+            data_events=data_events,
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from outlast.cloud.contract.faults import ActiveFaults, FaultBoard
 from outlast.cloud.contract.meter import Meter
 from outlast.cloud.contract.names import Names
 from outlast.cloud.contract.resources import ResourceType
+from outlast.cloud.contract.trail import Trail
 from outlast.cloud.effects import Clock, Effects, Entropy, Network
 from outlast.cloud.engine import Engine
 
@@ -161,6 +162,12 @@ class Region:
         """The DNS data plane of this Region."""
         names: Names = self._capability("names")
         return names
+
+    @property
+    def trail(self) -> Trail:
+        """The audit trail of this Region."""
+        trail: Trail = self._capability("trail")
+        return trail
 
     @property
     def board(self) -> FaultBoard:

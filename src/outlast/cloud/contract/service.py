@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from outlast.cloud.contract.call import Call, Principal, Reply, State
 from outlast.cloud.contract.fault import Fault, ValidationException
 from outlast.cloud.contract.resources import ResourceType
+from outlast.cloud.contract.trail import is_data_event
 from outlast.cloud.wire import Operation, Request, Response, ServiceModel, load, snake
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Declared:
     public: bool
     is_async: bool
     conditions: Conditions | None = None
+    data: bool = False
+    """Is a request a data event, which the audit trail keeps only when asked?"""
 
     def arguments(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Keyword arguments of the function; refuses members that are neither parameters nor ignored."""
@@ -193,6 +196,7 @@ class Service(Generic[State]):
                 public=public,
                 is_async=inspect.iscoroutinefunction(function),
                 conditions=conditions,
+                data=is_data_event(self.name, wire_name),
             )
             return function
 

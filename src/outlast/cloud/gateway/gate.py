@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from outlast.cloud.contract import Declared, Region, Service
 from outlast.cloud.identity.sigv4 import SigningKeys
 from outlast.cloud.wire import Operation, Request
+
+if TYPE_CHECKING:
+    from outlast.cloud.gateway.trail import Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Gate:
     """X-Amz-Target -> what it means, for those that were met; bounded by the operations that there are."""
     keys: SigningKeys = field(default_factory=SigningKeys)
     tls_expected: bool = False
+    trail: Journal | None = None
+    """Where requests are recorded; the world gives it."""
     _prefix: str = ""
     _requests: int = 0
 

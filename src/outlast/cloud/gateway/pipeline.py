@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from outlast.cloud.contract import (
@@ -30,6 +31,7 @@ from outlast.cloud.engine import StorageUnavailable
 from outlast.cloud.gateway import forward, hosts, injected, payload, plain
 from outlast.cloud.gateway.authorization import authorize
 from outlast.cloud.gateway.gate import Gate, Hosted
+from outlast.cloud.gateway.trail import origin
 from outlast.cloud.identity.faults import SignatureFault, faults_for
 from outlast.cloud.identity.presented import Presented, parse
 from outlast.cloud.identity.sigv4 import SKEW_S, verify
@@ -41,6 +43,7 @@ log = logging.getLogger("outlast.gateway")
 PLAIN_SERVICES = ("", "dynamodb", "streams.dynamodb")
 """Where a request that is no API call is answered as DynamoDB's front end does: at no name of AWS's, or at its own."""
 VERSION = re.compile(r"(?:^|&)Version=(\d{4}-\d{2}-\d{2})(?:&|$)")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 MOST_FORM = 65_536
 """How much of an unsigned form is looked at for the version of its API."""
 
@@ -74,6 +77,8 @@ async def answer(gate: Gate, request: Request, source_ip: str, secure: bool) -> 
     """The stages, one after the other."""
     request_id = gate.request_id()
     target: Target | None = None
+    principal: Principal | None = None
+    params: Mapping[str, Any] = NOTHING
     try:
         presented, refusal = present(request)
         door = door_of(gate, request, presented)
@@ -91,12 +96,19 @@ async def answer(gate: Gate, request: Request, source_ip: str, secure: bool) -> 
         call = called(gate, target.hosted, declared, principal, request_id, source_ip, request, secure)
         authorize(gate, target.hosted, declared, call, params)
         result = await operate(gate, declared, call, params)
+        if gate.trail is not None and (gate.trail.data or not declared.data):
+            gate.trail.note(target.hosted, declared, principal, params, None, origin(request, request_id, source_ip))
         return target.operation.encode(target.protocol, result, request_id)
     except plain.Answered as answered:
         return answered.response
     except Exception as error:
         fault = await settled_fault(gate, error)
-        return encode_fault(target, fault, request_id) if target else unaddressed_fault(request, fault, request_id)
+        if target is None:
+            return unaddressed_fault(request, fault, request_id)
+        if gate.trail is not None:
+            came = origin(request, request_id, source_ip, target.presented)
+            gate.trail.refused(target.hosted, target.operation.name, principal, params, fault, came)
+        return encode_fault(target, fault, request_id)
 
 
 async def invoke(gate: Gate, service: str, operation: str, params: Mapping[str, Any], who: Caller) -> Reply:
@@ -114,8 +126,19 @@ async def invoke(gate: Gate, service: str, operation: str, params: Mapping[str, 
     call = replace(
         called(gate, hosted, declared, who.principal, gate.request_id(), who.source_ip, None), source_arn=who.source_arn
     )
-    authorize(gate, hosted, declared, call, params)
-    return await operate(gate, declared, call, params)
+    trail = gate.trail
+    if trail is None or (declared.data and not trail.data) or who.principal.kind == "service-linked":
+        authorize(gate, hosted, declared, call, params)
+        return await operate(gate, declared, call, params)
+    came = {"requestID": call.request_id, "sourceIPAddress": who.source_ip, "userAgent": "Outlast"}
+    try:
+        authorize(gate, hosted, declared, call, params)
+        reply = await operate(gate, declared, call, params)
+    except Exception as error:
+        trail.note(hosted, declared, who.principal, params, as_fault(error), came)
+        raise
+    trail.note(hosted, declared, who.principal, params, None, came)
+    return reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, cast
 from botocore.model import OperationModel, StructureShape
 from botocore.model import ServiceModel as BotoModel
 
-from outlast.cloud.wire import store
+from outlast.cloud.wire import redacted, store
 from outlast.cloud.wire.bodies import plain_body
 from outlast.cloud.wire.constraints import MAX_REPORTED, Check, report
 from outlast.cloud.wire.faults import ErrorModel, Facts, Failure, encode, resolve
@@ -147,6 +147,10 @@ class Operation:
                 found = self._arrangement(params, found)
             raise WireError(code or self._model.validation_code, report(found[:MAX_REPORTED]))
 
+    def redacted(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters as an audit trail may keep them; see `redacted.management`. Not for the hot path."""
+        return redacted.management(self._model.boto_operation(self.name).input_shape, params)
+
     def encode(self, protocol: str, result: Mapping[str, Any], request_id: str) -> Response:
         """The reply for a result by AWS member names; raises KeyError for a member that the output lacks."""
         form = self._forms.get(protocol) or self._form(protocol)
@@ -266,7 +270,7 @@ class ServiceModel:
         return self.operations[found[0]], protocol, found[1]
 
     def _by_target(self, request: Request) -> Operation:
-        prefix, _, name = request.headers.get("x-amz-target", "").partition(".")
+        prefix, _, name = request.headers.get("x-amz-target", "").rpartition(".")
         operation = self.operations.get(name) if prefix == self.target_prefix and request.method == "POST" else None
         if operation is None:
             raise WireError("UnknownOperationException")

@@ -25,6 +25,7 @@ MODULES: Final = (
     ("outlast.cloud.services.synthetics", ("synthetics",)),
     ("outlast.cloud.services.health", ("health",)),
     ("outlast.cloud.services.fis", ("fis",)),
+    ("outlast.cloud.services.cloudtrail", ("cloudtrail",)),
     ("outlast.cloud.services.cloudformation", ("cloudformation",)),
 )
 

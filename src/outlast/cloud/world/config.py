@@ -44,6 +44,8 @@ class Settings:
     """The shortest canary schedule that is accepted; AWS accepts one minute."""
     health_event_delay_s: float = 30.0
     """How long after a Region-scoped fault began AWS Health tells of it."""
+    data_events: bool = False
+    """Does the audit trail record data events (items, objects, invocations) besides management events?"""
     networks: Mapping[str, str] = field(default_factory=dict)
     """Client network prefix -> place on the map, for latency answers; empty takes the built-in map."""
 

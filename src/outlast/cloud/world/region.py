@@ -23,6 +23,7 @@ from outlast.cloud.gateway.caller import GateCaller
 from outlast.cloud.gateway.dns import DnsServer
 from outlast.cloud.gateway.gate import Gate
 from outlast.cloud.gateway.http import Connection, Limits, Listener
+from outlast.cloud.gateway.trail import Journal
 from outlast.cloud.world import catalogue
 from outlast.cloud.world.authority import Authority, Pair, client_context, server_context
 from outlast.cloud.world.channel import Channel, ChannelClosed
@@ -110,6 +111,8 @@ class RegionProcess:
         region = self._region(effects, engine)
         gate = Gate(region)
         self._gate = gate
+        gate.trail = Journal(region, self._folder / "cloudtrail", data=config.settings.data_events)
+        region.capabilities["trail"] = gate.trail
         region.capabilities.update(
             aws=GateCaller(gate), certificates=certificates, board=RemoteBoard(self.channel), door=self._serve_inside
         )
@@ -199,6 +202,8 @@ class RegionProcess:
             for timer in hosted.service.timers:
                 self._tasks.append(loop.create_task(self._keep_running(timer, hosted.state)))
         self._tasks.append(loop.create_task(self._sweep()))
+        if gate.trail is not None:
+            self._tasks.append(loop.create_task(gate.trail.keep_writing()))
 
     async def _keep_running(self, timer: Callable[[Any], Awaitable[None]], state: Any) -> None:
         """Run the timer for ever; a failure is logged and retried with backoff."""
@@ -265,6 +270,8 @@ class RegionProcess:
                         log.exception("%s: %s did not close cleanly", self._name, hosted.service.name)
             if self._dns is not None:
                 await self._dns.close()
+            if self._gate.trail is not None:
+                self._gate.trail.close()
             await self._network_door.close()
             await self._gate.region.engine.close()
         self.channel.close()
