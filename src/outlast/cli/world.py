@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from outlast.cloud.identity.credentials import looks_real
+from outlast.cli.preparing import key_of, prepare
 from outlast.cloud.world import config as configuration
-from outlast.cloud.world.config import Settings, WorldConfig, WorldError
+from outlast.cloud.world.config import WorldConfig, WorldError
 from outlast.cloud.world.control import control
 
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="The world's folder.", envvar="OUTLAST_HOME", show_default=False)
 ]
+OutputOption = Annotated[Literal["text", "json"], typer.Option("--output", help="text or json.")]
 START_TIMEOUT_S = 60.0
 VERBS = frozenset({"up", "down", "env", "exec", "regions", "restart"})
 """What works without the operator's kit, whose libraries take half a second to load."""
 KEY_VARIABLE = "OUTLAST_ACCESS_KEY"
-KEY_ID = re.compile(r"[A-Za-z0-9_]{3,128}")
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -67,7 +67,9 @@ def folder_of(home: Path | None) -> Path:
 
 def up(
     home: HomeOption = None,
-    port: Annotated[int, typer.Option(help="Port of the front door and of every Region; 0 takes a free one.")] = 4566,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the front door and of every Region; 0 takes a free one.")
+    ] = 4566,
     network: Annotated[str, typer.Option(help="First three numbers of the Regions' loopback addresses.")] = "127.66.0",
     host: Annotated[str, typer.Option(help="Address of the front door.")] = "127.0.0.1",
     region: Annotated[
@@ -77,10 +79,13 @@ def up(
         str, typer.Option(help="Delay of replication: LOW-HIGH milliseconds, or `none`.")
     ] = "600-1200",
     health_interval_s: Annotated[
-        float, typer.Option(help="Interval of Route 53 health checkers; 0 keeps what each check says.")
+        float, typer.Option(min=0.0, help="Interval of Route 53 health checkers; 0 keeps what each check says.")
     ] = 0.0,
     https_port: Annotated[
-        int, typer.Option(help="Also listen here on every Region's address where that is allowed; 0 does not.")
+        int,
+        typer.Option(
+            min=0, max=65535, help="Also listen here on every Region's address where that is allowed; 0 does not."
+        ),
     ] = 443,
     data_events: Annotated[
         bool, typer.Option("--data-events", help="Let the audit trail record data events too: items, objects, calls.")
@@ -94,7 +99,7 @@ def up(
         ),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once every Region answers.")] = False,
-    output: Annotated[str, typer.Option(help="text or json.")] = "text",
+    output: OutputOption = "text",
 ) -> None:
     """Make the world if there is none, and start it."""
     started = time.monotonic()
@@ -116,80 +121,6 @@ def up(
             become_world(config, access_key, output, started)
     except (WorldError, OSError) as error:
         fail(str(error))
-
-
-def prepare(
-    folder: Path,
-    port: int,
-    network: str,
-    host: str,
-    regions: tuple[str, ...],
-    replication_delay_ms: str,
-    health_interval_s: float,
-    https_port: int = 443,
-    data_events: bool = False,
-) -> WorldConfig:
-    """The configuration of the world to start; one that exists keeps its Regions and account."""
-    known = configuration.load_config(folder)
-    names = regions or (known.regions if known else configuration.DEFAULT_REGIONS)
-    if len(set(names)) != len(names) or not 1 <= len(names) <= 9:
-        raise WorldError("A world has one to nine Regions, each once.")
-    if known is not None and set(names) != set(known.regions):
-        raise WorldError(f"The world in {folder} has the Regions {', '.join(known.regions)}; use another --home.")
-    hosts = configuration.hosts_of(names, network)
-    every = (host, *hosts.values())
-    if port == 0:
-        port = configuration.free_port(every)
-    link_port = configuration.free_port(tuple(hosts.values()))
-    while link_port == port:
-        link_port = configuration.free_port(tuple(hosts.values()))
-    dns_port = 53 if all(configuration.is_free(each, 53, udp=True) for each in hosts.values()) else 0
-    if dns_port == 0:
-        dns_port = configuration.free_port(tuple(hosts.values()), udp=True)
-    if https_port and not all(configuration.is_free(each, https_port) for each in hosts.values()):
-        https_port = 0
-    return WorldConfig(
-        folder=str(folder),
-        regions=names,
-        hosts=hosts,
-        front_host=host,
-        port=port,
-        link_port=link_port,
-        dns_port=dns_port,
-        https_port=https_port,
-        account_id=known.account_id if known else "111122223333",
-        settings=Settings(
-            replication_delay_ms=delay_of(replication_delay_ms),
-            health_interval_s=health_interval_s,
-            data_events=data_events,
-        ),
-    )
-
-
-def delay_of(text: str) -> tuple[float, float]:
-    """LOW-HIGH or `none` as milliseconds."""
-    if text == "none":
-        return 0.0, 0.0
-    low, separator, high = text.partition("-")
-    try:
-        pair = float(low), float(high if separator else low)
-    except ValueError:
-        raise WorldError(f"--replication-delay-ms takes LOW-HIGH or none, not {text}.") from None
-    if not 0 <= pair[0] <= pair[1] <= 600_000:
-        raise WorldError("--replication-delay-ms needs 0 <= LOW <= HIGH <= 600000.")
-    return pair
-
-
-def key_of(text: str | None) -> tuple[str, str] | None:
-    """ACCESS_KEY_ID:SECRET as a pair; raises WorldError for none, and for a key that may be AWS's own."""
-    if text is None:
-        return None
-    key, separator, secret = text.partition(":")
-    if not separator or not secret or KEY_ID.fullmatch(key) is None:
-        raise WorldError("--access-key takes ACCESS_KEY_ID:SECRET, an id of 3 to 128 letters, digits and underscores.")
-    if looks_real(key):
-        raise WorldError(f"--access-key: {key} may be a key of AWS's own; a world takes made-up ones only.")
-    return key, secret
 
 
 def order_of(config: WorldConfig, access_key: str | None, started: float) -> bytes:
@@ -246,20 +177,32 @@ def start_detached(config: WorldConfig, access_key: str | None, output: str, sta
     assert child.stdout is not None
     child.stdin.write(order)
     child.stdin.close()
-    for line in child.stdout:
+    try:
+        url = _answered(child.stdout, output)
+        if url is None:
+            child.wait()
+            lines = log_path.read_text(errors="replace").strip().splitlines()
+            raise WorldError(lines[-1].removeprefix("outlast: ") if lines else "The world did not start.")
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait()
+        raise
+    if output == "text":
+        typer.echo(f"The world is up at {url} after {time.monotonic() - started:.2f} s.")
+        warn_of_bare_functions()
+
+
+def _answered(lines: Iterable[bytes], output: str) -> str | None:
+    """Follow a world's events until it answers; its URL, or None when it ended. Raises WorldError with its reason."""
+    for line in lines:
         event = json.loads(line) if line.startswith(b"{") else {"event": "text"}
         if event["event"] == "failed":
             raise WorldError(event["reason"])
         if event["event"] == "ready":
             if output == "json":
                 typer.echo(line.decode().rstrip())
-            else:
-                typer.echo(f"The world is up at {event['url']} after {time.monotonic() - started:.2f} s.")
-                warn_of_bare_functions()
-            return
-    child.wait()
-    lines = log_path.read_text(errors="replace").strip().splitlines()
-    raise WorldError(lines[-1].removeprefix("outlast: ") if lines else "The world did not start.")
+            return str(event["url"])
+    return None
 
 
 def warn_of_bare_functions() -> None:
@@ -310,7 +253,7 @@ def region_of(config: WorldConfig, region: str | None) -> str:
 def env(
     home: HomeOption = None,
     region: Annotated[str | None, typer.Option(help="The default Region.", show_default=False)] = None,
-    output: Annotated[str, typer.Option(help="shell or json.")] = "shell",
+    output: Annotated[Literal["shell", "json"], typer.Option(help="shell or json.")] = "shell",
 ) -> None:
     """Print the environment."""
     from outlast.cloud.world.environment import environment, is_foreign
@@ -350,7 +293,7 @@ def execute(
     raise typer.Exit(status)
 
 
-def regions(home: HomeOption = None, output: Annotated[str, typer.Option(help="text or json.")] = "text") -> None:
+def regions(home: HomeOption = None, output: OutputOption = "text") -> None:
     """One line a Region."""
     try:
         status = control(folder_of(home), "status")

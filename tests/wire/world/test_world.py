@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from outlast.cloud.world import run
 from tests.conftest import World
 
 
@@ -71,6 +72,21 @@ def test_one_clear_line_for_what_cannot_be(world: World, tmp_path: Path) -> None
     assert (unwritable.returncode, unwritable.stderr.count("\n")) == (1, 1)
     nothing = outlast("down", "--home", str(tmp_path / "none"))
     assert (nothing.returncode, nothing.stderr.count("\n")) == (1, 1)
+    for words, says in (
+        (("--network", "10.0.0"), "loopback network"),
+        (("--network", "abc"), "not abc.11"),
+        (("--host", "localhost"), "not localhost"),
+        (("--region", "../mars-1"), "not the name of a Region"),
+        (("--region", "us-east-1", "--region", "us-east-1"), "each once"),
+        (("--replication-delay-ms", "fast"), "LOW-HIGH"),
+        (("--access-key", "no colon"), "ACCESS_KEY_ID:SECRET"),
+    ):
+        refused = outlast("up", "--home", str(tmp_path / "r"), *words)
+        assert (refused.returncode, refused.stderr.count("\n")) == (1, 1), refused.stderr
+        assert says in refused.stderr
+    for words in (("--port", "99999"), ("--port", "-1"), ("--output", "yaml"), ("--health-interval-s", "-3")):
+        assert outlast("up", "--home", str(tmp_path / "r"), *words).returncode == 2
+    assert not (tmp_path / "r").exists()
     assert "Traceback" not in again.stderr + taken.stderr + unwritable.stderr + nothing.stderr
 
 
@@ -101,7 +117,40 @@ def test_a_killed_region_is_really_gone_until_the_fault_ends(make_world: Callabl
     socket.create_connection(address, 2).close()
 
 
-def test_sigterm_and_a_dead_supervisor_leave_no_process_behind(make_world: Callable[..., World]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_a_world_in_the_foreground_clean(tmp_path: Path, number: int) -> None:
+    command = [sys.executable, "-m", "outlast.cli.main", "up", "--home", str(tmp_path / "w"), "--port", "0"]
+    one = subprocess.Popen(
+        [*command, "--network", f"127.92.{os.getpid() % 250 + 1}", "--region", "us-east-1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert one.stdout is not None
+    assert any("The world is up" in line for line in one.stdout)
+    (pid,) = [each["pid"] for each in run.control(tmp_path / "w", "status")["regions"]]
+    if number == signal.SIGINT:
+        os.killpg(one.pid, number)  # as a terminal does
+    else:
+        os.kill(one.pid, number)
+    rest, errors = one.communicate(timeout=30)
+    assert (one.returncode, errors) == (0, "")
+    assert "crashed" not in rest
+    assert not alive(pid)
+    assert not (tmp_path / "w" / "control.sock").exists()
+
+
+def test_ctrl_c_before_the_world_is_up_is_silent(tmp_path: Path) -> None:
+    command = [sys.executable, "-P", "-m", "outlast.cloud.world", str(tmp_path / "w"), "text"]
+    one = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: "orjson" in Path(f"/proc/{one.pid}/maps").read_text(), 60.0)  # it is busy importing
+    os.kill(one.pid, signal.SIGINT)
+    assert one.communicate(timeout=30) == ("", "")
+    assert one.returncode == -signal.SIGINT
+
+
+def test_a_dead_parent_leaves_no_process_behind(make_world: Callable[..., World]) -> None:
     world = make_world()
     pids = [each["pid"] for each in world.control("status")["regions"]]
     parent = int(Path(f"/proc/{pids[0]}/stat").read_text().rpartition(")")[2].split()[1])

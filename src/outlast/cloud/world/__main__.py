@@ -12,9 +12,8 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from outlast.cloud.world import run
 from outlast.cloud.world.config import WorldConfig, WorldError, read_config
 
 MAX_ORDER_BYTES = 1 << 20
@@ -24,6 +23,9 @@ MOST_DESCRIPTORS = 16_384
 def main() -> int:
     """Read the order and serve until told to stop; the exit status."""
     started = time.monotonic()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word until the nursery listens
+    from outlast.cloud.world import run
+
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     raise_descriptors()
@@ -35,7 +37,8 @@ def main() -> int:
     os.close(null)
     try:
         if sys.argv[2:] == ["text"]:
-            return _serve_with_words(config, key, started - float(order["elapsed_s"]))
+            since = started - float(order["elapsed_s"])
+            return _serve_with_words(config, lambda: run.serve(config, key), since)
         return run.serve(config, key)
     except WorldError as error:
         sys.stderr.write(f"outlast: {error}\n")
@@ -50,7 +53,7 @@ def raise_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _serve_with_words(config: WorldConfig, key: tuple[str, str] | None, started: float) -> int:
+def _serve_with_words(config: WorldConfig, serve: Callable[[], int], started: float) -> int:
     """Serve in this process; a child turns the events into lines for people."""
     read, write = os.pipe()
     pid = os.fork()
@@ -65,7 +68,7 @@ def _serve_with_words(config: WorldConfig, key: tuple[str, str] | None, started:
     os.dup2(write, 1)
     os.close(write)
     try:
-        return run.serve(config, key)
+        return serve()
     finally:
         sys.stdout.flush()
         os.dup2(kept, 1)

@@ -1,0 +1,103 @@
+"""The options of `outlast up` as a world's configuration; what no world could have is refused in one line."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+
+from outlast.cloud.identity.credentials import looks_real
+from outlast.cloud.world import config as configuration
+from outlast.cloud.world.config import Settings, WorldConfig, WorldError
+
+REGION = re.compile(r"[a-z]{2}(-[a-z]{1,12}){1,3}-[0-9]{1,2}")
+KEY_ID = re.compile(r"[A-Za-z0-9_]{3,128}")
+
+
+def prepare(
+    folder: Path,
+    port: int,
+    network: str,
+    host: str,
+    regions: tuple[str, ...],
+    replication_delay_ms: str,
+    health_interval_s: float,
+    https_port: int = 443,
+    data_events: bool = False,
+) -> WorldConfig:
+    """The configuration of the world to start; one that exists keeps its Regions and account."""
+    known = configuration.load_config(folder)
+    names = regions or (known.regions if known else configuration.DEFAULT_REGIONS)
+    if len(set(names)) != len(names) or not 1 <= len(names) <= 9:
+        raise WorldError("A world has one to nine Regions, each once.")
+    strange = [name for name in names if not REGION.fullmatch(name)]
+    if strange:
+        raise WorldError(f"{strange[0]} is not the name of a Region, as us-east-1 is.")
+    check_addresses(host, network)
+    if known is not None and set(names) != set(known.regions):
+        raise WorldError(f"The world in {folder} has the Regions {', '.join(known.regions)}; use another --home.")
+    hosts = configuration.hosts_of(names, network)
+    every = (host, *hosts.values())
+    if port == 0:
+        port = configuration.free_port(every)
+    link_port = configuration.free_port(tuple(hosts.values()))
+    while link_port == port:
+        link_port = configuration.free_port(tuple(hosts.values()))
+    dns_port = 53 if all(configuration.is_free(each, 53, udp=True) for each in hosts.values()) else 0
+    if dns_port == 0:
+        dns_port = configuration.free_port(tuple(hosts.values()), udp=True)
+    if https_port and not all(configuration.is_free(each, https_port) for each in hosts.values()):
+        https_port = 0
+    return WorldConfig(
+        folder=str(folder),
+        regions=names,
+        hosts=hosts,
+        front_host=host,
+        port=port,
+        link_port=link_port,
+        dns_port=dns_port,
+        https_port=https_port,
+        account_id=known.account_id if known else "111122223333",
+        settings=Settings(
+            replication_delay_ms=delay_of(replication_delay_ms),
+            health_interval_s=health_interval_s,
+            data_events=data_events,
+        ),
+    )
+
+
+def check_addresses(host: str, network: str) -> None:
+    """Raise WorldError for addresses that no listener could have."""
+    for option, address in (("--host", host), ("--network", f"{network}.11")):
+        try:
+            loopback = ipaddress.IPv4Address(address).is_loopback
+        except ValueError:
+            raise WorldError(f"{option} takes numbers of an IPv4 address, not {address}.") from None
+        if option == "--network" and not loopback:
+            raise WorldError(f"--network takes a loopback network such as 127.66.0, not {network}.")
+
+
+def delay_of(text: str) -> tuple[float, float]:
+    """LOW-HIGH or `none` as milliseconds."""
+    if text == "none":
+        return 0.0, 0.0
+    low, separator, high = text.partition("-")
+    try:
+        pair = float(low), float(high if separator else low)
+    except ValueError:
+        raise WorldError(f"--replication-delay-ms takes LOW-HIGH or none, not {text}.") from None
+    if not 0 <= pair[0] <= pair[1] <= 600_000:
+        raise WorldError("--replication-delay-ms needs 0 <= LOW <= HIGH <= 600000.")
+    return pair
+
+
+def key_of(text: str | None) -> tuple[str, str] | None:
+    """ACCESS_KEY_ID:SECRET as a pair; raises WorldError for none, and for a key that may be AWS's own."""
+    if text is None:
+        return None
+    key, separator, secret = text.partition(":")
+    if not separator or not secret or KEY_ID.fullmatch(key) is None:
+        raise WorldError("--access-key takes ACCESS_KEY_ID:SECRET, an id of 3 to 128 letters, digits and underscores.")
+    if looks_real(key):
+        raise WorldError(f"--access-key: {key} may be a key of AWS's own; a world takes made-up ones only.")
+    return key, secret
