@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Annotated, Any
 
 import typer
 
 from outlast.cli.ops_target import HomeOption, OutputOption, Target, one_line, open_target
+from outlast.cloud.contract.faults import KINDS
 from outlast.ops.clients import again
 from outlast.ops.deployment import Deployment
-from outlast.ops.drill.faults import FisFaults, Running, ensure_role
+from outlast.ops.drill.faults import ENDED, FisFaults, Running, ensure_role, words_of
 from outlast.ops.drill.file import FaultPlan
 from outlast.ops.outcome import UsageError
 
@@ -18,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 """The sub-commands of `fault`."""
 
 DEFAULT_FIS_REGION = "us-east-2"
+SHOWN_ENDED = 10
 IAM_REGION = "us-east-1"
 
 
@@ -29,13 +32,12 @@ def register(parent: typer.Typer) -> None:
 def faults_of(target: Target, deployment: Deployment | None = None) -> FisFaults:
     """The faults of a target, asked for in the observer's Region, which no drill of the library takes down."""
     region = deployment.observer_region if deployment else DEFAULT_FIS_REGION
-    role_arn = ensure_role(target.clients.of("iam", IAM_REGION))
-    return FisFaults(target.clients.of("fis", region), role_arn)
+    return FisFaults(target.clients.of("fis", region), lambda: ensure_role(target.clients.of("iam", IAM_REGION)))
 
 
 @app.command("begin", epilog="Example: outlast fault begin gray-failure us-east-1 --set error_share=0.3 --seconds 60")
 def begin(
-    kind: Annotated[str, typer.Argument(help="The kind of fault.")],
+    kind: Annotated[str, typer.Argument(help=f"The kind of fault: {', '.join(sorted(KINDS))}.")],
     regions: Annotated[list[str], typer.Argument(help="Its Region; for links: from and to.")],
     seconds: Annotated[float, typer.Option(min=1.0, help="It ends by itself after this.")] = 600.0,
     given: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")] = None,
@@ -70,10 +72,13 @@ def show(home: HomeOption = None, output: OutputOption = "text") -> None:
     if output == "json":
         typer.echo(json.dumps(found, default=str))
         return
-    for experiment in found:
-        typer.echo(f"{experiment['id']}  {experiment['state']['status']:<10} {experiment.get('creationTime', '')}")
-    if not found:
+    under_way = [each for each in found if each["state"]["status"] not in ENDED]
+    ended = [each for each in found if each["state"]["status"] in ENDED]
+    now_s = time.time()
+    if not under_way:
         typer.echo("No fault is active.")
+    for experiment in [*under_way, *sorted(ended, key=lambda each: each["creationTime"], reverse=True)[:SHOWN_ENDED]]:
+        typer.echo(words_of(experiment, now_s))
 
 
 def _parameters(pairs: list[str]) -> dict[str, Any]:

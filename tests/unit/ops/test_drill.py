@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from outlast.ops.clients import Clients
 from outlast.ops.decide.rules import Judge
 from outlast.ops.drill import aftermath, evidence
 from outlast.ops.drill.customers import Crowd
-from outlast.ops.drill.faults import FisFaults, Running, ensure_role, parameters_of
+from outlast.ops.drill.faults import FisFaults, Running, ensure_role, parameters_of, words_of
 from outlast.ops.drill.file import FaultPlan, LoadPlan, find, library, parse
 from outlast.ops.drill.story import AlarmChange, StepSeen, Story
 from outlast.ops.load.log import Record
@@ -95,7 +96,8 @@ class Fis:
         self.templates.append(wanted)
         return {"experimentTemplate": {"id": "EXT1"}}
 
-    def start_experiment(self, clientToken: str, experimentTemplateId: str) -> dict[str, Any]:
+    def start_experiment(self, clientToken: str, experimentTemplateId: str, tags: dict[str, str]) -> dict[str, Any]:
+        self.tags = tags
         return {"experiment": {"id": "EXP1"}}
 
     def get_experiment(self, id: str) -> dict[str, Any]:
@@ -111,7 +113,7 @@ GRAY = FaultPlan("gray-failure", parameters={"error_share": 0.3, "delay_ms": 200
 
 def test_a_fault_is_an_experiment_that_is_waited_for() -> None:
     fis = Fis(["initiating", "running", "stopping", "stopped"])
-    faults = FisFaults(fis, "arn:role", sleep=lambda _: None)
+    faults = FisFaults(fis, lambda: "arn:role", sleep=lambda _: None)
     running = faults.begin(GRAY, [A], 90.4)
     (template,) = fis.templates
     assert template["actions"]["fault"] == {
@@ -119,19 +121,42 @@ def test_a_fault_is_an_experiment_that_is_waited_for() -> None:
         "parameters": {"regions": A, "duration": "PT90S", "error_share": "0.3", "delay_ms": "2000"},
     }
     assert running == Running("EXP1", "gray-failure in us-east-1")
+    listed = {
+        "id": "EXP1",
+        "experimentTemplateId": "EXT1",
+        "state": {"status": "running"},
+        "creationTime": datetime.fromtimestamp(50, UTC),
+    }
+    assert words_of({**listed, "tags": fis.tags}, 92.4) == (
+        "EXP1  running     gray-failure in us-east-1, asked for 42 s ago"
+    )
     faults.end(running)
     assert fis.stopped == ["EXP1"]
 
 
 def test_a_fault_that_does_not_take_hold_is_an_error() -> None:
     with pytest.raises(OpsError, match="because"):
-        FisFaults(Fis(["failed"]), "arn:role", sleep=lambda _: None).begin(GRAY, [A], 90)
+        FisFaults(Fis(["failed"]), lambda: "arn:role", sleep=lambda _: None).begin(GRAY, [A], 90)
     refusing = Fis(["running"])
     refusing.error = fault("ValidationException", "no such action")
     with pytest.raises(OpsError, match="no such action"):
-        FisFaults(refusing, "arn:role", sleep=lambda _: None).begin(GRAY, [A], 90)
+        FisFaults(refusing, lambda: "arn:role", sleep=lambda _: None).begin(GRAY, [A], 90)
     with pytest.raises(OpsError, match="did not come to be"):
-        FisFaults(Fis(["initiating"]), "arn:role", sleep=lambda _: None).begin(GRAY, [A], 90)
+        FisFaults(Fis(["initiating"]), lambda: "arn:role", sleep=lambda _: None).begin(GRAY, [A], 90)
+
+
+def test_ending_a_fault_needs_no_role() -> None:
+    def role() -> str:
+        raise fault("InternalServerError", status=500)
+
+    fis = Fis(["stopped"])
+    FisFaults(fis, role, sleep=lambda _: None).end(Running("EXP1", "gray-failure in us-east-1"))
+    assert fis.stopped == ["EXP1"]
+
+
+def test_a_fault_of_a_second_may_be_over_before_it_is_looked_at() -> None:
+    faults = FisFaults(Fis(["pending", "completed"]), lambda: "arn:role", sleep=lambda _: None)
+    assert faults.begin(GRAY, [A], 1).ident == "EXP1"
 
 
 def test_scopes_are_parameters_of_the_action() -> None:

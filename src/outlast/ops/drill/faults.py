@@ -22,6 +22,10 @@ ACTION_OF: Final = "outlast:{kind}"
 """The action of a local world for each kind of fault."""
 ENDED: Final = frozenset({"completed", "stopped", "failed", "cancelled"})
 START_S: Final = 30.0
+BEGUN: Final = frozenset({"running", "completed"})
+"""An experiment runs once its fault has taken hold; one of a second may be over already."""
+TAG: Final = "outlast:fault"
+"""The tag that says in words what an experiment does."""
 ROLE: Final = "outlast-faults"
 ROLE_SPREAD_S: Final = 3.0
 """A new role is known in every Region after a moment."""
@@ -51,49 +55,54 @@ class Faults(Protocol):
 class FisFaults:
     """Faults as FIS experiments. `region` is where FIS is asked: not a Region that the fault may take down."""
 
-    def __init__(self, client: Any, role_arn: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, client: Any, role_arn: Callable[[], str], sleep: Callable[[float], None] = time.sleep) -> None:
+        """`role_arn` is asked when a fault begins: one that ends needs no role, and so no IAM, which may be hit."""
         self._client = client
         self._role_arn = role_arn
         self._sleep = sleep
 
     def begin(self, fault: FaultPlan, regions: Sequence[str], duration_s: float) -> Running:
         """Make a template of one action and start it; waits until it runs."""
+        what = f"{fault.kind} in {', '.join(regions)}"
         action = {
             "actionId": ACTION_OF.format(kind=fault.kind),
             "parameters": parameters_of(fault, regions, duration_s),
         }
+        role_arn = self._role_arn()
         try:
             template = again(
                 lambda: self._client.create_experiment_template(
                     clientToken=str(uuid.uuid4()),
-                    description=f"Drill: {fault.kind} in {', '.join(regions)}",
+                    description=f"Drill: {what}",
                     stopConditions=[{"source": "none"}],
                     actions={"fault": action},
-                    roleArn=self._role_arn,
+                    roleArn=role_arn,
                 ),
                 sleep=self._sleep,
             )["experimentTemplate"]
             token = str(uuid.uuid4())
             experiment = again(
-                lambda: self._client.start_experiment(clientToken=token, experimentTemplateId=template["id"]),
+                lambda: self._client.start_experiment(
+                    clientToken=token, experimentTemplateId=template["id"], tags={TAG: what}
+                ),
                 sleep=self._sleep,
             )["experiment"]
         except (ClientError, BotoCoreError) as error:
             raise OpsError(f"The fault {fault.kind} could not be begun: {error}") from error
-        running = Running(str(experiment["id"]), f"{fault.kind} in {', '.join(regions)}")
-        self._until(running, {"running"})
+        running = Running(str(experiment["id"]), what)
+        self._until(running, BEGUN)
         return running
 
     def end(self, running: Running) -> None:
         """Stop the experiment and wait until it has ended."""
         try:
-            self._client.stop_experiment(id=running.ident)
+            again(lambda: self._client.stop_experiment(id=running.ident), sleep=self._sleep)
         except ClientError as error:
             if error_code(error) not in ("ValidationException", "ResourceNotFoundException"):
                 raise OpsError(f"The fault {running.what} could not be ended: {error}") from error
         self._until(running, ENDED)
 
-    def _until(self, running: Running, wanted: frozenset[str] | set[str]) -> None:
+    def _until(self, running: Running, wanted: frozenset[str]) -> None:
         waited_s = 0.0
         while waited_s < START_S:
             experiment = again(lambda: self._client.get_experiment(id=running.ident), sleep=self._sleep)["experiment"]
@@ -107,17 +116,28 @@ class FisFaults:
         raise OpsError(f"The fault {running.what} did not come to be {' or '.join(sorted(wanted))}.")
 
 
+def words_of(experiment: Mapping[str, Any], now_s: float) -> str:
+    """One line for an experiment: what it does, its state, and since when; `experiment` as ListExperiments has it."""
+    ident, status = str(experiment["id"]), str(experiment["state"]["status"])
+    what = experiment.get("tags", {}).get(TAG, f"template {experiment['experimentTemplateId']}")
+    age_s = max(0.0, now_s - experiment["creationTime"].timestamp())
+    return f"{ident}  {status:<10}  {what}, asked for {age_s:.0f} s ago"
+
+
 def ensure_role(iam: Any, sleep: Callable[[float], None] = time.sleep) -> str:
     """The role that FIS assumes, made when it is not there. Raises OpsError."""
     try:
-        return str(iam.get_role(RoleName=ROLE)["Role"]["Arn"])
+        return str(again(lambda: iam.get_role(RoleName=ROLE), sleep=sleep)["Role"]["Arn"])
     except ClientError as error:
         if error_code(error) not in ("NoSuchEntity", "NoSuchEntityException"):
             raise OpsError(f"The role {ROLE} cannot be looked up: {error}") from error
     statement = {"Effect": "Allow", "Principal": {"Service": "fis.amazonaws.com"}, "Action": "sts:AssumeRole"}
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     try:
-        made = iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=trust, Description="Lets FIS run drills")
+        made = again(
+            lambda: iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=trust, Description="Lets FIS run drills"),
+            sleep=sleep,
+        )
     except (ClientError, BotoCoreError) as error:
         raise OpsError(f"The role {ROLE} cannot be made: {error}") from error
     sleep(ROLE_SPREAD_S)
