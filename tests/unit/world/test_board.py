@@ -9,7 +9,8 @@ import pytest
 
 from outlast.cloud.contract import FaultSpec
 from outlast.cloud.effects import RealClock, RealEntropy
-from outlast.cloud.world.board import Board
+from outlast.cloud.world import catalogue
+from outlast.cloud.world.board import Board, Scopes, scopes_of
 from outlast.cloud.world.config import Settings
 from outlast.cloud.world.faultwire import read_fault, read_shape, shapes_of, write_fault, write_shape
 
@@ -42,7 +43,15 @@ def hands() -> Hands:
 
 @pytest.fixture
 def board(hands: Hands) -> Board:
-    return Board(hands, (A, B, C), RealClock(), RealEntropy())
+    scopes = Scopes(
+        {
+            "dynamodb": frozenset({"GetItem", "CreateTable"}),
+            "sts": frozenset({"AssumeRole"}),
+            "execute-api": frozenset(),
+        },
+        frozenset({"dynamodb"}),
+    )
+    return Board(hands, (A, B, C), RealClock(), RealEntropy(), scopes)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +67,15 @@ def board(hands: Hands) -> Board:
         (FaultSpec("disk-full", (A,), parameters={"share": 1}), "no parameter share"),
         (FaultSpec("disk-full", (A,), services=("dynamodb",)), "cannot be limited"),
         (FaultSpec("service-errors", (A,), parameters={"share": 2}), "between 0 and 1"),
+        (FaultSpec("service-errors", (A,), parameters={"status": 99}), "status must be between 400 and 599"),
+        (FaultSpec("gray-failure", (A,), parameters={"delay_ms": -1}), "delay_ms must be between"),
+        (FaultSpec("gray-failure", (A,), parameters={"delay_ms": float("nan")}), "delay_ms must be between"),
+        (FaultSpec("clock-skew", (A,), parameters={"skew_ms": float("inf")}), "skew_ms must be between"),
+        (FaultSpec("service-errors", (A,), services=("dynamo",)), "no service dynamo here"),
+        (FaultSpec("service-errors", (A,), services=("dynamodb",), operations=("AssumeRole",)), "operation AssumeRole"),
+        (FaultSpec("service-errors", (A,), operations=("GetItm",)), "operation GetItm"),
+        (FaultSpec("service-errors", (A,), services=("execute-api",), operations=("GetItem",)), "operation GetItem"),
+        (FaultSpec("control-plane-lost", (A,), services=("sts",)), "sts has no control plane"),
     ],
 )
 async def test_what_could_not_be_done_is_refused(board: Board, hands: Hands, spec: FaultSpec, says: str) -> None:
@@ -121,3 +139,12 @@ async def test_isolation_cuts_both_ways_and_a_link_cut_one_way(board: Board) -> 
     assert not shapes_of(B, (A,), Settings(), [cut])[A].cut
     paused = await board.start(FaultSpec("replication-paused", (A, B)), "me")
     assert shapes_of(A, (B,), Settings(), [paused])[B].paused == {"replication"}
+
+
+def test_the_scopes_are_those_of_the_catalogue() -> None:
+    scopes = scopes_of(catalogue.services())
+    assert {"dynamodb", "sts", "execute-api", "route53-recovery-cluster"} <= set(scopes.operations)
+    assert "GetItem" in scopes.operations["dynamodb"]
+    assert scopes.operations["execute-api"] == frozenset()
+    assert {"dynamodb", "route53", "iam"} <= scopes.controlled
+    assert not {"sts", "execute-api", "route53-recovery-cluster"} & scopes.controlled

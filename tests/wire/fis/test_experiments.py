@@ -122,6 +122,15 @@ def test_a_role_that_cannot_be_assumed_fails_the_experiment(world: World) -> Non
     assert not breaks(world, "us-east-2")
 
 
+def test_a_fault_that_cannot_be_begun_fails_the_experiment_and_says_why(world: World, role: str) -> None:
+    client = world.client("fis", "us-east-2")
+    ident = start(client, template(client, role, errors("mars-1")))
+    seen: set[str] = set()
+    wait_until(lambda: seen.add(status(client, ident)) or "failed" in seen)
+    assert "running" not in seen
+    assert "no Region mars-1" in client.get_experiment(id=ident)["experiment"]["state"]["reason"]
+
+
 @pytest.mark.parametrize(
     ("actions", "says"),
     [

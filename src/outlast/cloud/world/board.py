@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
 
-from outlast.cloud.contract import ActiveFault, FaultSpec
+from outlast.cloud.contract import ActiveFault, FaultSpec, Service
 from outlast.cloud.contract.faults import KINDS
 from outlast.cloud.effects import Clock, Entropy
 
@@ -17,7 +17,15 @@ KEPT_ENDED = 200
 MAX_DURATION_S = 12 * 3600.0
 PAIRS: Final = frozenset({"link-cut", "link-slow", "replication-paused"})
 DEADLY: Final = frozenset({"region-killed", "region-destroyed"})
-SHARES: Final = ("share", "error_share", "delay_share", "loss")
+MAX_DELAY_MS: Final = 600_000.0
+LIMITS: Final[Mapping[str, tuple[float, float]]] = {
+    **dict.fromkeys(("share", "error_share", "delay_share", "loss"), (0.0, 1.0)),
+    **dict.fromkeys(("delay_ms", "jitter_ms"), (0.0, MAX_DELAY_MS)),
+    "bytes_per_s": (0.0, 1e12),
+    "status": (400.0, 599.0),
+    "skew_ms": (-MAX_DURATION_S * 1000, MAX_DURATION_S * 1000),
+}
+"""The numbers that make sense, ends included; `nan` is in no range."""
 PARAMETERS: Final = {
     "link-slow": {"delay_ms", "jitter_ms", "loss", "bytes_per_s"},
     "service-errors": {"share", "status", "code"},
@@ -28,6 +36,27 @@ PARAMETERS: Final = {
     "disk-slow": {"delay_ms"},
     "dns-empty": {"names"},
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """What faults may be limited to: every service by its name, with its operations, and which of the services
+    have a control plane that can be lost. A service that serves HTTP of its own (a door) has no operations."""
+
+    operations: Mapping[str, frozenset[str]]
+    controlled: frozenset[str]
+
+
+def scopes_of(services: Sequence[Service[Any]]) -> Scopes:
+    """The scopes of a world with these services."""
+    operations = {service.name: frozenset(service.operations) for service in services}
+    doors: dict[str, frozenset[str]] = {
+        door.signing_name: frozenset() for service in services for door in service.doors
+    }
+    controlled = {
+        service.name for service in services if any(each.control_plane for each in service.operations.values())
+    }
+    return Scopes(doors | operations, frozenset(controlled))
 
 
 class Hands(Protocol):
@@ -42,8 +71,9 @@ class Hands(Protocol):
 class Board:
     """Implements the contract's FaultBoard in the supervisor."""
 
-    def __init__(self, hands: Hands, regions: Sequence[str], clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, hands: Hands, regions: Sequence[str], clock: Clock, entropy: Entropy, scopes: Scopes) -> None:
         self._hands = hands
+        self._scopes = scopes
         self._regions = tuple(regions)
         self._clock = clock
         self._entropy = entropy
@@ -113,13 +143,29 @@ class Board:
             raise ValueError(f"{spec.kind} needs two Regions: from and to.")
         if not 0 < spec.duration_s <= MAX_DURATION_S:
             raise ValueError(f"The duration must be over 0 and at most {MAX_DURATION_S:.0f} seconds.")
+        self._check_parameters(spec)
+        self._check_scope(spec)
+        if len(self._active) >= MAX_ACTIVE:
+            raise ValueError(f"{MAX_ACTIVE} faults hold already.")
+
+    def _check_parameters(self, spec: FaultSpec) -> None:
         extra = set(spec.parameters) - PARAMETERS.get(spec.kind, set())
         if extra:
             raise ValueError(f"{spec.kind} has no parameter {sorted(extra)[0]}.")
-        for name in SHARES:
-            if name in spec.parameters and not 0 <= float(spec.parameters[name]) <= 1:
-                raise ValueError(f"{name} must be between 0 and 1.")
-        if (spec.services or spec.operations) and not spec.kind.startswith(("service-", "gray-", "control-")):
+        for name, (low, high) in LIMITS.items():
+            if name in spec.parameters and not low <= float(spec.parameters[name]) <= high:
+                raise ValueError(f"{name} must be between {low:g} and {high:g}.")
+
+    def _check_scope(self, spec: FaultSpec) -> None:
+        limited = spec.services or spec.operations
+        if limited and not spec.kind.startswith(("service-", "gray-", "control-")):
             raise ValueError(f"{spec.kind} cannot be limited to services or operations.")
-        if len(self._active) >= MAX_ACTIVE:
-            raise ValueError(f"{MAX_ACTIVE} faults hold already.")
+        for service in spec.services:
+            if service not in self._scopes.operations:
+                raise ValueError(f"There is no service {service} here.")
+            if spec.kind == "control-plane-lost" and service not in self._scopes.controlled:
+                raise ValueError(f"{service} has no control plane that could be lost.")
+        for operation in spec.operations:
+            among = spec.services or tuple(self._scopes.operations)
+            if not any(operation in self._scopes.operations[service] for service in among):
+                raise ValueError(f"No service in scope has an operation {operation}.")

@@ -17,7 +17,7 @@ from typing import Any
 from outlast.cloud.contract import Addresses, Meter, Region, Service
 from outlast.cloud.effects import Effects, RealClock, RealEntropy
 from outlast.cloud.effects.links import RealNetwork
-from outlast.cloud.engine import Engine
+from outlast.cloud.engine import Engine, StorageUnavailable
 from outlast.cloud.gateway import pipeline
 from outlast.cloud.gateway.caller import GateCaller
 from outlast.cloud.gateway.dns import DnsServer
@@ -36,6 +36,7 @@ log = logging.getLogger("outlast.world")
 
 SWEEP_S = 5.0
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.2, 10.0
+ROOM_TRIES, ROOM_TRY_S = 100, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +235,21 @@ class RegionProcess:
             self._stopping.set()
             return {}
         if verb == "faults":
+            was_full = self._disk.trouble.full
             self._take_faults(content)
+            if was_full and not self._disk.trouble.full:
+                await self._room_again()
             return {}
         raise ValueError(f"a Region does not know {verb}")
+
+    async def _room_again(self) -> None:
+        """Return once writes are let in after a full disk; the engine tries by itself, every second."""
+        assert self._gate is not None
+        for _ in range(ROOM_TRIES):
+            with contextlib.suppress(StorageUnavailable):
+                self._gate.region.engine.store.check()
+                return
+            await asyncio.sleep(ROOM_TRY_S)
 
     def _take_faults(self, content: Mapping[str, Any]) -> None:
         assert self._gate is not None

@@ -19,8 +19,9 @@ from typing import Any, Literal
 
 from outlast.cloud.effects import RealClock, RealEntropy
 from outlast.cloud.gateway.http import Connection, Limits, Listener
+from outlast.cloud.world import catalogue
 from outlast.cloud.world.authority import Pair, server_context
-from outlast.cloud.world.board import Board
+from outlast.cloud.world.board import Board, scopes_of
 from outlast.cloud.world.channel import Channel, ChannelClosed, RemoteError
 from outlast.cloud.world.config import WorldConfig, WorldError
 from outlast.cloud.world.faultwire import read_spec, shapes_of, write_fault, write_shape
@@ -71,7 +72,7 @@ class Supervisor:
         trusting = ssl.create_default_context(cadata=secrets.authority.pair.certificate_pem)
         addresses = {name: (host, config.port) for name, host in config.hosts.items()}
         self._front = FrontDoor(addresses, self._clock, trusting)
-        self.board = Board(self, config.regions, self._clock, RealEntropy())
+        self.board = Board(self, config.regions, self._clock, RealEntropy(), scopes_of(catalogue.services()))
 
     async def run(self) -> int:
         """Start everything, serve until told to stop, stop everything."""

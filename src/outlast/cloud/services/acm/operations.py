@@ -30,7 +30,7 @@ _USAGES = {
 }
 
 
-@acm.operation(resource="*")
+@acm.operation(resource="*", control_plane=True)
 def request_certificate(
     call: AcmCall,
     *,
@@ -113,7 +113,7 @@ def _validation(call: AcmCall, name: str, document: Document) -> dict[str, Any]:
     }
 
 
-@acm.operation(resource=CERTIFICATE)
+@acm.operation(resource=CERTIFICATE, control_plane=True)
 def describe_certificate(call: AcmCall, *, certificate_arn: str) -> Reply:
     """The certificate and the records that validate its names."""
     document = call.state.find(certificate_arn)
@@ -146,7 +146,7 @@ def describe_certificate(call: AcmCall, *, certificate_arn: str) -> Reply:
     return {"Certificate": detail}
 
 
-@acm.operation(resource=CERTIFICATE)
+@acm.operation(resource=CERTIFICATE, control_plane=True)
 def get_certificate(call: AcmCall, *, certificate_arn: str) -> Reply:
     """The certificate and its chain, PEM; never its key."""
     document = call.state.find(certificate_arn)
@@ -155,7 +155,7 @@ def get_certificate(call: AcmCall, *, certificate_arn: str) -> Reply:
     return {"Certificate": document["Certificate"], "CertificateChain": call.region.certificates.authority_pem}
 
 
-@acm.operation(resource="*")
+@acm.operation(resource="*", control_plane=True)
 def list_certificates(
     call: AcmCall,
     *,
@@ -201,7 +201,7 @@ def _summary(arn: str, document: Document) -> dict[str, Any]:
     return summary
 
 
-@acm.operation(resource=CERTIFICATE)
+@acm.operation(resource=CERTIFICATE, control_plane=True)
 def delete_certificate(call: AcmCall, *, certificate_arn: str) -> Reply:
     """Forget the certificate and its key."""
     call.state.find(certificate_arn)
@@ -209,7 +209,7 @@ def delete_certificate(call: AcmCall, *, certificate_arn: str) -> Reply:
     return {}
 
 
-@acm.operation(resource=CERTIFICATE)
+@acm.operation(resource=CERTIFICATE, control_plane=True)
 def add_tags_to_certificate(call: AcmCall, *, certificate_arn: str, tags: Sequence[Mapping[str, str]]) -> Reply:
     """Set tags."""
     document = call.state.find(certificate_arn)
@@ -217,7 +217,7 @@ def add_tags_to_certificate(call: AcmCall, *, certificate_arn: str, tags: Sequen
     return {}
 
 
-@acm.operation(resource=CERTIFICATE)
+@acm.operation(resource=CERTIFICATE, control_plane=True)
 def remove_tags_from_certificate(call: AcmCall, *, certificate_arn: str, tags: Sequence[Mapping[str, str]]) -> Reply:
     """Remove tags; one that is given with a value goes only if it has that value."""
     document = call.state.find(certificate_arn)
@@ -229,7 +229,7 @@ def remove_tags_from_certificate(call: AcmCall, *, certificate_arn: str, tags: S
     return {}
 
 
-@acm.operation(resource=CERTIFICATE)
+@acm.operation(resource=CERTIFICATE, control_plane=True)
 def list_tags_for_certificate(call: AcmCall, *, certificate_arn: str) -> Reply:
     """Tags."""
     tags = call.state.find(certificate_arn)["Tags"]

@@ -11,6 +11,8 @@ from outlast.cloud.services.fis.state import Document, Experiments
 STEP_S = 0.25
 ALARM_EVERY_S = 1.0
 ROLE_PATIENCE_S = 5.0
+MAX_REASON = 512
+UNDER_WAY = frozenset({"initiating", "running"})
 ACTION_ENDED = frozenset({"completed", "stopped", "failed", "cancelled", "skipped"})
 
 
@@ -46,7 +48,7 @@ async def step(state: Experiments, experiment: Document, faults: dict[str, Activ
     if experiment["state"]["status"] == "pending":
         if not await take_role(state, experiment):
             return
-        experiment["state"] = {"status": "running", "reason": "Experiment is running."}
+        experiment["state"] = {"status": "initiating", "reason": "Experiment is initiating."}
         experiment["startTime"] = state.region.clock.now_s()
     if look and experiment["state"]["status"] == "running":
         alarm = await alarming(state, experiment)
@@ -63,11 +65,14 @@ async def step(state: Experiments, experiment: Document, faults: dict[str, Activ
     for action in actions.values():
         if action["state"]["status"] == "pending" and ready(action, actions):
             await start_action(state, action, experiment)
+    if experiment["state"]["status"] == "initiating":
+        experiment["state"] = {"status": "running", "reason": "Experiment is running."}
     statuses = [action["state"]["status"] for action in actions.values()]
     if "failed" in statuses:
         for action in actions.values():
             await stop_action(state, action)
-        finish(state, experiment, "failed", "An action failed.")
+        reasons = [action["state"]["reason"] for action in actions.values() if action["state"]["status"] == "failed"]
+        finish(state, experiment, "failed", f"An action failed: {reasons[0]}"[:MAX_REASON])
     elif all(status in ACTION_ENDED for status in statuses):
         finish(state, experiment, "completed", "Experiment completed.")
     else:
@@ -88,7 +93,7 @@ async def take_role(state: Experiments, experiment: Document) -> bool:
     except Fault as fault:
         if region.clock.now_s() - experiment["creationTime"] > ROLE_PATIENCE_S:
             reason = f"The role {experiment['roleArn']} cannot be assumed: {fault.message}"
-            finish(state, experiment, "failed", reason[:512])
+            finish(state, experiment, "failed", reason[:MAX_REASON])
         return False
     return True
 
@@ -123,14 +128,15 @@ def ready(action: Document, actions: dict[str, Document]) -> bool:
 
 
 async def start_action(state: Experiments, action: Document, experiment: Document) -> None:
-    """Start the action's fault, or its wait."""
+    """Start the action's fault, or its wait; it runs once the fault has taken hold."""
     now_s = state.region.clock.now_s()
     spec = spec_of(action, state.region.name)
     action["startTime"] = now_s
     action["untilTime"] = now_s + seconds_of(action["parameters"]["duration"])
-    action["state"] = {"status": "running", "reason": "Action is running."}
     if spec is None:
+        action["state"] = {"status": "running", "reason": "Action is running."}
         return
+    action["state"] = {"status": "initiating", "reason": "Action is initiating."}
     # Kept before the fault begins: the fault may end this very process.
     state.save(experiment)
     await state.region.engine.settled()
@@ -140,12 +146,13 @@ async def start_action(state: Experiments, action: Document, experiment: Documen
         action["state"] = {"status": "failed", "reason": str(error)}
         action["endTime"] = state.region.clock.now_s()
         return
+    action["state"] = {"status": "running", "reason": "Action is running."}
     action["fault"] = fault.id
 
 
 def follow(state: Experiments, action: Document, faults: dict[str, ActiveFault]) -> None:
     """An action whose fault has ended, or whose time is over, is completed."""
-    if action["state"]["status"] != "running":
+    if action["state"]["status"] not in UNDER_WAY:
         return
     fault = faults.get(action.get("fault", ""))
     over = state.region.clock.now_s() >= action["untilTime"]
@@ -167,7 +174,7 @@ async def stop_action(state: Experiments, action: Document) -> None:
         except KeyError:
             action["fault"] = ""
     action["state"] = {
-        "status": "stopped" if status == "running" else "cancelled",
+        "status": "stopped" if status in UNDER_WAY else "cancelled",
         "reason": "Action was halted by stop condition or request.",
     }
     action["endTime"] = state.region.clock.now_s()

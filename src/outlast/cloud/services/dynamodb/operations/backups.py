@@ -119,7 +119,7 @@ def _index(entry: Mapping[str, Any]) -> Document:
     return shown
 
 
-@dynamodb.operation(resource=arn_resource("BackupArn"))
+@dynamodb.operation(resource=arn_resource("BackupArn"), control_plane=True)
 def describe_backup(call: Call[DynamoDB], *, backup_arn: str) -> Reply:
     """Describe a backup and the table it was made of."""
     return {"BackupDescription": _description(call, _backup(call, backup_arn))}
@@ -141,7 +141,7 @@ def delete_backup(call: Call[DynamoDB], *, backup_arn: str) -> Reply:
     return {"BackupDescription": _description(call, {**doc, "Status": "DELETED"})}
 
 
-@dynamodb.operation()
+@dynamodb.operation(control_plane=True)
 def list_backups(
     call: Call[DynamoDB],
     *,
@@ -266,7 +266,7 @@ def _earliest_ms(recovery: Mapping[str, Any], now_ms: int) -> int:
     return max(int(recovery["SinceMs"]), now_ms - int(recovery["Days"]) * DAY_MS)
 
 
-@dynamodb.operation(resource=table_resource)
+@dynamodb.operation(resource=table_resource, control_plane=True)
 def describe_continuous_backups(call: Call[DynamoDB], *, table_name: str) -> Reply:
     """Whether point-in-time recovery is on, and how far back it reaches."""
     return _continuous(call, _table(call, table_name))

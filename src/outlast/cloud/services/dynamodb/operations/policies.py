@@ -60,7 +60,7 @@ def put_resource_policy(
     return {"RevisionId": entry["RevisionId"]}
 
 
-@dynamodb.operation(resource=arn_resource("ResourceArn"))
+@dynamodb.operation(resource=arn_resource("ResourceArn"), control_plane=True)
 def get_resource_policy(call: Call[DynamoDB], *, resource_arn: str) -> Reply:
     """The policy of a table or a stream."""
     table, kind = _guarded(call, resource_arn)

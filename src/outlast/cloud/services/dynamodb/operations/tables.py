@@ -189,7 +189,7 @@ def named(call: Call[DynamoDB], given: str) -> str:
     return plain_name(given, shortest=MIN_NAME)
 
 
-@dynamodb.operation(resource=table_resource)
+@dynamodb.operation(resource=table_resource, control_plane=True)
 def describe_table(call: Call[DynamoDB], *, table_name: str) -> Reply:
     """Describe a table, in whatever status."""
     return {"Table": describe.table_description(call.state.controlled(table_name))}
@@ -220,7 +220,7 @@ def begin_delete(state: DynamoDB, table: Table, step: str = "delete") -> None:
     state.save(table)
 
 
-@dynamodb.operation()
+@dynamodb.operation(control_plane=True)
 def list_tables(
     call: Call[DynamoDB], *, exclusive_start_table_name: str | None = None, limit: int | None = None
 ) -> Reply:
@@ -235,7 +235,7 @@ def list_tables(
     return reply
 
 
-@dynamodb.operation()
+@dynamodb.operation(control_plane=True)
 def describe_limits(call: Call[DynamoDB]) -> Reply:
     """The account's quotas; they are shown, not enforced."""
     del call

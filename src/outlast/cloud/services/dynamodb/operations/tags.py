@@ -57,7 +57,7 @@ def untag_resource(call: Call[DynamoDB], *, resource_arn: str, tag_keys: list[st
     return {}
 
 
-@dynamodb.operation(resource=arn_resource("ResourceArn"))
+@dynamodb.operation(resource=arn_resource("ResourceArn"), control_plane=True)
 def list_tags_of_resource(call: Call[DynamoDB], *, resource_arn: str, next_token: str | None = None) -> Reply:
     """A table's tags; all of them fit into one answer."""
     tags = sorted((tagged(call, resource_arn).doc.get("Tags") or {}).items())

@@ -56,7 +56,7 @@ def update_time_to_live(call: Call[DynamoDB], *, table_name: str, time_to_live_s
     return {"TimeToLiveSpecification": time_to_live_specification}
 
 
-@dynamodb.operation(resource=table_resource)
+@dynamodb.operation(resource=table_resource, control_plane=True)
 def describe_time_to_live(call: Call[DynamoDB], *, table_name: str) -> Reply:
     """Whether items of the table expire, and by which attribute."""
     present = call.state.controlled(table_name).doc.get("TimeToLive")

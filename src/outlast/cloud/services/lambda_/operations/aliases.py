@@ -113,7 +113,7 @@ def update_alias(
     return _shape(call, function, alias)
 
 
-@lambda_.operation(resource=unqualified_arn)
+@lambda_.operation(resource=unqualified_arn, control_plane=True)
 def get_alias(call: Call[LambdaState], *, function_name: str, name: str) -> Reply:
     """One alias."""
     function = _function(call, function_name)
@@ -130,7 +130,7 @@ def delete_alias(call: Call[LambdaState], *, function_name: str, name: str) -> R
     return {}
 
 
-@lambda_.operation(resource=unqualified_arn)
+@lambda_.operation(resource=unqualified_arn, control_plane=True)
 def list_aliases(
     call: Call[LambdaState],
     *,

@@ -35,7 +35,7 @@ def put_function_concurrency(
     return {"ReservedConcurrentExecutions": reserved_concurrent_executions}
 
 
-@lambda_.operation(resource=unqualified_arn)
+@lambda_.operation(resource=unqualified_arn, control_plane=True)
 def get_function_concurrency(call: Call[LambdaState], *, function_name: str) -> Reply:
     """The reservation, if there is one."""
     reserved = _function(call, function_name).reserved
@@ -92,7 +92,7 @@ def _event_config(call: Call[LambdaState], reference: Reference) -> EventConfig:
     return config
 
 
-@lambda_.operation(resource=function_arn)
+@lambda_.operation(resource=function_arn, control_plane=True)
 def get_function_event_invoke_config(
     call: Call[LambdaState], *, function_name: str, qualifier: str | None = None
 ) -> Reply:
@@ -114,7 +114,7 @@ def delete_function_event_invoke_config(
     return {}
 
 
-@lambda_.operation()
+@lambda_.operation(control_plane=True)
 def get_account_settings(call: Call[LambdaState]) -> Reply:
     """The account's limits in this Region, and how much of them is used."""
     concurrency = call.state.concurrency

@@ -140,7 +140,7 @@ async def create_function(
     return shape(call, latest, qualified=publish)
 
 
-@lambda_.operation(resource=function_arn)
+@lambda_.operation(resource=function_arn, control_plane=True)
 def get_function(call: Call[LambdaState], *, function_name: str, qualifier: str | None = None) -> Reply:
     """A function's configuration, tags and reserved concurrency. Its code has no address here."""
     found = call.state.find(call.state.reference(function_name, qualifier))
@@ -155,14 +155,14 @@ def get_function(call: Call[LambdaState], *, function_name: str, qualifier: str 
     return reply
 
 
-@lambda_.operation(resource=function_arn)
+@lambda_.operation(resource=function_arn, control_plane=True)
 def get_function_configuration(call: Call[LambdaState], *, function_name: str, qualifier: str | None = None) -> Reply:
     """The configuration of a version."""
     found = call.state.find(call.state.reference(function_name, qualifier))
     return shape(call, found.version, qualified=found.qualifier is not None)
 
 
-@lambda_.operation()
+@lambda_.operation(control_plane=True)
 def list_functions(
     call: Call[LambdaState],
     *,

@@ -97,7 +97,7 @@ def remove_permission(
     return {}
 
 
-@lambda_.operation(resource=function_arn)
+@lambda_.operation(resource=function_arn, control_plane=True)
 def get_policy(call: Call[LambdaState], *, function_name: str, qualifier: str | None = None) -> Reply:
     """The resource policy as JSON text."""
     reference = call.state.reference(function_name, qualifier)

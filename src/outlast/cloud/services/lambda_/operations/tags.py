@@ -48,7 +48,7 @@ def untag_resource(call: Call[LambdaState], *, resource: str, tag_keys: list[str
     return {}
 
 
-@lambda_.operation(resource=_arn)
+@lambda_.operation(resource=_arn, control_plane=True)
 def list_tags(call: Call[LambdaState], *, resource: str) -> Reply:
     """A function's tags."""
     return {"Tags": dict(_function(call, resource).tags)}

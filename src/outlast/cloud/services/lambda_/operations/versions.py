@@ -60,7 +60,7 @@ def publish_version(
     return version.configuration(call.region.name, call.region.account_id, qualified=True)
 
 
-@lambda_.operation(resource=unqualified_arn)
+@lambda_.operation(resource=unqualified_arn, control_plane=True)
 def list_versions_by_function(
     call: Call[LambdaState], *, function_name: str, marker: str | None = None, max_items: int | None = None
 ) -> Reply:

@@ -32,7 +32,7 @@ def owner(call: S3Call) -> dict[str, str]:
     return {"ID": (call.region.account_id * 6)[:64]}
 
 
-@s3.operation(resource=BUCKET)
+@s3.operation(resource=BUCKET, control_plane=True)
 def create_bucket(
     call: S3Call,
     *,
@@ -70,7 +70,7 @@ def create_bucket(
     return {"Location": f"/{bucket}"}
 
 
-@s3.operation(resource=BUCKET)
+@s3.operation(resource=BUCKET, control_plane=True)
 def delete_bucket(call: S3Call, *, bucket: str, expected_bucket_owner: str = "") -> Reply:
     """Remove an empty bucket."""
     check_owner(call, expected_bucket_owner)
@@ -90,7 +90,7 @@ def head_bucket(call: S3Call, *, bucket: str, expected_bucket_owner: str = "") -
     return {"BucketRegion": call.region.name, "AccessPointAlias": False}
 
 
-@s3.operation(resource="*", action="s3:ListAllMyBuckets")
+@s3.operation(resource="*", action="s3:ListAllMyBuckets", control_plane=True)
 def list_buckets(
     call: S3Call, *, prefix: str = "", max_buckets: int = 10_000, continuation_token: str = "", bucket_region: str = ""
 ) -> Reply:

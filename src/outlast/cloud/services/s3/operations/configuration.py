@@ -35,7 +35,7 @@ def _set(call: S3Call, bucket: str, expected: str, **fields: Any) -> Reply:
     return {}
 
 
-@s3.operation(resource=BUCKET, ignored=_BODY_CHECKS)
+@s3.operation(resource=BUCKET, ignored=_BODY_CHECKS, control_plane=True)
 def put_bucket_policy(
     call: S3Call,
     *,
@@ -61,7 +61,7 @@ def put_bucket_policy(
     return _set(call, bucket, expected_bucket_owner, Policy=policy)
 
 
-@s3.operation(resource=BUCKET)
+@s3.operation(resource=BUCKET, control_plane=True)
 def get_bucket_policy(call: S3Call, *, bucket: str, expected_bucket_owner: str = "") -> Reply:
     """The bucket policy."""
     text = _field(call, bucket, expected_bucket_owner, "Policy")
@@ -70,13 +70,13 @@ def get_bucket_policy(call: S3Call, *, bucket: str, expected_bucket_owner: str =
     return {"Policy": text}
 
 
-@s3.operation(resource=BUCKET)
+@s3.operation(resource=BUCKET, control_plane=True)
 def delete_bucket_policy(call: S3Call, *, bucket: str, expected_bucket_owner: str = "") -> Reply:
     """Remove the bucket policy."""
     return _set(call, bucket, expected_bucket_owner, Policy=None)
 
 
-@s3.operation(resource=BUCKET, ignored=_BODY_CHECKS)
+@s3.operation(resource=BUCKET, ignored=_BODY_CHECKS, control_plane=True)
 def put_bucket_versioning(
     call: S3Call, *, bucket: str, versioning_configuration: Mapping[str, Any], expected_bucket_owner: str = ""
 ) -> Reply:
@@ -89,14 +89,14 @@ def put_bucket_versioning(
     return _set(call, bucket, expected_bucket_owner, Versioning=status)
 
 
-@s3.operation(resource=BUCKET)
+@s3.operation(resource=BUCKET, control_plane=True)
 def get_bucket_versioning(call: S3Call, *, bucket: str, expected_bucket_owner: str = "") -> Reply:
     """Whether versioning is on, suspended, or was never on (then nothing)."""
     status = _field(call, bucket, expected_bucket_owner, "Versioning")
     return {} if status is None else {"Status": status}
 
 
-@s3.operation(resource=BUCKET, action="s3:PutEncryptionConfiguration", ignored=_BODY_CHECKS)
+@s3.operation(resource=BUCKET, action="s3:PutEncryptionConfiguration", ignored=_BODY_CHECKS, control_plane=True)
 def put_bucket_encryption(
     call: S3Call,
     *,
@@ -112,20 +112,20 @@ def put_bucket_encryption(
     return _set(call, bucket, expected_bucket_owner, Encryption=server_side_encryption_configuration)
 
 
-@s3.operation(resource=BUCKET, action="s3:GetEncryptionConfiguration")
+@s3.operation(resource=BUCKET, action="s3:GetEncryptionConfiguration", control_plane=True)
 def get_bucket_encryption(call: S3Call, *, bucket: str, expected_bucket_owner: str = "") -> Reply:
     """Default encryption."""
     found = _field(call, bucket, expected_bucket_owner, "Encryption")
     return {"ServerSideEncryptionConfiguration": found or _DEFAULT_ENCRYPTION}
 
 
-@s3.operation(resource=BUCKET, action="s3:PutEncryptionConfiguration")
+@s3.operation(resource=BUCKET, action="s3:PutEncryptionConfiguration", control_plane=True)
 def delete_bucket_encryption(call: S3Call, *, bucket: str, expected_bucket_owner: str = "") -> Reply:
     """Back to the default, which is AES256."""
     return _set(call, bucket, expected_bucket_owner, Encryption=None)
 
 
-@s3.operation(resource=BUCKET, action="s3:PutBucketPublicAccessBlock", ignored=_BODY_CHECKS)
+@s3.operation(resource=BUCKET, action="s3:PutBucketPublicAccessBlock", ignored=_BODY_CHECKS, control_plane=True)
 def put_public_access_block(
     call: S3Call,
     *,
@@ -138,14 +138,14 @@ def put_public_access_block(
     return _set(call, bucket, expected_bucket_owner, PublicAccessBlock=block)
 
 
-@s3.operation(resource=BUCKET, action="s3:GetBucketPublicAccessBlock")
+@s3.operation(resource=BUCKET, action="s3:GetBucketPublicAccessBlock", control_plane=True)
 def get_public_access_block(call: S3Call, *, bucket: str, expected_bucket_owner: str = "") -> Reply:
     """What of public access is blocked: everything, unless set otherwise."""
     block = _field(call, bucket, expected_bucket_owner, "PublicAccessBlock")
     return {"PublicAccessBlockConfiguration": block or dict.fromkeys(BLOCKS, True)}
 
 
-@s3.operation(resource=BUCKET, action="s3:PutBucketPublicAccessBlock")
+@s3.operation(resource=BUCKET, action="s3:PutBucketPublicAccessBlock", control_plane=True)
 def delete_public_access_block(call: S3Call, *, bucket: str, expected_bucket_owner: str = "") -> Reply:
     """Block nothing; requests must still be signed."""
     return _set(call, bucket, expected_bucket_owner, PublicAccessBlock=dict.fromkeys(BLOCKS, False))
@@ -154,7 +154,9 @@ def delete_public_access_block(call: S3Call, *, bucket: str, expected_bucket_own
 _RULE = frozenset({"ID", "Status", "Prefix", "Filter", "Expiration", "NoncurrentVersionExpiration"})
 
 
-@s3.operation(resource=BUCKET, action="s3:PutLifecycleConfiguration", ignored=("ChecksumAlgorithm",))
+@s3.operation(
+    resource=BUCKET, action="s3:PutLifecycleConfiguration", ignored=("ChecksumAlgorithm",), control_plane=True
+)
 def put_bucket_lifecycle_configuration(
     call: S3Call,
     *,
@@ -183,7 +185,7 @@ def _check_rule(rule: Mapping[str, Any]) -> None:
         raise MalformedXML("A lifecycle rule needs an age in days, which is a positive integer")
 
 
-@s3.operation(resource=BUCKET, action="s3:GetLifecycleConfiguration")
+@s3.operation(resource=BUCKET, action="s3:GetLifecycleConfiguration", control_plane=True)
 def get_bucket_lifecycle_configuration(call: S3Call, *, bucket: str, expected_bucket_owner: str = "") -> Reply:
     """The rules."""
     rules = _field(call, bucket, expected_bucket_owner, "Lifecycle")
@@ -192,13 +194,13 @@ def get_bucket_lifecycle_configuration(call: S3Call, *, bucket: str, expected_bu
     return {"Rules": rules}
 
 
-@s3.operation(resource=BUCKET, action="s3:PutLifecycleConfiguration")
+@s3.operation(resource=BUCKET, action="s3:PutLifecycleConfiguration", control_plane=True)
 def delete_bucket_lifecycle(call: S3Call, *, bucket: str, expected_bucket_owner: str = "") -> Reply:
     """Remove the rules."""
     return _set(call, bucket, expected_bucket_owner, Lifecycle=None)
 
 
-@s3.operation(resource=BUCKET, ignored=_BODY_CHECKS)
+@s3.operation(resource=BUCKET, ignored=_BODY_CHECKS, control_plane=True)
 def put_bucket_tagging(
     call: S3Call, *, bucket: str, tagging: Mapping[str, Any], expected_bucket_owner: str = ""
 ) -> Reply:
@@ -207,7 +209,7 @@ def put_bucket_tagging(
     return _set(call, bucket, expected_bucket_owner, Tags=tags)
 
 
-@s3.operation(resource=BUCKET)
+@s3.operation(resource=BUCKET, control_plane=True)
 def get_bucket_tagging(call: S3Call, *, bucket: str, expected_bucket_owner: str = "") -> Reply:
     """The bucket's tags."""
     tags = _field(call, bucket, expected_bucket_owner, "Tags")
@@ -216,7 +218,7 @@ def get_bucket_tagging(call: S3Call, *, bucket: str, expected_bucket_owner: str 
     return {"TagSet": [{"Key": key, "Value": value} for key, value in sorted(tags.items())]}
 
 
-@s3.operation(resource=BUCKET, action="s3:PutBucketTagging")
+@s3.operation(resource=BUCKET, action="s3:PutBucketTagging", control_plane=True)
 def delete_bucket_tagging(call: S3Call, *, bucket: str, expected_bucket_owner: str = "") -> Reply:
     """Remove the bucket's tags."""
     return _set(call, bucket, expected_bucket_owner, Tags=None)
