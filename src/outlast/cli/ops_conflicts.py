@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
-from outlast.cli.ops_target import HomeOption, OutputOption, ProfileOption, Target, TargetOption, one_line, open_target
+from outlast.cli.ops_output import OutputOption, print_table
+from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
 from outlast.cloud.world.config import load_config
 from outlast.ops.ledger.gather import LIMIT, NO_LEDGER, gather
 from outlast.ops.ledger.model import Ledger
 from outlast.ops.ledger.moment import since as moment_of
-from outlast.ops.ledger.show import export, lines
+from outlast.ops.ledger.show import COLUMNS, export, lines, rows
 from outlast.ops.outcome import Exit, OpsError, UsageError
 
 
@@ -57,6 +58,8 @@ def conflicts(
             raise OpsError(f"No Region's ledger could be read ({ledger.unseen[0].why}).")
     if output == "json":
         typer.echo(json.dumps(ledger.document()))
+    elif output == "table":
+        print_table(COLUMNS, [tuple(row.values()) for row in rows(ledger)])
     else:
         for line in lines(ledger):
             typer.echo(line)

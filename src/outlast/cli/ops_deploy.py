@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 import outlast
-from outlast.cli.ops_target import HomeOption, OutputOption, ProfileOption, Target, TargetOption, one_line, open_target
+from outlast.cli.ops_output import OutputOption, print_table
+from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
 from outlast.ops import deployment as deployments
 from outlast.ops.deploy.parameters import LOCAL_RHYTHM, Rhythm, Wish
 from outlast.ops.deploy.run import Deployer
@@ -99,6 +100,9 @@ def deploy(
         deployments.save(made, where.deployment_path)
     if output == "json":
         typer.echo(json.dumps(asdict(made)))
+    elif output == "table":
+        print_table(("Region", "API", "routing control"), [(part.name, part.api_url, part.routing_control_arn)
+                                                           for part in made.regions])  # fmt: skip
     else:
         typer.echo(f"{made.base_url} is served from {' and '.join(made.region_names)}.")
         typer.echo(f"What an evacuation needs is in {where.deployment_path}.")

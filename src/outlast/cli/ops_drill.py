@@ -16,7 +16,9 @@ from rich.console import Console
 from rich.text import Text
 
 from outlast.cli.ops_faults import faults_of
-from outlast.cli.ops_target import HomeOption, OutputOption, Target, one_line, open_target
+from outlast.cli.ops_output import OutputOption, print_table
+from outlast.cli.ops_report import objectives
+from outlast.cli.ops_target import HomeOption, Target, one_line, open_target
 from outlast.ops.deployment import Deployment
 from outlast.ops.drill.changes import WithChanges
 from outlast.ops.drill.customers import Crowd
@@ -26,6 +28,7 @@ from outlast.ops.drill.story import Event, StepSeen, Story
 from outlast.ops.observe.survey import COASTS
 from outlast.ops.report import terminal
 from outlast.ops.report.build import build
+from outlast.ops.report.junit import write_junit
 from outlast.ops.report.terminal import STEP_STYLES
 from outlast.ops.report.write import write
 
@@ -44,6 +47,9 @@ def drill(
     home: HomeOption = None,
     show: Annotated[bool, typer.Option("--list", help="List the drills instead.")] = False,
     into: Annotated[Path | None, typer.Option(help="Folder for the report.", show_default=False)] = None,
+    xml: Annotated[
+        Path | None, typer.Option("--junit", help="Write JUnit XML to this file.", show_default=False)
+    ] = None,
     output: OutputOption = "text",
 ) -> None:
     """Play it."""
@@ -61,8 +67,12 @@ def drill(
         told = asyncio.run(play(target, deployment, file, folder, moment))
         report = json.loads(json.dumps(build(told)))
         _, page = write(report, folder)
+        if xml is not None:
+            write_junit(report, xml)
     if output == "json":
         typer.echo(json.dumps(report))
+    elif output == "table":
+        print_table(("objective", "measured", ""), objectives(report))
     else:
         terminal.show(report, Console())
         typer.echo(f"The report: {page}")

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from outlast.cli.ops_target import HomeOption, OutputOption, Target, one_line, open_target
+from outlast.cli.ops_output import OutputOption, print_table
+from outlast.cli.ops_target import HomeOption, Target, one_line, open_target
 from outlast.cloud.contract.faults import KINDS
 from outlast.ops.clients import again
 from outlast.ops.deployment import Deployment
@@ -71,6 +72,10 @@ def show(home: HomeOption = None, output: OutputOption = "text") -> None:
         found = again(client.list_experiments)["experiments"]
     if output == "json":
         typer.echo(json.dumps(found, default=str))
+        return
+    if output == "table":
+        rows = [(each["id"], each["state"]["status"], each.get("creationTime")) for each in found]
+        print_table(("id", "state", "begun"), rows)
         return
     under_way = [each for each in found if each["state"]["status"] not in ENDED]
     ended = [each for each in found if each["state"]["status"] in ENDED]

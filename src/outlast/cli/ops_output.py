@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import typer
@@ -12,6 +13,9 @@ from rich.text import Text
 
 OutputOption = Annotated[Literal["text", "table", "json"], typer.Option("--output", help="text, table or json.")]
 
+JUnitOption = Annotated[
+    Path | None, typer.Option("--junit", help="Write JUnit XML to this file, too.", show_default=False)
+]
 WIDE: Final = 200
 """Columns of a table that no terminal limits."""
 

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
+from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import (
     HomeOption,
-    OutputOption,
     ProfileOption,
     Target,
     TargetOption,
@@ -85,6 +85,10 @@ def reconcile(
                 applied = run.apply(look)
     if output == "json":
         typer.echo(json.dumps({"look": look.document(), "applied": applied.document() if applied else None}))
+    elif output == "table":
+        left = applied.left if applied else look
+        print_table(("kind", "finding", "repair"), [(each.kind, each.text, each.repair.text if each.repair else None)
+                                                    for each in left.findings])  # fmt: skip
     else:
         for line in lines(look) if applied is None else told(applied):
             typer.echo(line)

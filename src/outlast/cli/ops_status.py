@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from outlast.cli.ops_target import HomeOption, OutputOption, ProfileOption, Target, TargetOption, one_line, open_target
+from outlast.cli.ops_output import OutputOption, print_table
+from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
 from outlast.ops.act.arc import Switchboard
 from outlast.ops.decide.rules import Decision
 from outlast.ops.deployment import Deployment
@@ -62,6 +63,10 @@ def status(
         controls = controls_of(where, deployment)
     if output == "json":
         typer.echo(json.dumps(page.document(deployment, decision, looked.latest, controls)))
+    elif output == "table":
+        rows = [(vote.vantage, vote.side, finding.region, vote.verdict, f"{vote.share:.0%}", vote.detail)
+                for finding in decision.findings for vote in finding.votes]  # fmt: skip
+        print_table(("vantage point", "side", "region", "verdict", "bad", "detail"), rows)
     else:
         Console().print(page.screen(deployment, decision, looked.latest, controls))
     raise typer.Exit(int(exit_of(decision)))

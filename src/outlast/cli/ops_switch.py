@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import (
     HomeOption,
-    OutputOption,
     ProfileOption,
     Target,
     TargetOption,
@@ -23,20 +26,26 @@ from outlast.cli.ops_target import (
 )
 from outlast.ops.act.arc import Switchboard, Try
 from outlast.ops.act.audit import AuditLog
+from outlast.ops.act.boards import Switch, board_of
 from outlast.ops.act.evacuate import Evacuated, Evacuator
 from outlast.ops.act.failback import Failback, Returned, Step
+from outlast.ops.act.gateway import Gateway
 from outlast.ops.act.weights import Weights
+from outlast.ops.decide.survivors import Survivors
 from outlast.ops.deployment import Deployment
 from outlast.ops.observe import ledger
 from outlast.ops.observe.facts import gather
 from outlast.ops.observe.survey import COASTS, names_for
-from outlast.ops.outcome import Exit, RefusedError
+from outlast.ops.outcome import Exit, OpsError, RefusedError, UsageError
 from outlast.ops.plan.evacuation import Check, EvacuationPlan, plan_evacuation
 from outlast.ops.plan.failback import STEPS, FailbackPlan, plan_failback
 from outlast.ops.report.status import checks
 from outlast.ops.watch import Watch
 
 LOOK_S = 6.0
+SwitchOption = Annotated[
+    Switch, typer.Option("--switch", help="What is switched; weighted-records is the last resort: a control plane.")
+]
 RegionArgument = Annotated[str, typer.Argument(help="The Region.")]
 
 
@@ -60,12 +69,19 @@ def evacuate(
     home: HomeOption = None,
     profile: ProfileOption = None,
     reason: Annotated[str, typer.Option(help="Why; goes into the audit log.")] = "the operator's decision",
+    switch: SwitchOption = "routing-controls",
     offline: Annotated[
         bool, typer.Option("--offline", help="Do not look first; use the deployment file alone.")
     ] = False,
     break_glass: Annotated[
         str, typer.Option(metavar="REASON", help="Go on against refusals, and override the safety rule.")
     ] = "",
+    second_person: Annotated[
+        bool, typer.Option("--second-person", help="Have somebody else agree, by name, before anything is switched.")
+    ] = False,
+    refuse_at_gateway: Annotated[
+        bool, typer.Option("--refuse-at-gateway", help="Then let nothing into the Region's API: stubborn clients move.")
+    ] = False,
     watch_s: Annotated[
         float, typer.Option(min=0.0, help="Seconds to watch the survivors; worse is rolled back.")
     ] = 10.0,
@@ -73,52 +89,104 @@ def evacuate(
     output: OutputOption = "text",
 ) -> None:
     """Plan, confirm, switch, verify."""
+    wish = Wish(region, reason, switch, offline, break_glass, second_person, refuse_at_gateway, watch_s, yes)
     with one_line():
+        if yes and second_person:
+            raise UsageError("--yes asks nobody, and --second-person asks two: choose one.")
         where = open_target(target, home, profile)
         deployment = where.deployment()
         deployment.region(region)
-        result = asyncio.run(_evacuate(where, deployment, region, reason, offline, break_glass, watch_s, yes))
+        result = asyncio.run(_evacuate(where, deployment, wish))
+    told = {"ending": result.ending, "switched_s": result.switched_s, "seen_s": result.seen_s}
     if output == "json":
-        typer.echo(json.dumps({"ending": result.ending, "switched_s": result.switched_s, "seen_s": result.seen_s}))
+        typer.echo(json.dumps(told))
+    elif output == "table":
+        print_table(("region", *told), [(region, *told.values())])
     else:
         typer.echo(f"{region}: {result.text}.")
     raise typer.Exit(int(Exit.GOOD if result.ending == "left" else Exit.MISSED))
 
 
-async def _evacuate(
-    target: Target,
-    deployment: Deployment,
-    region: str,
-    reason: str,
-    offline: bool,
-    break_glass: str,
-    watch_s: float,
-    yes: bool,
-) -> Evacuated:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An evacuation as the operator asked for it; see the options of `evacuate`."""
+
+    region: str
+    reason: str
+    switch: Switch
+    offline: bool
+    break_glass: str
+    second_person: bool
+    refuse_at_gateway: bool
+    watch_s: float
+    yes: bool
+
+
+async def _evacuate(target: Target, deployment: Deployment, wish: Wish) -> Evacuated:
+    """Look unless offline, plan, agree, switch. Offline the watch opens after the switch: nothing waits for it."""
     watch = Watch(target.clients, deployment, target.keys)
-    async with watch:
-        if not offline:
+    audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
+    board = board_of(wish.switch, target.clients, deployment, lambda tried: _note(audit, tried))
+    async with AsyncExitStack() as open_watch:
+        if not wish.offline:
+            await open_watch.enter_async_context(watch)
             await watch.until(lambda decision: decision.action == "evacuate", LOOK_S)
-        decision = None if offline else watch.decision
         facts = await asyncio.to_thread(
-            gather, target.clients, deployment, watch.latest, decision, watch.decision.at_s, offline=offline
-        )
-        plan = plan_evacuation(region, reason, deployment.region_names, facts)
+            gather, target.clients, deployment, watch.latest, None if wish.offline else watch.decision,
+            time.time(), offline=wish.offline, board=board,
+        )  # fmt: skip
+        plan = plan_evacuation(wish.region, wish.reason, deployment.region_names, facts)
         _show_plan(plan)
-        if plan.refused and not break_glass:
+        if plan.refused and not wish.break_glass:
             raise RefusedError(f"{plan.refused[0].text} (--break-glass REASON goes on against it).")
-        _confirm(f"evacuate {region}", yes)
-        audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
-        board = Switchboard(target.clients, deployment, lambda tried: _note(audit, tried))
-        names = {coast: names_for(deployment, subnet) for coast, subnet in COASTS.items()}
+        _confirm(f"evacuate {wish.region}", wish.yes)
+        second = _second(f"evacuate {wish.region}") if wish.second_person else ""
+
+        survivors = Survivors.of(plan.survivors, watch.latest.refused)
 
         def worse() -> str:
-            impaired = [each for each in plan.survivors if watch.decision.finding(each).state == "impaired"]
-            return f"{', '.join(impaired)} is impaired" if impaired else ""
+            return survivors.worse(watch.decision, watch.latest.refused)
 
+        async def begin_to_watch(_: float) -> None:
+            await open_watch.enter_async_context(watch)
+
+        names = {coast: names_for(deployment, subnet) for coast, subnet in COASTS.items()}
         evacuator = Evacuator(board, names, deployment.service_name, audit, worse)
-        rule = deployment.arc.safety_rule_arn
-        return await evacuator.run(plan, break_glass=break_glass, rule=rule, watch_s=watch_s)
+        if wish.offline and wish.watch_s:
+            evacuator.on_switched = begin_to_watch
+        rule = deployment.arc.safety_rule_arn if wish.switch == "routing-controls" else ""
+        result = await evacuator.run(
+            plan, break_glass=wish.break_glass, rule=rule, watch_s=wish.watch_s, second_person=second
+        )
+        if wish.refuse_at_gateway and result.ending == "left":
+            await asyncio.to_thread(_refuse, Gateway(target.clients, deployment), wish.region, audit)
+        return result
+
+
+def _refuse(gateway: Gateway, region: str, audit: AuditLog) -> None:
+    """Nothing depends on it: its control plane may be as dead as the Region."""
+    try:
+        gateway.refuse(region)
+    except OpsError as error:
+        audit.add("not refused at the gateway", region=region, why=str(error))
+        typer.echo(f"not refused at the gateway: {error}", err=True)
+        return
+    audit.add("refused at the gateway", region=region)
+
+
+def _admit(gateway: Gateway, region: str, audit: AuditLog, yes: bool) -> None:
+    """A Region whose stage refuses everybody looks unwell: let it in before it is looked at. Raises RefusedError."""
+    try:
+        if not gateway.refuses(region):
+            return
+        typer.echo(f"The stage in {region} lets nothing in: it is let in first, so that it can be looked at.", err=True)
+        _confirm(f"admit {region}", yes)
+        gateway.admit(region)
+        audit.add("admitted at the gateway", region=region)
+    except OpsError as error:
+        if isinstance(error, RefusedError):
+            raise
+        typer.echo(f"whether the stage lets requests in is not known: {error}", err=True)
 
 
 def failback(
@@ -132,7 +200,7 @@ def failback(
     yes: YesOption = False,
     output: OutputOption = "text",
 ) -> None:
-    """Plan, confirm, step by step."""
+    """Plan, confirm, step by step; one that was interrupted goes on from where it was."""
     with one_line():
         where = open_target(target, home, profile)
         deployment = where.deployment()
@@ -141,6 +209,8 @@ def failback(
         result = asyncio.run(_failback(where, deployment, region, wanted, watch_s, reviewed, yes))
     if output == "json":
         typer.echo(json.dumps({"ending": result.ending, "steps": [step.percent for step in result.steps]}))
+    elif output == "table":
+        print_table(("per cent", "problem"), [(step.percent, step.problem or None) for step in result.steps])
     else:
         typer.echo(f"{result.text}.")
     raise typer.Exit(int(Exit.GOOD if result.ending == "returned" else Exit.MISSED))
@@ -155,9 +225,13 @@ async def _failback(
     reviewed: bool,
     yes: bool,
 ) -> Returned:
+    audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
+    _admit(Gateway(target.clients, deployment), region, audit, yes)
     async with Watch(target.clients, deployment, target.keys) as watch:
         await watch.until(lambda decision: decision.finding(region).state == "healthy", 4 * LOOK_S)
         facts = await asyncio.to_thread(gather, target.clients, deployment, watch.latest, watch.decision, 0.0)
+        weights = Weights(target.clients, deployment)
+        percent = await asyncio.to_thread(weights.percent, region)
         known = await asyncio.to_thread(ledger.conflicts, target.clients, deployment, 0.0)
         plan = plan_failback(
             region,
@@ -167,18 +241,18 @@ async def _failback(
             watch_s=watch_s,
             reviewed=reviewed,
             unreviewed=None if known is None else len(known),
+            percent=percent,
         )
         _show_failback(plan)
         if plan.refused:
             raise RefusedError("; ".join(check.text for check in plan.refused))
         _confirm(f"fail back to {region}", yes)
-        audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
         board = Switchboard(target.clients, deployment, lambda tried: _note(audit, tried))
 
         def worse() -> str:
             return watch.decision.finding(region).worsened
 
-        run = Failback(board, Weights(target.clients, deployment), audit, worse, on_step=_tell_step)
+        run = Failback(board, weights, audit, worse, on_step=_tell_step)
         return await run.run(plan)
 
 
@@ -204,8 +278,22 @@ def _show_plan(plan: EvacuationPlan) -> None:
 
 
 def _show_failback(plan: FailbackPlan) -> None:
-    steps = Check("steps", "fine", f"{', '.join(f'{step} %' for step in plan.steps)}; about {plan.expected_s:.0f} s")
+    told = f"{', '.join(f'{step} %' for step in plan.steps)}; about {plan.expected_s:.0f} s"
+    told += f"; goes on from {plan.resumed_at} %" if plan.resumed_at else ""
+    steps = Check("steps", "fine", told)
     Console(stderr=True).print(checks(f"To fail back to {plan.region}:", [steps, *plan.checks]))
+
+
+def _second(words: str) -> str:
+    """The name of a second person who agrees. Raises RefusedError when nobody else does."""
+    try:
+        name = str(typer.prompt("Second person, your name", default="", show_default=False, err=True)).strip()
+        typed = str(typer.prompt(f"{name}, type `agree to {words}`", default="", show_default=False, err=True))
+    except typer.Abort:
+        name, typed = "", ""
+    if not name or name == getpass.getuser() or typed.strip() != f"agree to {words}":
+        raise RefusedError("No second person agreed; nothing was changed.")
+    return name
 
 
 def _confirm(words: str, yes: bool) -> None:

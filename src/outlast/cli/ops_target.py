@@ -34,7 +34,6 @@ ProfileOption = Annotated[
     str | None,
     typer.Option("--profile", help="Profile of the AWS configuration, for --target aws.", show_default=False),
 ]
-OutputOption = Annotated[Literal["text", "json"], typer.Option("--output", help="text or json.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 

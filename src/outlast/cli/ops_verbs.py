@@ -1,5 +1,5 @@
-"""The verbs beside the night itself: conflicts, doctor, reconcile, compare, junit. Imported when they are called, or
-for help and completion."""
+"""The verbs beside the night itself: audit, conflicts, doctor, prepare, reconcile, replica. Imported when they are
+called, or for help and completion."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from typing import Any, Final
 import typer
 
 MODULES: Final = {
+    "audit": "ops_audit",
     "conflicts": "ops_conflicts",
     "doctor": "ops_doctor",
+    "prepare": "ops_prepare",
     "reconcile": "ops_reconcile",
+    "replica": "ops_replica",
 }
 
 

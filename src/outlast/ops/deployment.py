@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,6 +87,8 @@ class Deployment:
     ca_path: str | None = None
     canary_period_s: float = 60.0
     alarm_period_s: int = 60
+    capacity: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    """What each Region let in when this was written (`throttle_rps`, `concurrency`): for plans made offline."""
 
     @property
     def base_url(self) -> str:

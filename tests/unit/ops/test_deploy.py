@@ -146,6 +146,12 @@ class FakeRest:
     def describe_cluster(self, ClusterArn: str) -> dict[str, Any]:
         return {"Cluster": {"ClusterEndpoints": [{"Endpoint": "https://c-1", "Region": "us-east-1"}]}}
 
+    def get_stage(self, restApiId: str, stageName: str) -> dict[str, Any]:
+        return {"methodSettings": {"*/*": {"throttlingRateLimit": 500.0}}}
+
+    def get_account_settings(self) -> dict[str, Any]:
+        return {"AccountLimit": {"ConcurrentExecutions": 1000}}
+
     def get_routing_control_state(self, RoutingControlArn: str) -> dict[str, str]:
         return {"RoutingControlState": "On" if RoutingControlArn in self.on else "Off"}
 

@@ -65,8 +65,8 @@ class AuditLog:
 
 def seal(number: int, at_s: float, who: str, action: str, detail: Mapping[str, Any], previous: str) -> Entry:
     """An entry with its hash."""
-    members = {"number": number, "at_s": at_s, "who": who, "action": action, "detail": detail, "previous": previous}
-    digest = hashlib.sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    sealed = {"number": number, "at_s": at_s, "who": who, "action": action, "detail": detail, "previous": previous}
+    digest = hashlib.sha256(json.dumps(sealed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     return Entry(number, at_s, who, action, detail, previous, digest)
 
 
@@ -96,9 +96,13 @@ def verify(entries: list[Entry]) -> str:
     return ""
 
 
+def members(entry: Entry) -> dict[str, Any]:
+    """The entry as JSON members."""
+    return {name: getattr(entry, name) for name in Entry.__slots__}
+
+
 def _line(entry: Entry) -> str:
-    members = {name: getattr(entry, name) for name in Entry.__slots__}
-    return json.dumps(members, separators=(",", ":"))
+    return json.dumps(members(entry), separators=(",", ":"))
 
 
 def _tail(log: Any) -> tuple[int, str]:

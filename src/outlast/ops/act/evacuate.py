@@ -54,7 +54,13 @@ class Evacuator:
     """Called with the moment at which the controls were set: what must be seen at the cut."""
 
     async def run(
-        self, plan: EvacuationPlan, *, break_glass: str = "", rule: str = "", watch_s: float = 0.0
+        self,
+        plan: EvacuationPlan,
+        *,
+        break_glass: str = "",
+        rule: str = "",
+        watch_s: float = 0.0,
+        second_person: str = "",
     ) -> Evacuated:
         """Switch, verify by looking, watch the survivors for `watch_s`, roll back if they worsen.
 
@@ -65,7 +71,12 @@ class Evacuator:
             raise RefusedError("; ".join(check.text for check in plan.refused))
         begun_s = self.now_s()
         self.audit.add(
-            "evacuate", region=plan.region, reason=plan.reason, break_glass=break_glass, plan=plan.document()
+            "evacuate",
+            region=plan.region,
+            reason=plan.reason,
+            break_glass=break_glass,
+            second_person=second_person,
+            plan=plan.document(),
         )
         override = [rule] if break_glass and rule else []
         try:

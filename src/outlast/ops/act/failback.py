@@ -61,16 +61,17 @@ class Failback:
         if plan.refused:
             raise RefusedError("; ".join(check.text for check in plan.refused))
         self.audit.add("fail back", region=plan.region, plan=plan.document())
-        await self._set(plan.region, 0)
-        await asyncio.to_thread(self.board.set, {plan.region: True})
-        self.audit.add("switched", controls={plan.region: True})
+        if not plan.resumed_at:
+            await self._set(plan.region, 0)
+            await asyncio.to_thread(self.board.set, {plan.region: True})
+            self.audit.add("switched", controls={plan.region: True})
         steps: list[Step] = []
         for percent in plan.steps:
             step = await self._step(plan, percent)
             steps.append(step)
             self.on_step(step)
             if step.problem:
-                back = steps[-2].percent if len(steps) > 1 else 0
+                back = steps[-2].percent if len(steps) > 1 else plan.resumed_at
                 await self._set(plan.region, back)
                 self.audit.add("backed off", region=plan.region, percent=back, why=step.problem)
                 return Returned("backed off", tuple(steps), f"at {percent} %: {step.problem}; back to {back} %")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -16,6 +17,8 @@ from outlast.ops.deploy.parameters import ARC_REGION, ZONE_REGION, Parameters, W
 from outlast.ops.deploy.stacks import Progress, StackEvent, StackMaker, StackPlan, StackResult
 from outlast.ops.deployment import Arc, ClusterEndpoint, Deployment, RegionPart, Tables
 from outlast.ops.names import NameServer
+from outlast.ops.observe.facts import capacities
+from outlast.ops.outcome import OpsError
 
 WHICH: Final = ("First", "Second")
 
@@ -53,6 +56,23 @@ class Deployer:
         deployment = self._deployment()
         self._switch_on(deployment)
         return deployment
+
+    def prepare(self) -> Deployment:
+        """What an evacuation needs, read anew from the stacks; changes nothing. Raises OpsError when one is missing."""
+        wish = self._wish
+        wanted = [("zone", ZONE_REGION), ("data", wish.first_region), ("routing", ARC_REGION)]
+        wanted += [("foundation", region) for region in wish.all_regions]
+        wanted += [(name, region) for name in ("application", "watch") for region in wish.app_regions]
+        wanted.append(("observer", wish.observer_region))
+        self._together([partial(self._find, name, region) for name, region in wanted])
+        return self._deployment()
+
+    def _find(self, name: str, region: str) -> None:
+        outputs = self._maker(region).outputs(self._stack_name(name))
+        if not outputs:
+            raise OpsError(f"There is no stack {self._stack_name(name)} in {region}: `outlast deploy` makes it.")
+        plan = StackPlan(self._stack_name(name), region, "", {})
+        self._done[name, region] = StackResult(plan, outputs, changed=False, created=False)
 
     def remove(self) -> None:
         """Delete all stacks, last made first; buckets are emptied before. Raises OpsError."""
@@ -115,7 +135,7 @@ class Deployer:
         endpoints = tuple(ClusterEndpoint(each["Endpoint"], each["Region"]) for each in cluster["ClusterEndpoints"])
         servers = self._out("zone", ZONE_REGION, "NameServers").split(",")
         tables = self._done["data", wish.first_region].outputs
-        return Deployment(
+        made = Deployment(
             kind=self._clients.kind,
             application=wish.application,
             made_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -133,6 +153,7 @@ class Deployer:
             canary_period_s=wish.rhythm.canary_period_s,
             alarm_period_s=wish.rhythm.alarm_period_s,
         )
+        return replace(made, capacity={name: asdict(each) for name, each in capacities(self._clients, made).items()})
 
     def _part(self, region: str, which: str) -> RegionPart:
         application = self._done["application", region].outputs

@@ -23,6 +23,7 @@ from outlast.ops.act.failback import Failback, Step
 from outlast.ops.act.weights import Weights
 from outlast.ops.clients import Clients, error_code
 from outlast.ops.decide.rules import Decision
+from outlast.ops.decide.survivors import Survivors
 from outlast.ops.deployment import Deployment
 from outlast.ops.drill import evidence
 from outlast.ops.drill.aftermath import compare, read_cut, track
@@ -215,9 +216,14 @@ class Drill:
         story.note(
             "decided", f"evacuate {self.region}: {len(plan.refused)} of {len(plan.checks)} checks stand against it"
         )
+        survivors = Survivors.of(plan.survivors, self._watch.latest.refused)
+
+        def worse() -> str:
+            return survivors.worse(self._watch.decision, self._watch.latest.refused)
+
         names = {coast: names_for(stage.deployment, subnet) for coast, subnet in COASTS.items()}
         evacuator = Evacuator(
-            self._board(), names, stage.deployment.service_name, self._audit, self._survivors_worse, stage.now_s,
+            self._board(), names, stage.deployment.service_name, self._audit, worse, stage.now_s,
             self._breathe,
         )  # fmt: skip
         evacuator.on_switched = self._at_cut
@@ -334,14 +340,6 @@ class Drill:
 
     def _board(self) -> Switchboard:
         return Switchboard(self.stage.clients, self.stage.deployment, self._note_try)
-
-    def _survivors_worse(self) -> str:
-        impaired = [
-            finding.region
-            for finding in self._watch.decision.findings
-            if finding.region != self.region and finding.state == "impaired"
-        ]
-        return f"{', '.join(impaired)} is impaired" if impaired else ""
 
     def _home_worse(self) -> str:
         return self._watch.decision.finding(self.region).worsened

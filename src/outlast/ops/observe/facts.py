@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from outlast.ops.act.arc import Switchboard
+from outlast.ops.act.evacuate import Board
 from outlast.ops.clients import Clients
 from outlast.ops.decide.rules import Decision
 from outlast.ops.deployment import Deployment, RegionPart
@@ -30,12 +31,14 @@ def gather(
     offline: bool = False,
     capacity: Mapping[str, Capacity] | None = None,
     write_share: float = 1.0,
+    board: Board | None = None,
 ) -> Facts:
-    """Facts as of now. `offline` asks no control plane; `capacity` is what was learnt earlier."""
-    states = _or_none(lambda: Switchboard(clients, deployment).states())
+    """Facts as of now. `offline` asks no control plane; `capacity` was learnt earlier; `board` tells what is on."""
+    read = board or Switchboard(clients, deployment)
+    states = _or_none(read.states)
     known = dict(capacity or {})
-    if not offline and not known:
-        known = capacities(clients, deployment)
+    if not known:
+        known = cached(deployment) if offline else capacities(clients, deployment)
     return Facts(
         at_s=now_s,
         states=states or {},
@@ -47,6 +50,15 @@ def gather(
         write_share=write_share,
         offline=offline,
     )
+
+
+def cached(deployment: Deployment) -> dict[str, Capacity]:
+    """What each Region let in when the deployment file was written."""
+    found = {}
+    for region, held in deployment.capacity.items():
+        throttle, concurrency = held.get("throttle_rps"), held.get("concurrency")
+        found[region] = Capacity(throttle, None if concurrency is None else int(concurrency))
+    return found
 
 
 def capacities(clients: Clients, deployment: Deployment) -> dict[str, Capacity]:

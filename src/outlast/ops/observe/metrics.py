@@ -14,6 +14,7 @@ from outlast.ops.deployment import Deployment, RegionPart
 from outlast.ops.sightings import Sample
 
 LOOK_BACK: Final = 4
+FEW: Final = 20
 PERIODS_S: Final = (1, 5, 10, 30, 60, 300)
 
 
@@ -86,6 +87,7 @@ def region_series(part: RegionPart) -> list[Series]:
     return [
         Series("count", "AWS/ApiGateway", "Count", api, "Sum"),
         Series("failed", "AWS/ApiGateway", "5XXError", api, "Sum"),
+        Series("refused", "AWS/ApiGateway", "4XXError", api, "Sum"),
         Series("latency", "AWS/ApiGateway", "Latency", api, "p90"),
         Series("errors", "AWS/Lambda", "Errors", function, "Sum"),
         Series("throttles", "AWS/Lambda", "Throttles", function, "Sum"),
@@ -164,6 +166,14 @@ def request_rate(points: Points, period_s: int) -> float | None:
     """Requests a second over the points that are there; None when nothing was measured."""
     counted = points.get("count", ())
     return sum(value for _, value in counted) / (period_s * len(counted)) if counted else None
+
+
+def refused_share(points: Points) -> float | None:
+    """Share of the newest period's requests that were refused (4XX); None when there were few."""
+    count = _last(points, "count")
+    if count is None or count < FEW:
+        return None
+    return (_last(points, "refused") or 0.0) / count
 
 
 def _last(points: Points, ident: str) -> float | None:

@@ -57,6 +57,7 @@ class Latest:
     beats: dict[tuple[str, str], Beat] = field(default_factory=dict)
     alarms: dict[tuple[str, str], str] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, float] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -180,6 +181,9 @@ class Survey:
         rate = metrics.request_rate(points, period_s)
         if rate is not None:
             self.latest.rates[part.name] = rate
+        refused = metrics.refused_share(points)
+        if refused is not None:
+            self.latest.refused[part.name] = refused
         own = self._canaries["region-canary", part.name].read(success, now_s)
         return [*metrics.read_region(part.name, points, now_s), *own]
 

@@ -10,18 +10,23 @@ from outlast.ops.plan.evacuation import Check
 from outlast.ops.plan.facts import Facts
 
 STEPS: Final = (5, 25, 50, 100)
+FULL: Final = 100
 CONVERGED_MS: Final = 5_000.0
 
 
 @dataclass(frozen=True, slots=True)
 class FailbackPlan:
-    """Give `region` its traffic back: per cent of home's weight at each step, and how long each is watched."""
+    """Give `region` its traffic back: per cent of home's weight at each step, and how long each is watched.
+
+    `resumed_at`: the per cent at which an earlier failback was interrupted; 0: from the beginning.
+    """
 
     region: str
     steps: tuple[int, ...]
     watch_s: float
     settle_s: float
     checks: tuple[Check, ...]
+    resumed_at: int = 0
 
     @property
     def refused(self) -> tuple[Check, ...]:
@@ -48,8 +53,13 @@ def plan_failback(
     settle_s: float | None = None,
     reviewed: bool = False,
     unreviewed: int | None = None,
+    percent: int = 0,
 ) -> FailbackPlan:
-    """The plan to return to `region`. `unreviewed`: conflicts that nobody has looked at; `reviewed` says one has."""
+    """The plan to return to `region`. `unreviewed`: conflicts that nobody has looked at; `reviewed` says one has.
+
+    `percent` is home's weight now: a Region that is on, with a part of its traffic, was being returned to already, and
+    the plan goes on from there.
+    """
     if list(steps) != sorted(set(steps)) or not steps or steps[-1] != 100 or steps[0] < 1:
         raise ValueError("steps rise to 100")
     checks = (
@@ -58,7 +68,9 @@ def plan_failback(
         _ledger(reviewed, unreviewed),
         _off(region, facts),
     )
-    return FailbackPlan(region, tuple(steps), watch_s, facts.ttl_s if settle_s is None else settle_s, checks)
+    resumed_at = percent if facts.states.get(region) and 0 < percent < FULL else 0
+    left = tuple(step for step in steps if step > resumed_at)
+    return FailbackPlan(region, left, watch_s, facts.ttl_s if settle_s is None else settle_s, checks, resumed_at)
 
 
 def _health(region: str, facts: Facts) -> Check:

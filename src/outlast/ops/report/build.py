@@ -17,6 +17,7 @@ from outlast.ops.drill.measure import Marks, Rto, customers, recovery, share_in,
 from outlast.ops.drill.objectives import UNITS, Judged, judge, verdict
 from outlast.ops.drill.story import TITLES, Story
 from outlast.ops.outcome import Exit
+from outlast.ops.report.cost import Use, monthly
 from outlast.ops.sightings import SIDES, Sample
 
 SCHEMA: Final = "outlast.report/1"
@@ -72,6 +73,7 @@ def build(story: Story) -> dict[str, Any]:
         "convergence": asdict(story.convergence) if story.convergence else None,
         "conflicts": {"known": story.conflicts is not None, "entries": story.conflicts or []},
         "audit": _audit(story),
+        "cost": _cost(story),
     }
 
 
@@ -272,6 +274,19 @@ def _side_of(story: Story) -> list[Any]:
             served[record.coast] += 1
     coast = max(served, key=lambda each: served[each], default="")
     return [record for record in story.records if record.coast == coast and not record.stubborn]
+
+
+def _cost(story: Story) -> dict[str, Any] | None:
+    """A month at the load of the healthy phase, which the drill's customers made."""
+    begin_s, impact_s = story.marks.get("begin_s"), story.marks.get("impact_s")
+    if begin_s is None or impact_s is None:
+        return None
+    healthy = [record for record in story.records if record.at_s < impact_s]
+    if len(healthy) < 2:
+        return None
+    span_s = max(1.0, impact_s - healthy[0].at_s)
+    use = Use(len(healthy) / span_s, customers(healthy).p50_ms, canary_period_s=story.deployment.canary_period_s)
+    return monthly(use)
 
 
 def _audit(story: Story) -> dict[str, Any]:

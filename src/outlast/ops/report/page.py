@@ -50,6 +50,7 @@ def render(report: Mapping[str, Any]) -> str:
     begin_s = float(report["marks"].get("begin_s") or report["traffic"]["start_s"])
     return environment.from_string(source).render(
         report=report,
+        cost=report.get("cost"),
         words=WORDS,
         phase_names=PHASE_NAMES,
         slow_ms=f"{SLOW_MS:.0f}",

@@ -1,0 +1,85 @@
+"""`outlast replica`: an evacuation without an end. A Region's replicas are removed, and rebuilt weeks later."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import Annotated
+
+import typer
+
+from outlast.cli.ops_output import OutputOption, print_table
+from outlast.cli.ops_target import HomeOption, ProfileOption, TargetOption, YesOption, one_line, open_target
+from outlast.ops.act.arc import Switchboard
+from outlast.ops.act.audit import AuditLog
+from outlast.ops.act.replica import Replicas
+from outlast.ops.clients import Kind
+from outlast.ops.outcome import RefusedError
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+"""The sub-commands of `replica`."""
+RegionArgument = Annotated[str, typer.Argument(help="The Region that was evacuated.")]
+
+
+def register(parent: typer.Typer) -> None:
+    """Add `replica`."""
+    parent.add_typer(app, name="replica", help="When a Region stays away for long: remove, and rebuild, its replicas.")
+
+
+@app.command("remove", epilog="Example: outlast replica remove us-east-1 --yes")
+def remove(
+    region: RegionArgument,
+    target: TargetOption = "local",
+    home: HomeOption = None,
+    profile: ProfileOption = None,
+    yes: YesOption = False,
+    output: OutputOption = "text",
+) -> None:
+    """Take an evacuated Region out of every global table. Acknowledged writes that it alone holds are given up."""
+    _change("remove", region, target, home, profile, yes, output)
+
+
+@app.command("rebuild", epilog="Example: outlast replica rebuild us-east-1 --yes")
+def rebuild(
+    region: RegionArgument,
+    target: TargetOption = "local",
+    home: HomeOption = None,
+    profile: ProfileOption = None,
+    yes: YesOption = False,
+    output: OutputOption = "text",
+) -> None:
+    """Make the replicas anew from a survivor, before `outlast failback`."""
+    _change("rebuild", region, target, home, profile, yes, output)
+
+
+def _change(
+    verb: str, region: str, target: Kind, home: HomeOption, profile: str | None, yes: bool, output: str
+) -> None:
+    with one_line():
+        where = open_target(target, home, profile)
+        deployment = where.deployment()
+        deployment.region(region)
+        audit = AuditLog(where.home / "audit.jsonl", getpass.getuser())
+        replicas = Replicas(where.clients, deployment, audit, lambda text: typer.echo(text, err=True))
+        replicas.check(region, Switchboard(where.clients, deployment).states())
+        _confirm(f"{verb} the replicas of {region}", yes)
+        changed = replicas.remove(region) if verb == "remove" else replicas.rebuild(region)
+    if output == "json":
+        typer.echo(json.dumps({"region": region, "changed": changed}))
+    elif output == "table":
+        print_table(("table", "replica"), [(name, "removed" if verb == "remove" else "rebuilt") for name in changed])
+    else:
+        word = "removed" if verb == "remove" else "rebuilt"
+        typer.echo(f"{region}: {len(changed)} replicas {word}{': ' + ', '.join(changed) if changed else ''}.")
+
+
+def _confirm(words: str, yes: bool) -> None:
+    """Have the operator type what will be done. Raises RefusedError when it is not typed."""
+    if yes:
+        return
+    try:
+        typed = str(typer.prompt(f"Type `{words}` to go on", default="", show_default=False, err=True))
+    except typer.Abort:
+        typed = ""
+    if typed.strip() != words:
+        raise RefusedError("It was not confirmed; nothing was changed.")

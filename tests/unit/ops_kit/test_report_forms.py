@@ -1,0 +1,167 @@
+"""Other forms of a report: JUnit, two side by side, the bill, and the audit log that it can be held against."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from outlast.cli import ops_audit, ops_report
+from outlast.ops.act.audit import AuditLog
+from outlast.ops.drill.story import Story
+from outlast.ops.outcome import Exit
+from outlast.ops.report.build import build
+from outlast.ops.report.compare import compare
+from outlast.ops.report.cost import Use, monthly, prices
+from outlast.ops.report.junit import junit, write_junit
+from outlast.ops.report.page import render
+from outlast.ops.report.write import write
+from tests.unit.ops.fakes import sample_deployment
+from tests.unit.ops.samples import BEGIN_S, story
+
+
+def built(told: Story | None = None) -> Any:
+    return json.loads(json.dumps(build(told or story())))
+
+
+@pytest.fixture(scope="module")
+def report() -> Any:
+    return built()
+
+
+def cases(report: Any, suite: str) -> dict[str, str]:
+    """How each case of a suite ended."""
+    root = ElementTree.fromstring(junit(report))
+    (found,) = [each for each in root if each.get("name") == suite]
+    endings = {}
+    for case in found.iter("testcase"):
+        endings[str(case.get("name"))] = next((child.tag for child in case if child.tag != "system-out"), "passed")
+    assert int(found.get("tests", "")) == len(endings)
+    assert int(found.get("failures", "")) == list(endings.values()).count("failure")
+    assert int(found.get("skipped", "")) == list(endings.values()).count("skipped")
+    return endings
+
+
+def test_a_missed_objective_is_a_failure_and_a_step_that_was_not_there_is_skipped(report: Any) -> None:
+    assert cases(report, "objectives") == {
+        "rto <= 60 s": "passed", "lost_writes == 0": "passed", "double_sales == 0": "failure",
+    }  # fmt: skip
+    steps = list(cases(report, "steps").values())
+    assert steps == ["passed", "skipped", *["failure"] * 10]
+
+
+def test_trouble_is_an_error_and_a_story_that_broke_a_failure() -> None:
+    bare = Story("A drill", "h", "us-east-1", {}, {}, sample_deployment(), [], lambda: BEGIN_S)
+    bare.trouble = "The world is \x00 not there."
+    assert cases(built(bare), "objectives") == {"the drill comes to its end": "error"}
+    bare.trouble, bare.failed = "", "Stopped: it hurt."
+    assert cases(built(bare), "objectives") == {"the drill comes to its end": "failure"}
+
+
+def test_junit_is_written_whole(report: Any, tmp_path: Path) -> None:
+    write_junit(report, tmp_path / "deep" / "junit.xml")
+    root = ElementTree.parse(tmp_path / "deep" / "junit.xml").getroot()
+    assert root is not None
+    assert root.get("tests") == str(3 + 12)
+    assert root.get("failures") == "11"
+
+
+def test_two_runs_of_one_drill_are_the_same(report: Any) -> None:
+    found = compare(report, copy.deepcopy(report))
+    assert {each.trend for each in found.figures} <= {"the same"}
+    assert found.warnings == ()
+    assert found.exit is Exit.GOOD
+
+
+def test_what_is_worse_is_told_and_an_objective_that_is_missed_now_fails(report: Any) -> None:
+    after = copy.deepcopy(report)
+    after["rto"]["seconds"] = report["rto"]["seconds"] * 2
+    after["double_sales"] = []
+    after["rto_stubborn"]["seconds"] = 5.0
+    after["objectives"][0]["met"] = False
+    after["configuration"]["record_ttl_s"] = 60
+    found = compare(report, after)
+    trends = {each.name: each.trend for each in found.figures}
+    assert trends["recovery time"] == "worse"
+    assert trends["products sold twice"] == "better"
+    assert trends["recovery time of stubborn clients"] == "not comparable"
+    assert found.warnings == ("the record's TTL differs: 5 and 60",)
+    assert found.exit is Exit.MISSED
+    assert compare(after, report).exit is Exit.GOOD
+
+
+def test_the_bill_grows_with_the_load_and_the_cluster_is_told_apart() -> None:
+    small, large = monthly(Use(1.0, 20.0)), monthly(Use(100.0, 20.0))
+    assert small["with_cluster_usd"] - small["without_cluster_usd"] == pytest.approx(1825.0)
+    assert large["with_cluster_usd"] > small["with_cluster_usd"]
+    for bill in (small, large):
+        assert sum(line["usd"] for line in bill["lines"]) == pytest.approx(bill["with_cluster_usd"], abs=0.1)
+        assert bill["as_of"] == str(prices()["as_of"])
+        assert all(source.startswith("https://aws.amazon.com/") for source in bill["sources"])
+    million = next(line for line in monthly(Use(1e6 / (730 * 3600), 0.0))["lines"] if "API" in line["what"])
+    assert million["usd"] == 3.5
+
+
+def test_the_page_shows_the_bill_as_computed_and_older_reports_have_none(report: Any) -> None:
+    page = render(report)
+    assert "<h2>Cost</h2>" in page
+    assert f"{report['cost']['with_cluster_usd']:.2f} USD" in page
+    assert '<span class="badge">computed</span>' in page
+    older = {name: value for name, value in report.items() if name != "cost"}
+    assert "<h2>Cost</h2>" not in render(older)
+
+
+def command(*modules: Any) -> typer.Typer:
+    app = typer.Typer()
+    for module in modules:
+        module.register(app)
+    return app
+
+
+def test_reports_are_compared_by_the_command(report: Any, tmp_path: Path) -> None:
+    after = copy.deepcopy(report)
+    after["objectives"][0]["met"] = False
+    write(report, tmp_path / "a")
+    write(after, tmp_path / "b")
+    app = command(ops_report, ops_audit)
+    words = ["report", "compare", str(tmp_path / "a"), str(tmp_path / "b")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 3
+    assert "recovery time" in done.stdout
+    done = CliRunner().invoke(app, [*words, "--output", "json"])
+    assert json.loads(done.stdout)["objectives"][0][1:] == [True, False]
+    assert CliRunner().invoke(app, words[:3]).exit_code == 2
+    table = CliRunner().invoke(app, ["report", str(tmp_path / "a"), "--output", "table"])
+    assert "missed" in table.stdout
+
+
+def test_the_chain_is_verified_and_a_cut_end_is_found(report: Any, tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl", "tester")
+    heads = [log.add(action).hash for action in ("evacuate", "switched", "left")]
+    app = command(ops_report, ops_audit)
+
+    def verify(*words: str) -> Any:
+        return CliRunner().invoke(app, ["audit", "verify", str(tmp_path), *words, "--output", "json"])
+
+    assert (verify().exit_code, json.loads(verify().stdout)["head"]) == (0, heads[-1])
+    noted = copy.deepcopy(report)
+    noted["audit"]["head"] = heads[-1]
+    write(noted, tmp_path)
+    assert verify().exit_code == 0
+    lines = log.path.read_text().splitlines()
+    log.path.write_text("\n".join(lines[:-1]) + "\n")
+    assert (verify().exit_code, "cut off" in verify().stdout) == (3, True)
+    assert verify("--head", heads[1]).exit_code == 0
+    log.path.write_text("\n".join([lines[0].replace("evacuate", "nothing"), *lines[1:]]) + "\n")
+    assert "entry 1 was changed" in verify().stdout
+    shown = CliRunner().invoke(app, ["audit", "show", str(tmp_path)])
+    assert "switched" in shown.stdout
+    assert CliRunner().invoke(app, ["audit", "verify", str(tmp_path / "none.jsonl")]).exit_code == 2
+    assert replace(log.add("again")).number == 4
