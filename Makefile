@@ -5,13 +5,14 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup drill test test-drill lint format bench soak clean
+.PHONY: help setup drill test test-drill lint format pages bench soak clean
 
 help:
 	@echo "make drill   play the loss and return of a Region on this machine, and write the report"
 	@echo "make test    run the tests"
 	@echo "make test-drill  play whole drills as tests; wants the machine for itself"
 	@echo "make lint    ruff, mypy, pyright, import-linter"
+	@echo "make pages   write the coverage pages of docs/services anew"
 	@echo "make bench   measure side by side with the peers"
 	@echo "make soak    the long suites"
 
@@ -47,6 +48,9 @@ lint: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+pages: setup
+	$(BIN)/python -m tests.service_pages
 
 bench: setup
 	$(BIN)/python -m bench
