@@ -376,3 +376,38 @@ async def test_item_collections_are_told(db: Home) -> None:
     metrics = reply["ItemCollectionMetrics"]
     assert metrics["ItemCollectionKey"] == {"p": {"S": "a"}}
     assert len(metrics["SizeEstimateRangeGB"]) == 2
+
+
+async def test_an_index_tells_its_items_and_bytes(db: Home) -> None:
+    part = [{"AttributeName": "g", "KeyType": "HASH"}]
+    definitions = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "g")]
+    first = {"IndexName": "first", "KeySchema": part, "Projection": {"ProjectionType": "KEYS_ONLY"}}
+    later = {"IndexName": "later", "KeySchema": part, "Projection": {"ProjectionType": "ALL"}}
+    await db.table(AttributeDefinitions=definitions, GlobalSecondaryIndexes=[first])
+
+    async def counted() -> dict[str, tuple[int, int]]:
+        table = (await db("DescribeTable", TableName="things"))["Table"]
+        return {
+            each["IndexName"]: (each["ItemCount"], each["IndexSizeBytes"]) for each in table["GlobalSecondaryIndexes"]
+        }
+
+    for name in "abc":
+        item = {"p": {"S": name}, "g": {"S": "one"}, "x": {"S": "12345"}}
+        await db("PutItem", TableName="things", Item=item)
+    assert await counted() == {"first": (3, 18)}
+    await db("PutItem", TableName="things", Item={"p": {"S": "a"}, "g": {"S": "longer"}})
+    await db("PutItem", TableName="things", Item={"p": {"S": "b"}})
+    assert await counted() == {"first": (2, 15)}
+    await db(
+        "UpdateTable",
+        TableName="things",
+        AttributeDefinitions=definitions,
+        GlobalSecondaryIndexUpdates=[{"Create": later}],
+    )
+    await db("PutItem", TableName="things", Item={"p": {"S": "d"}, "g": {"S": "two"}})
+    await db("DeleteItem", TableName="things", Key={"p": {"S": "a"}})
+    await db.active("things")
+    assert await counted() == {"first": (2, 12), "later": (2, 18)}
+    await db("DeleteItem", TableName="things", Key={"p": {"S": "c"}})
+    await db("DeleteItem", TableName="things", Key={"p": {"S": "d"}})
+    assert await counted() == {"first": (0, 0), "later": (0, 0)}

@@ -122,18 +122,15 @@ def replica_description(entry: Mapping[str, Any]) -> Shown:
 
 def index_description(table: Table, entry: Mapping[str, Any]) -> Shown:
     """Local or GlobalSecondaryIndexDescription of an entry of a document's Indexes."""
+    entries, size = table.index_counts.get(entry["Number"], (0, 0))
     shown: Shown = {
         "IndexName": entry["IndexName"],
         "KeySchema": entry["KeySchema"],
         "Projection": entry["Projection"],
-        "IndexSizeBytes": 0,
-        "ItemCount": 0,
+        "IndexSizeBytes": max(size, 0),
+        "ItemCount": max(entries, 0),
         "IndexArn": f"{table.arn}/index/{entry['IndexName']}",
     }
-    space = table.index_spaces.get(entry["IndexName"])
-    counted = entry.get("Counted")
-    if space is not None and counted:
-        shown["IndexSizeBytes"], shown["ItemCount"] = counted["Bytes"], counted["Items"]
     if entry["Global"]:
         shown["IndexStatus"] = entry["Status"]
         if entry["Status"] == "CREATING":

@@ -88,12 +88,14 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class EntryChange:
-    """What one index must do for a changed item, and the write units that it costs."""
+    """What one index must do for a changed item, the write units that it costs, and by how much the index grows."""
 
     index: Index
     removed: bytes | None
     written: tuple[bytes, bytes] | None
     units: float
+    entries: int
+    size: int
 
 
 def entry_changes(
@@ -110,15 +112,18 @@ def entry_changes(
             if before[0] == after[0]:
                 if av.equal({"M": unpacked(before[1])}, {"M": unpacked(after[1])}):
                     continue
-                units = write_units(max(stored_size(before[1]), stored_size(after[1])))
-                changes.append(EntryChange(index, None, after, units))
+                was, now = stored_size(before[1]), stored_size(after[1])
+                changes.append(EntryChange(index, None, after, write_units(max(was, now)), 0, now - was))
             else:
-                units = write_units(stored_size(before[1])) + write_units(stored_size(after[1]))
-                changes.append(EntryChange(index, before[0], after, units))
+                was, now = stored_size(before[1]), stored_size(after[1])
+                units = write_units(was) + write_units(now)
+                changes.append(EntryChange(index, before[0], after, units, 0, now - was))
         elif before is not None:
-            changes.append(EntryChange(index, before[0], None, write_units(stored_size(before[1]))))
+            was = stored_size(before[1])
+            changes.append(EntryChange(index, before[0], None, write_units(was), -1, -was))
         elif after is not None:
-            changes.append(EntryChange(index, None, after, write_units(stored_size(after[1]))))
+            now = stored_size(after[1])
+            changes.append(EntryChange(index, None, after, write_units(now), 1, now))
     return changes
 
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from outlast.cloud.services.dynamodb.indexes import Index, unpacked
+from outlast.cloud.services.dynamodb.indexes import Index, stored_size, unpacked
 from outlast.cloud.services.dynamodb.state import DynamoDB
 from outlast.cloud.services.dynamodb.table import Table, expiry_space_name, index_space_name
 
@@ -93,6 +93,7 @@ async def _fill(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
     if entry in table.doc["Indexes"] and entry["Status"] == "CREATING":
         entry["Status"] = "ACTIVE"
         entry.pop("Backfilling", None)
+        table.filling.discard(entry["Number"])
     if state.tables.get(table.name) is table:
         table.doc["Status"] = "ACTIVE" if table.status == "UPDATING" else table.status
         state.save(table)
@@ -111,7 +112,11 @@ def _fill_some(state: DynamoDB, table: Table, index: Index, cursor: bytes) -> by
             if count == BACKFILL_ITEMS:
                 last = key
                 break
+        counts = table.index_counts[index.number]
         for entry_key, value in entries:
+            if tx.get(space, entry_key) is None:
+                counts[0] += 1
+                counts[1] += stored_size(value)
             tx.put(space, entry_key, value)
     return None if last is None else last + b"\x00"
 

@@ -34,7 +34,7 @@ def settings(doc: Message) -> Document:
     """What all replicas have in common."""
     shared: Document = {member: doc[member] for member in SHARED if doc.get(member) is not None}
     shared["Indexes"] = [
-        {member: entry[member] for member in entry if member not in ("Status", "Number", "Backfilling", "Counted")}
+        {member: entry[member] for member in entry if member not in ("Status", "Number", "Backfilling")}
         for entry in doc["Indexes"]
         if entry["Status"] != "DELETING"
     ]

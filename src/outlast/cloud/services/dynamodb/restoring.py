@@ -143,7 +143,7 @@ def _chosen(indexes: list[Document], overrides: Mapping[str, Any]) -> Iterator[D
     for entry in indexes:
         override = overrides.get("GlobalSecondaryIndexOverride" if entry["Global"] else "LocalSecondaryIndexOverride")
         if override is None or entry["IndexName"] in {each["IndexName"] for each in override}:
-            yield {member: value for member, value in entry.items() if member not in ("Backfilling", "Counted")}
+            yield {member: value for member, value in entry.items() if member != "Backfilling"}
 
 
 async def _restore(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:

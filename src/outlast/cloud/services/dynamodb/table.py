@@ -10,6 +10,7 @@ from outlast.cloud.services.dynamodb.expiry import Expiry
 from outlast.cloud.services.dynamodb.history import History
 from outlast.cloud.services.dynamodb.indexes import (
     HEADER,
+    EntryChange,
     Index,
     IndexKeys,
     entry_changes,
@@ -42,7 +43,8 @@ NOTHING: Item = {}
 class Table:
     """One table of this Region. `doc` is what is kept of it; the rest follows from `doc`.
 
-    `changed` holds, after a write, what it did: the item as stored before, and the write units of each index.
+    After a write `before` is the item as it was stored, and `index_units` the write units of each index.
+    `index_counts` are the entries and bytes of each index by its number; those in `filling` are being backfilled.
     """
 
     __slots__ = (
@@ -53,7 +55,9 @@ class Table:
         "count",
         "doc",
         "expiry",
+        "filling",
         "history",
+        "index_counts",
         "index_keys",
         "index_spaces",
         "index_units",
@@ -81,6 +85,10 @@ class Table:
         counted = doc.get("Counted") or {}
         self.count: int = counted.get("Items", 0)
         self.size: int = counted.get("Bytes", 0)
+        self.index_counts: dict[str, list[int]] = {
+            number: list(pair) for number, pair in (counted.get("Indexes") or {}).items()
+        }
+        self.filling: set[str] = set()
         self.stream: StreamLog | None = None
         self.expiry: Expiry | None = None
         self.history: History | None = None
@@ -96,6 +104,8 @@ class Table:
         self.indexes = tuple(
             Index.of(entry, types, schema) for entry in doc["Indexes"] if entry["Status"] != "DELETING"
         )
+        self.index_counts = {index.number: self.index_counts.get(index.number, [0, 0]) for index in self.indexes}
+        self.filling = {entry["Number"] for entry in doc["Indexes"] if entry["Status"] == "CREATING"}
         self.local = tuple(index for index in self.indexes if not index.is_global)
         self.index_keys = IndexKeys(self.indexes, schema)
         self.index_spaces = {index.name: engine.space(index_space_name(doc, index.number)) for index in self.indexes}
@@ -200,6 +210,10 @@ class Table:
         units: dict[str, float] = {}
         for each in entry_changes(self.indexes, change.key, held, made):
             space = self.index_spaces[each.index.name]
+            counts = self.index_counts[each.index.number]
+            entries, size = _grown(tx, space, each) if each.index.number in self.filling else (each.entries, each.size)
+            counts[0] += entries
+            counts[1] += size
             if each.removed is not None:
                 tx.delete(space, each.removed)
             if each.written is not None:
@@ -208,9 +222,28 @@ class Table:
         self.index_units = units
 
     @property
+    def counted(self) -> Document:
+        """Items and bytes of the table and its indexes, as its document keeps them."""
+        counted: Document = {"Items": self.count, "Bytes": self.size}
+        if self.index_counts:
+            counted["Indexes"] = {number: list(pair) for number, pair in self.index_counts.items()}
+        return counted
+
+    @property
     def before_size(self) -> int:
         """The item size before the last write."""
         return stored_size(self.before)
+
+
+def _grown(tx: Transaction, space: Space, change: EntryChange) -> tuple[int, int]:
+    """By how much an index grows that may lack the item's entry still: (entries, bytes)."""
+    added = None if change.written is None else change.written[1]
+    entries, size = int(added is not None), stored_size(added)
+    for key in (change.removed, None if change.written is None else change.written[0]):
+        held = None if key is None else tx.get(space, key)
+        if held is not None:
+            entries, size = entries - 1, size - stored_size(held)
+    return entries, size
 
 
 def image(stored: bytes) -> memoryview:

@@ -68,7 +68,7 @@ async def keep_streams(state: DynamoDB) -> None:
 def keep_counted(state: DynamoDB) -> None:
     """Put the counts of changed tables into their documents."""
     for table in list(state.tables.values()):
-        counted = {"Items": table.count, "Bytes": table.size}
+        counted = table.counted
         if table.doc.get("Counted") != counted and table.name in state.tables:
             table.doc["Counted"] = counted
             state.shelf.put(table.name, table.doc)

@@ -67,7 +67,7 @@ def find_index(table: Table, select: Select, consistent: bool) -> Index | None:
     index = table.index(select.index)
     if index is None:
         raise ValidationException("The table does not have the specified index")
-    if len(index.schema.partition) > 1 or len(index.schema.sort) > 1:
+    if index.has_parts:
         raise ValidationException(SEVERAL_PARTS)
     if index.is_global and consistent:
         raise ValidationException("Strongly consistent read is not supported on Global Secondary Indexes")
