@@ -309,3 +309,25 @@ async def test_metrics_tell_what_happened(things: Home) -> None:
     await things.refused("PutItem", TableName="things", Item=KEY, ConditionExpression="attribute_not_exists(p)")
     names = {record.key.name for record in things.region.meter.drain()}
     assert {"ConsumedWriteCapacityUnits", "SuccessfulRequestLatency", "ConditionalCheckFailedRequests"} <= names
+
+
+@pytest.mark.parametrize(
+    ("held", "action", "value"),
+    [
+        ({"SS": ["a"]}, "ADD", {"N": "1"}),
+        ({"N": "1"}, "ADD", {"L": [{"N": "1"}]}),
+        ({"NS": ["1"]}, "DELETE", {"SS": ["a"]}),
+    ],
+)
+async def test_attribute_updates_name_a_wrong_type_in_their_own_words(
+    db: Home, held: Any, action: str, value: Any
+) -> None:
+    await db.table()
+    await db("PutItem", TableName="things", Item={"p": {"S": "a"}, "x": held})
+    fault = await db.refused(
+        "UpdateItem",
+        TableName="things",
+        Key={"p": {"S": "a"}},
+        AttributeUpdates={"x": {"Action": action, "Value": value}},
+    )
+    assert (fault.code, fault.message) == ("ValidationException", "Type mismatch for attribute to update")

@@ -208,7 +208,7 @@ async def test_items_expire_within_seconds_and_the_stream_says_who_did_it(db: Ho
     specification = {"Enabled": True, "AttributeName": "gone"}
     reply = await db("UpdateTimeToLive", TableName="things", TimeToLiveSpecification=specification)
     assert reply == {"TimeToLiveSpecification": specification}
-    await put(db, "due after", gone={"N": f"{now_s - 5}.5"})
+    await put(db, "due after", gone={"N": f"{now_s - 5}.500001"})
 
     async def left() -> bool:
         found = (await db("Scan", TableName="things"))["Items"]
@@ -219,7 +219,7 @@ async def test_items_expire_within_seconds_and_the_stream_says_who_did_it(db: Ho
     removed = [record for record in records if record["eventName"] == "REMOVE"]
     assert len(removed) == 2
     assert all(
-        record["userIdentity"] == {"type": "Service", "principalId": "dynamodb.amazonaws.com"} for record in removed
+        record["userIdentity"] == {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"} for record in removed
     )
     described = (await db("DescribeTimeToLive", TableName="things"))["TimeToLiveDescription"]
     assert described == {"TimeToLiveStatus": "ENABLED", "AttributeName": "gone"}

@@ -263,3 +263,52 @@ async def test_limits_endpoints_and_unknown_tables(db: Home) -> None:
             "ResourceNotFoundException",
             "Requested resource not found: Table: nothing not found",
         )
+
+
+async def test_warm_throughput_only_grows(db: Home) -> None:
+    low = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 3_999}
+    fault = await db.refused("CreateTable", **params(WarmThroughput=low))
+    assert fault.message.startswith(
+        f"{INVALID}Requested WriteUnitsPerSecond for WarmThroughput for table is lower than minimum"
+    )
+    await db.table(WarmThroughput={"ReadUnitsPerSecond": 13_000})
+    lower = {"ReadUnitsPerSecond": 12_500}
+    fault = await db.refused("UpdateTable", TableName="things", WarmThroughput=lower)
+    assert fault.message == (
+        f"{INVALID}Requested ReadUnitsPerSecond for WarmThroughput for table is lower than current WarmThroughput, "
+        "decreasing WarmThroughput is not supported"
+    )
+    await db("UpdateTable", TableName="things", WarmThroughput={"ReadUnitsPerSecond": 14_000})
+    assert (await db.active("things"))["WarmThroughput"]["ReadUnitsPerSecond"] == 14_000
+
+
+async def test_a_table_class_that_changed_tells_when(db: Home) -> None:
+    for operation in ("CreateTable", "UpdateTable"):
+        fault = await db.refused(operation, **params(TableClass="standard"))
+        assert fault.message == (
+            "Invalid table-class parameter provided. Please try again with a valid table-class value: "
+            "[STANDARD, STANDARD_INFREQUENT_ACCESS]."
+        )
+    await db.table(TableClass="STANDARD")
+    assert (await db.active("things"))["TableClassSummary"] == {"TableClass": "STANDARD"}
+    await db("UpdateTable", TableName="things", TableClass="STANDARD_INFREQUENT_ACCESS")
+    assert (await db.active("things"))["TableClassSummary"].keys() == {"TableClass", "LastUpdateDateTime"}
+
+
+async def test_the_global_tables_of_2017_are_over(db: Home) -> None:
+    assert await db("ListGlobalTables") == {"GlobalTables": []}
+    group = [{"RegionName": "us-west-2"}]
+    fault = await db.refused("CreateGlobalTable", GlobalTableName="old", ReplicationGroup=group)
+    assert fault.code == "ValidationException"
+    assert "2017.11.29 is not supported" in fault.message
+    for operation, more in (
+        ("UpdateGlobalTable", {"ReplicaUpdates": [{"Create": {"RegionName": "us-west-2"}}]}),
+        ("DescribeGlobalTable", {}),
+        ("DescribeGlobalTableSettings", {}),
+        ("UpdateGlobalTableSettings", {"GlobalTableBillingMode": "PAY_PER_REQUEST"}),
+    ):
+        fault = await db.refused(operation, GlobalTableName="old", **more)
+        assert (fault.code, fault.message) == (
+            "GlobalTableNotFoundException",
+            "Global table with name 'old' does not exist.",
+        )

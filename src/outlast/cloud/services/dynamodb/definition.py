@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outlast.cloud.contract.fault import ValidationException
+from outlast.cloud.services.dynamodb import describe
 from outlast.cloud.services.dynamodb.errors import invalid
 from outlast.cloud.services.dynamodb.names import constraint
 
@@ -44,6 +45,16 @@ def check_throughput(throughput: Entry) -> None:
     for member in ("ReadCapacityUnits", "WriteCapacityUnits"):
         if throughput[member] > MAX_UNITS:
             raise ValidationException(f"Given value {throughput[member]} for {member} is out of bounds")
+
+
+def check_warm(asked: Entry, least: Entry, which: str) -> None:
+    """Warm throughput only grows; `which` tells whether `least` is what the table has or the least there is."""
+    for member in ("ReadUnitsPerSecond", "WriteUnitsPerSecond"):
+        if asked.get(member) is not None and asked[member] < least[member]:
+            raise invalid(
+                f"Requested {member} for WarmThroughput for table is lower than {which} WarmThroughput, decreasing "
+                "WarmThroughput is not supported"
+            )
 
 
 def check_table_schema(schema: Sequence[Entry], definitions: Sequence[Entry]) -> None:
@@ -228,6 +239,8 @@ def check_new_table(params: Entry) -> None:
     billing = params.get("BillingMode")
     check_billing(billing, params.get("ProvisionedThroughput"))
     check_table_schema(schema, definitions)
+    if params.get("WarmThroughput") is not None:
+        check_warm(params["WarmThroughput"], describe.warm({**params, "WarmThroughput": None}), "minimum")
     local, global_ = params.get("LocalSecondaryIndexes"), params.get("GlobalSecondaryIndexes")
     if local is not None:
         check_local_indexes(local, schema, definitions)

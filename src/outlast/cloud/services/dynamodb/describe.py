@@ -29,7 +29,7 @@ def warm(doc: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Show
     entry = given if given is not None else doc
     asked = entry.get("WarmThroughput") or {}
     provisioned = entry.get("ProvisionedThroughput") or {}
-    on_demand = doc["BillingMode"] == "PAY_PER_REQUEST"
+    on_demand = doc.get("BillingMode") == "PAY_PER_REQUEST"
     return {
         "ReadUnitsPerSecond": asked.get("ReadUnitsPerSecond")
         or (ON_DEMAND_READS if on_demand else provisioned.get("ReadCapacityUnits", 0)),
@@ -84,6 +84,8 @@ def _add_settings(shown: Shown, table: Table) -> None:
         shown["SSEDescription"] = doc["SSE"]
     if doc.get("TableClass"):
         shown["TableClassSummary"] = {"TableClass": doc["TableClass"]}
+        if doc.get("ClassChangedMs"):
+            shown["TableClassSummary"]["LastUpdateDateTime"] = doc["ClassChangedMs"] / 1000
     if doc.get("OnDemandThroughput"):
         shown["OnDemandThroughput"] = doc["OnDemandThroughput"]
     if doc.get("Restored"):

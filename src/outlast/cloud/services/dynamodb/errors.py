@@ -11,6 +11,7 @@ __all__ = [
     "ContinuousBackupsUnavailableException",
     "DuplicateItemException",
     "ExpiredIteratorException",
+    "GlobalTableNotFoundException",
     "IdempotentParameterMismatchException",
     "IndexNotFoundException",
     "InvalidRestoreTimeException",
@@ -64,6 +65,10 @@ class TransactionCanceledException(Fault):
 
 class TransactionConflictException(Fault):
     """The item is part of a transaction that is under way."""
+
+
+class GlobalTableNotFoundException(Fault):
+    """There is no global table of version 2017.11.29 with this name."""
 
 
 class IdempotentParameterMismatchException(Fault):

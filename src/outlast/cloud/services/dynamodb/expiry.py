@@ -35,10 +35,10 @@ class Expiry:
         """When the item expires, in seconds since the epoch; None when it does not."""
         value = item.get(self.attribute) if item is not None else None
         text: str | None = value.get("N") if value is not None else None
-        if text is None or text.startswith("-") or len(text) > 15:
+        whole = "" if text is None else text.partition(".")[0]
+        if not whole or whole.startswith("-") or len(whole) > 15:
             return None
-        seconds: int = int(text.partition(".")[0])
-        return min(seconds, MAX_TIME_S)
+        return min(int(whole), MAX_TIME_S)
 
     def place(self, key: bytes, item: Item | None) -> bytes | None:
         """Where the index notes the item; None when it does not expire."""

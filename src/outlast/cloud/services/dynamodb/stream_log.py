@@ -23,7 +23,7 @@ RETENTION_MS = 24 * 3600 * 1000
 SEQUENCE_BASE = 10**20
 KEY_BYTES = 12
 TTL_CONTEXT = b"ttl"
-_SERVICE_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+_SERVICE_IDENTITY = {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
 
 
 def sequence_text(number: int) -> str:

@@ -33,7 +33,7 @@ from outlast.cloud.services.dynamodb.writing import (
 
 MAX_BYTES = 4 * 1024 * 1024
 ONE_ITEM = "Transaction request cannot include multiple operations on one item"
-TOO_LARGE = "Collection size exceeds limits: the items of a transaction may not exceed 4 MB together"
+TOO_LARGE = "Transaction payload size cannot exceed 4 MB"
 KINDS = ("ConditionCheck", "Put", "Delete", "Update")
 Reason = dict[str, Any]
 NOTHING_WRONG: Reason = {"Code": "None"}
@@ -93,12 +93,15 @@ class Action:
         if table.indexes:
             table.index_keys.check(item)
 
+    def misfit(self) -> Reason:
+        """The reason for an action that does not fit its table."""
+        assert self.fault is not None
+        return {"Code": "ValidationError", "Message": self.fault.message}
+
     def judge(self, tx: Transaction) -> Reason:
         """Read the item, test the condition, and work out what to write; the reason when it cannot be."""
         table = self.table
         assert table is not None
-        if self.fault is not None:
-            return {"Code": "ValidationError", "Message": self.fault.message}
         self.held = held = tx.get(table.items, self.raw)
         old = unpacked(held) if held is not None and (self.guard is not None or self.update is not None) else None
         if self.guard is not None and not self.guard.test(old or {}, self.guard.values):
@@ -209,6 +212,9 @@ def run_actions(
         raise ValidationException(TOO_LARGE)
     context = b"TransactWriteItems " + call.request_id.encode()
     used: dict[str, Consumed] = {}
+    faulty = next((action for action in actions if action.fault is not None), None)
+    if faulty is not None:  # nothing is read then, and no other action is looked at
+        raise cancelled([action.misfit() if action is faulty else NOTHING_WRONG for action in actions])
     with call.state.engine.begin() as tx:
         reasons = [action.judge(tx) for action in actions]
         if any(reason is not NOTHING_WRONG for reason in reasons):

@@ -11,6 +11,7 @@ import orjson
 from outlast.cloud.contract import Service
 from outlast.cloud.services.dynamodb.names import broken_rules, plain_name_rules
 
+TABLE_CLASSES = ("STANDARD", "STANDARD_INFREQUENT_ACCESS")
 MAX_BATCH_KEYS = 100
 MAX_BATCH_WRITES = 25
 DETECTED = "1 validation error detected: "
@@ -30,8 +31,19 @@ def _new_table(params: Mapping[str, Any]) -> str | None:
     if name is None:
         return "The parameter 'TableName' is required but was not present in the request"
     if name.__class__ is str and not name.startswith("arn:"):
-        return broken_rules(name, "tableName", plain_name_rules(name, 3))
-    return None
+        broken = broken_rules(name, "tableName", plain_name_rules(name, 3))
+        if broken is not None:
+            return broken
+    return _table_class(params)
+
+
+def _table_class(params: Mapping[str, Any]) -> str | None:
+    if params.get("TableClass") in (None, *TABLE_CLASSES):
+        return None
+    return (
+        "Invalid table-class parameter provided. Please try again with a valid table-class value: "
+        f"[{', '.join(TABLE_CLASSES)}]."
+    )
 
 
 def _query(params: Mapping[str, Any]) -> str | None:
@@ -146,6 +158,7 @@ def word(service: Service[Any]) -> None:
     """Give the operations of DynamoDB their own words."""
     refinements = {
         "CreateTable": _new_table,
+        "UpdateTable": _table_class,
         "Query": _query,
         "BatchGetItem": _batch_get,
         "BatchWriteItem": _batch_write,

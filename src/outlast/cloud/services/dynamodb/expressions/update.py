@@ -21,6 +21,7 @@ from outlast.cloud.services.dynamodb.expressions.tree import (
     Discard,
     IfNotExists,
     ListAppend,
+    Literal,
     Operand,
     Path,
     Remove,
@@ -30,6 +31,7 @@ from outlast.cloud.services.dynamodb.values import Item, Value
 
 MISSING = "The provided expression refers to an attribute that does not exist in the item"
 WRONG_TYPE = "An operand in the update expression has an incorrect data type"
+TYPE_MISMATCH = "Type mismatch for attribute to update"
 WRONG_PATH = "The document path provided in the update expression is invalid for update"
 Edit = Callable[["Value | None", Value], "Value | None"]
 Branch = dict[str | int, Any]
@@ -113,7 +115,8 @@ class _Step:
             self.edit: Edit = _removed
         else:
             self.operand = operand_reader(action.operand)
-            self.edit = _EDITS[type(action)]
+            is_legacy = isinstance(action, (Add, Discard)) and isinstance(action.operand, Literal)
+            self.edit = (_LEGACY_EDITS if is_legacy else _EDITS)[type(action)]
 
 
 def _nothing(_item: Item, _values: Bindings) -> Value:
@@ -160,7 +163,22 @@ def discarded(current: Value | None, operand: Value) -> Value | None:
     raise ValidationException(WRONG_TYPE)
 
 
+def _in_legacy_words(edit: Edit) -> Edit:
+    """ADD and DELETE of AttributeUpdates name a wrong type in words of their own."""
+
+    def worded(current: Value | None, operand: Value) -> Value | None:
+        try:
+            return edit(current, operand)
+        except ValidationException as fault:
+            if fault.message == WRONG_TYPE:
+                raise ValidationException(TYPE_MISMATCH) from None
+            raise
+
+    return worded
+
+
 _EDITS: dict[type, Edit] = {Assign: _assigned, Add: added, Discard: discarded}
+_LEGACY_EDITS: dict[type, Edit] = {Add: _in_legacy_words(added), Discard: _in_legacy_words(discarded)}
 
 
 def _edited(value: Value | None, branch: Branch) -> Value:

@@ -132,6 +132,8 @@ class _Changes:
                 self._check_changed("table", doc.get("ProvisionedThroughput") or {}, throughput)
         elif switching and self.billing == "PROVISIONED":
             definition.check_billing(self.billing, None)
+        if "WarmThroughput" in given:
+            definition.check_warm(given["WarmThroughput"], describe.warm(doc), "current")
         self._check_stream()
         self._check_indexes()
         if given.get("ReplicaUpdates"):
@@ -153,7 +155,7 @@ class _Changes:
             if not enabled:
                 raise ValidationException(f"Table has no stream to disable: TableName: {self.table.name}")
             if self.doc.get("Replicas"):
-                raise ValidationException("Streams of a global table cannot be disabled")
+                raise ValidationException("Disabling the stream of a Global Table is not allowed: Global Table")
 
     def _check_indexes(self) -> None:
         creates = [update["Create"] for update in self.index_updates if update.get("Create")]
@@ -225,6 +227,8 @@ class _Changes:
         for member in ("TableClass", "DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput"):
             if member in given:
                 doc[member] = given[member]
+        if "TableClass" in given:
+            doc["ClassChangedMs"] = now_ms
         if "SSESpecification" in given:
             doc["SSE"] = sse_description(self.call, given["SSESpecification"])
         if "StreamSpecification" in given:
