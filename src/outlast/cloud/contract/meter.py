@@ -39,17 +39,17 @@ class Series:
         self._counts: dict[float, int] = {}
 
     def add(self, value: float, count: int = 1) -> None:
-        """Note `value` `count` times; values are kept to three significant digits once there are many."""
+        """Note `value` `count` times; once there are many values, new ones are kept to three digits, then to one.
+
+        So a series holds no more than twice MAX_BUCKETS values and nine for each power of ten.
+        """
         counts = self._counts
         if value in counts:
             counts[value] += count
-        elif len(counts) < MAX_BUCKETS:
-            counts[value] = count
-        else:
-            rounded = round_to_digits(value)
-            if rounded not in counts and len(counts) >= 2 * MAX_BUCKETS:
-                rounded = min(counts, key=lambda known: abs(known - value))
-            counts[rounded] = counts.get(rounded, 0) + count
+            return
+        if len(counts) >= MAX_BUCKETS:
+            value = round_to_digits(value, 3 if len(counts) < 2 * MAX_BUCKETS else 1)
+        counts[value] = counts.get(value, 0) + count
 
     def take(self) -> Drained | None:
         """Hand over what was gathered and start anew; None when nothing came."""
