@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,9 @@ import orjson
 import pytest
 
 from outlast.cloud.contract import ActiveFault, Fault, FaultSpec
-from outlast.cloud.engine import StorageUnavailable
+from outlast.cloud.engine.layout import Writes
 from outlast.cloud.gateway import pipeline
+from outlast.cloud.gateway.answers import Held
 from outlast.cloud.gateway.gate import Gate
 from outlast.cloud.wire import Request, Response
 from tests.unit.gateway.doubles import ROOT, Notes, Policies, make_gate, signed
@@ -109,30 +112,68 @@ async def test_faults_and_defects_become_wire_errors(site: Site) -> None:
     assert "secret" not in orjson.dumps(body).decode()
 
 
-async def test_no_reply_leaves_before_storage_has_settled(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    settled = asyncio.Event()
+class HeldDisk:
+    """Commits of a site wait for `go`, and then fail with `error` if there is one."""
 
-    async def wait(_gate: Gate) -> None:
-        await settled.wait()
+    def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.engine = site.gate.region.engine
+        self.space = self.engine.space("held")
+        self.go = threading.Event()
+        self.error: Exception | None = None
+        self._write = self.engine.store._log.write
+        monkeypatch.setattr(self.engine.store._log, "write", self._held)
 
-    monkeypatch.setattr(Gate, "settle", wait)
-    for outcome in ({}, ResourceNotFoundException("x")):
-        settled.clear()
-        site.notes.outcome = outcome
-        sending = asyncio.create_task(site.send(signed("DescribeTable", b'{"TableName": "orders"}')))
-        await asyncio.sleep(0.02)
-        assert not sending.done()
-        settled.set()
-        await sending
+    def _held(self, batches: list[Writes], last: int, stamp: int) -> None:
+        assert self.go.wait(30)
+        if self.error is not None:
+            raise self.error
+        self._write(batches, last, stamp)
+
+    def change(self) -> None:
+        """Write something that is not durable before `go`."""
+        self.go.clear()
+        with self.engine.begin() as tx:
+            tx.put(self.space, b"key", b"value")
 
 
-async def test_storage_that_refuses_is_told_as_503(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(_gate: Gate) -> None:
-        raise StorageUnavailable("the disk is full")
+@pytest.mark.parametrize(("outcome", "by_callback"), [({}, False), ({}, True), (ResourceNotFoundException("x"), False)])
+async def test_no_reply_leaves_before_storage_has_settled(
+    site: Site, monkeypatch: pytest.MonkeyPatch, outcome: Any, by_callback: bool
+) -> None:
+    await site.gate.region.engine.settled()
+    disk = HeldDisk(site, monkeypatch)
+    disk.change()
+    site.notes.outcome = outcome
+    answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+    if by_callback:
+        held = pipeline.answer(site.gate, signed("DescribeTable", b'{"TableName": "orders"}'), "127.0.0.1")
+        assert isinstance(held, Held)
+        held.then(answered.set_result)
+    else:
+        request = signed("DescribeTable", b'{"TableName": "orders"}')
+        answered = asyncio.ensure_future(pipeline.respond(site.gate, request, "127.0.0.1"))
+    await asyncio.sleep(0.02)
+    assert not answered.done()
+    disk.go.set()
+    assert (await answered).status == (400 if outcome else 200)
 
-    monkeypatch.setattr(Gate, "settle", fail)
-    status, body = await site.send(signed("DescribeTable", b'{"TableName": "orders"}'))
-    assert (status, body["message"]) == (503, "the disk is full")
+
+@pytest.mark.parametrize("by_callback", [False, True])
+async def test_storage_that_refuses_is_told_as_503(
+    site: Site, monkeypatch: pytest.MonkeyPatch, by_callback: bool
+) -> None:
+    await site.gate.region.engine.settled()
+    disk = HeldDisk(site, monkeypatch)
+    disk.error = OSError(errno.ENOSPC, "no space")
+    disk.change()
+    held = pipeline.answer(site.gate, signed("DescribeTable", b'{"TableName": "orders"}'), "127.0.0.1")
+    assert isinstance(held, Held)
+    answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+    if by_callback:
+        held.then(answered.set_result)
+    disk.go.set()
+    response = await answered if by_callback else await held
+    assert (response.status, orjson.loads(response.body)["message"]) == (503, "writes are refused: the disk is full")
 
 
 def active(kind: Any, **fields: Any) -> ActiveFault:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from outlast.cloud.effects import Effects
@@ -234,6 +234,10 @@ class Engine:
         Raises StorageUnavailable when one of them was lost instead (failed sync, full disk); reads go on.
         """
         await self.store.settled()
+
+    def when_settled(self, callback: Callable[[StorageUnavailable | None], None]) -> None:
+        """As `settled`, by a call of `callback` with the failure or None; for when `is_settled` is false."""
+        self.store.when_settled(callback)
 
     async def close(self) -> None:
         """Make everything durable and let go of the folder."""

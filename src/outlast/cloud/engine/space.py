@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from outlast.cloud.engine.transaction import Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Change:
-    """One item that changes, as `derive` and subscribers see it.
+    """One item that changes, as `derive` and subscribers see it. Made for every write, so not frozen; never changed.
 
     `origin` is the Region that wrote it, `stamp` its hybrid logical clock reading (milliseconds << 16 | counter),
     `replicated` whether it came from another Region, `context` what the writer gave about its request.

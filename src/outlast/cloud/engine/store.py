@@ -21,6 +21,7 @@ from outlast.cloud.engine.errors import StorageUnavailable
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.log import Dropped, Log
 from outlast.cloud.engine.memtable import MISSING, MemTable, Undo
+from outlast.cloud.engine.waiting import Waiter, Waiters, tell
 
 FIRST_ROWS = 16
 MORE_ROWS = 256
@@ -50,7 +51,7 @@ class Store:
         self._synced = self._applied
         self._gathered: list[Writes] = []
         self._undo: list[tuple[int, MemTable, Undo]] = []
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiting = Waiters()
         self._failure: str | None = None
         self._full = False
         self._closed = False
@@ -174,9 +175,11 @@ class Store:
         """Return when everything applied so far is durable; raises StorageUnavailable when it was lost instead."""
         if self._applied == self._synced:
             return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((self._applied, future))
-        await future
+        await self._waiting.future(self._applied)
+
+    def when_settled(self, callback: Waiter) -> None:
+        """Call `callback` when everything applied so far is durable, or with the failure that took it away."""
+        self._waiting.add(self._applied, callback)
 
     def on_failure(self, callback: Callable[[], None]) -> None:
         """Call `callback` after applied writes were lost, so that memory built on them is rebuilt."""
@@ -248,25 +251,18 @@ class Store:
             return
         self._synced = last
         undo = self._undo
-        done = len(undo) if undo[-1][0] <= last else next(at for at, entry in enumerate(undo) if entry[0] > last)
-        del undo[:done]
+        synced = len(undo) if undo[-1][0] <= last else next(at for at, entry in enumerate(undo) if entry[0] > last)
+        del undo[:synced]
         if len(self._frozen) >= MAX_FROZEN - 1:
             self._slow_down()
         if self._gathered:
             self._commit()
-        waiting = self._waiting
-        ready = len(waiting) if waiting and waiting[-1][0] <= last else 0
-        while ready < len(waiting) and waiting[ready][0] <= last:
-            ready += 1
-        for _, future in waiting[:ready]:
-            if not future.done():
-                future.set_result(None)
-        del waiting[:ready]
         if self._frozen and not self._flushing:
             self._flush()
         if not self._watching:
             self._watch()
         self._written_at_s = self._clock.monotonic_s()
+        tell(self._waiting.take(last), None)
 
     def _failed(self, error: Exception) -> None:
         """What was applied and not synced is gone; reads go on from what is durable."""
@@ -278,12 +274,10 @@ class Store:
         self._undo.clear()
         self._gathered.clear()
         self._applied = self._synced
-        waiting, self._waiting = self._waiting, []
-        for _, future in waiting:
-            if not future.done():
-                future.set_exception(StorageUnavailable(self._failure))
+        lost = self._waiting.take(None)
         for callback in self._on_failure:
             callback()
+        tell(lost, StorageUnavailable(self._failure))
 
     def _refuse(self, error: Exception) -> None:
         self._full = is_full(error)

@@ -9,30 +9,32 @@ become a header.
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from collections import deque
-from typing import Final, cast
+from collections.abc import Awaitable
+from typing import Final, NamedTuple, cast
 
 import httptools
 
+from outlast.cloud.gateway import replies
 from outlast.cloud.gateway.codings import FIRST
-from outlast.cloud.gateway.listener import Limits, Listener, Respond
+from outlast.cloud.gateway.listener import Later, Limits, Listener, Respond
 from outlast.cloud.gateway.tls import RECORD_HANDSHAKE, TlsFailure, TlsPump
 from outlast.cloud.wire import Request, Response
 
 __all__ = ["Connection", "Limits", "Listener", "Respond"]
 
-REASONS: Final = {
-    200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content", 301: "Moved Permanently",
-    304: "Not Modified", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-    405: "Method Not Allowed", 408: "Request Timeout", 409: "Conflict", 411: "Length Required",
-    412: "Precondition Failed", 413: "Content Too Large", 416: "Range Not Satisfiable", 429: "Too Many Requests",
-    431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway",
-    503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
-}  # fmt: skip
 ONCE: Final = frozenset({"host", "content-length", "transfer-encoding", "authorization", "x-amz-date", "x-amz-target"})
-BREAKS: Final = re.compile(r"[\r\n]+")
+USUAL: Final = {
+    spelling.encode(): name
+    for name in (
+        "accept-encoding", "amz-sdk-invocation-id", "amz-sdk-request", "authorization", "connection", "content-length",
+        "content-type", "host", "user-agent", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token",
+        "x-amz-target", "x-amz-user-agent",
+    )
+    for spelling in (name, name.title())
+}  # fmt: skip
+"""Names of headers as SDKs write them, to what they are in lower case."""
 SMALL_BODY_BYTES: Final = 65_536
 """Bodies up to this size are not counted among what a client holds: connections are bounded too."""
 
@@ -45,13 +47,21 @@ class _Refused(Exception):
         self.status = status
 
 
+class Waiting(NamedTuple):
+    """A request that has come, whether its connection stays, and how many bytes are held for it."""
+
+    request: Request
+    keep: bool
+    held: int
+
+
 class Connection(asyncio.Protocol):
     """One client connection."""
 
     __slots__ = (
-        "_began", "_body", "_body_bytes", "_closing", "_counted", "_head_done", "_header_bytes", "_headers", "_held",
-        "_listener", "_parser", "_queue", "_refusal", "_since", "_sniffed", "_stalled", "_started", "_task", "_tls",
-        "_transport", "_url", "_writable", "peer",
+        "_answering", "_began", "_body", "_body_bytes", "_closing", "_counted", "_head_done", "_header_bytes",
+        "_headers", "_held", "_listener", "_parser", "_queue", "_refusal", "_since", "_sniffed", "_stalled", "_started",
+        "_task", "_tls", "_transport", "_url", "_writable", "peer",
     )  # fmt: skip
 
     def __init__(self, listener: Listener) -> None:
@@ -61,14 +71,15 @@ class Connection(asyncio.Protocol):
         self._sniffed = False
         self.peer = ""
         self._parser = httptools.HttpRequestParser(self)
-        self._queue: deque[tuple[Request, bool, int]] = deque()
+        self._queue: deque[Waiting] = deque()
+        self._answering: Waiting | None = None
         self._task: asyncio.Task[None] | None = None
         self._since = self._began = listener.clock.monotonic_s()
         self._started = False
         self._closing = False
         self._refusal = 0
         self._stalled = 0.0
-        self._writable: asyncio.Event | None = None
+        self._writable = True
         self._held = 0
         self._reset()
 
@@ -82,12 +93,12 @@ class Connection(asyncio.Protocol):
     @property
     def busy(self) -> bool:
         """Is a request being answered?"""
-        return self._task is not None
+        return self._answering is not None
 
     @property
     def resting(self) -> bool:
         """Is nothing being answered, and no body on its way?"""
-        return self._task is None and not self._head_done
+        return self._answering is None and not self._head_done
 
     # the transport's side
 
@@ -103,10 +114,7 @@ class Connection(asyncio.Protocol):
         self._listener.leave(self)
         self._transport = None
         self._let_go(self._held)
-        while self._queue:
-            self._let_go_of(self._queue.popleft()[2])
-        if self._writable is not None:
-            self._writable.set()
+        self._drop_queue()
 
     def eof_received(self) -> bool:
         """A client that has said all may still read the answers to it."""
@@ -115,14 +123,13 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client does not read: no further request of it is begun."""
-        self._writable = asyncio.Event()
+        self._writable = False
         self._stalled = self._listener.clock.monotonic_s()
 
     def resume_writing(self) -> None:
-        if self._writable is not None:
-            self._writable.set()
-        self._writable = None
+        self._writable = True
         self._stalled = 0.0
+        self._answer_queue()
 
     def data_received(self, data: bytes) -> None:
         if self._refusal or self._closing:
@@ -146,6 +153,8 @@ class Connection(asyncio.Protocol):
             self._refuse(cause.status if isinstance(cause, _Refused) else 400)
         except (httptools.HttpParserUpgrade, httptools.HttpParserError):
             self._refuse(400)
+        if self._queue:
+            self._answer_queue()
 
     def _sniff(self, first: int) -> bool:
         if first == RECORD_HANDSHAKE:
@@ -197,31 +206,29 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._count(len(url))
+        self._header_bytes += len(url)
+        if self._header_bytes > self._listener.limits.header_bytes:
+            raise _Refused(431)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value))
+        limits = self._listener.limits
+        self._header_bytes += len(name) + len(value)
         self._counted += 1
-        if self._counted > self._listener.limits.headers:
+        if self._header_bytes > limits.header_bytes or self._counted > limits.headers:
             raise _Refused(431)
         if self._head_done:
             return
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        known = self._headers.get(key)
-        if known is None:
-            self._headers[key] = text
+        key = USUAL.get(name) or name.decode("latin-1").lower()
+        headers = self._headers
+        if key not in headers:
+            headers[key] = value.decode("latin-1")
         elif key in ONCE:
             raise _Refused(400)
         else:
-            self._headers[key] = f"{known},{text}"
+            known = headers[key]
+            headers[key] = f"{known},{value.decode('latin-1')}"
             if key == "accept-encoding":
-                self._headers.setdefault(FIRST, known)
-
-    def _count(self, size: int) -> None:
-        self._header_bytes += size
-        if self._header_bytes > self._listener.limits.header_bytes:
-            raise _Refused(431)
+                headers.setdefault(FIRST, known)
 
     def on_headers_complete(self) -> None:
         headers, parser = self._headers, self._parser
@@ -262,80 +269,102 @@ class Connection(asyncio.Protocol):
         path, _, query = url.partition("?")
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         request = Request(self._parser.get_method().decode("latin-1"), path, query, self._headers, body)
-        self._queue.append((request, self._parser.should_keep_alive(), self._held))
+        self._queue.append(Waiting(request, self._parser.should_keep_alive(), self._held))
         self._started = False
         self._held = 0
         self._reset()
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._work())
 
-    async def _work(self) -> None:
-        """Answer what waits, one after the other; then the refusal of what could not be read, if there was one."""
-        listener = self._listener
-        listener.running += 1
+    # answering
+
+    def _answer_queue(self) -> None:
+        """Begin what waits, one request after the other, as long as answers come at once."""
+        queue, listener = self._queue, self._listener
+        while queue and self._answering is None and self._writable and self._transport is not None:
+            self._answering = waiting = queue.popleft()
+            listener.running += 1
+            answer = listener.respond(waiting.request, self.peer, self._tls is not None)
+            if isinstance(answer, Response):
+                self._write_answer(answer)
+            elif isinstance(answer, Later):
+                answer.then(self._answered)
+            else:
+                self._task = asyncio.get_running_loop().create_task(self._wait(answer))
+
+    async def _wait(self, answer: Awaitable[Response]) -> None:
+        """Answer when the coroutine ends; a connection whose request cannot be answered is closed."""
         try:
-            while self._queue and self._transport is not None:
-                if self._writable is not None:
-                    await self._writable.wait()
-                    continue
-                request, keep, held = self._queue.popleft()
-                try:
-                    response = await listener.respond(request, self.peer, self._tls is not None)
-                finally:
-                    self._let_go_of(held)
-                self._write(request, response, keep)
-                if not keep:
-                    self._closing = True
-                    break
+            response = await answer
+        except BaseException:
+            self._closing = True
+            self._drop_queue()
+            self._ended()
+            raise
         finally:
-            listener.running -= 1
             self._task = None
-            self._since = listener.clock.monotonic_s()
+        self._answered(response)
+
+    def _answered(self, response: Response) -> None:
+        """An answer that had to wait is there."""
+        self._write_answer(response)
+        if self._queue:
+            self._answer_queue()
+
+    def _write_answer(self, response: Response) -> None:
+        """Write the answer to the request that is being answered."""
+        waiting = self._answering
+        assert waiting is not None
+        self._write(waiting.request, response, waiting.keep)
+        if not waiting.keep:
+            self._closing = True
+            self._drop_queue()
+        self._ended()
+
+    def _ended(self) -> None:
+        """The request has been answered; after the last one comes the refusal of what could not be read, if any."""
+        waiting, self._answering = self._answering, None
+        listener = self._listener
+        listener.running -= 1
+        self._since = listener.clock.monotonic_s()
+        if waiting is not None and waiting.held:
+            listener.release(self.peer, waiting.held)
+        if self._closing or self._refusal:
+            if self._queue and self._transport is not None:
+                return
             if self._closing:
                 self.abort()
-            elif self._refusal:
+            else:
                 self._refuse(self._refusal)
+
+    def _drop_queue(self) -> None:
+        """Forget the requests that have not been begun."""
+        while self._queue:
+            held = self._queue.popleft().held
+            if held:
+                self._listener.release(self.peer, held)
 
     def _let_go(self, size: int) -> None:
         self._held = 0
-        self._let_go_of(size)
-
-    def _let_go_of(self, size: int) -> None:
         if size:
             self._listener.release(self.peer, size)
 
     # writing
 
     def _write(self, request: Request, response: Response, keep: bool) -> None:
-        body = response.body
-        lines = [f"HTTP/1.1 {response.status} {REASONS.get(response.status, 'Status')}\r\n"]
-        explicit_length = False
-        for name, value in response.headers:
-            if name.lower() == "content-length":
-                explicit_length = True
-            lines.append(f"{name}: {value}\r\n")
-        if not explicit_length and response.status not in (204, 304):
-            lines.append(f"Content-Length: {len(body)}\r\n")
-        if not keep:
-            lines.append("Connection: close\r\n")
-        text = "".join(lines)
-        if text.count("\n") != len(lines) or text.count("\r") != len(lines):  # a value would begin a line of its own
-            text = "".join([BREAKS.sub(" ", line[:-2]) + "\r\n" for line in lines])
-        head = text.encode("latin-1", "replace") + b"Date: " + self._listener.date() + b"\r\n\r\n"
-        if request.method == "HEAD" or response.status in (204, 304):
-            body = b""
-        self._send(head + body if len(body) < 65_536 else head)
-        if len(body) >= 65_536:
+        head = replies.head(response, keep) + self._listener.date()
+        body = b"" if request.method == "HEAD" or response.status in replies.BODILESS else response.body
+        if len(body) < 65_536:
+            self._send(head + body)
+        else:
+            self._send(head)
             self._send(body)
 
     def _refuse(self, status: int) -> None:
         """Answer with a bare status and close, after the answers to what came before."""
         self._refusal = status
         self._let_go(self._held)
-        if self._task is not None:
+        if self._answering is not None or self._queue:
             return
-        reason = REASONS.get(status, "Bad Request")
-        self._send(f"HTTP/1.1 {status} {reason}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode("latin-1"))
+        self._send(replies.refusal(status))
         self.abort()
 
     def _send(self, data: bytes) -> None:

@@ -7,6 +7,7 @@ of a connection that does nothing, so that half-open ones cannot keep others out
 from __future__ import annotations
 
 import ssl
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,17 @@ from typing import Protocol
 from outlast.cloud.effects import Clock
 from outlast.cloud.wire import Request, Response
 
-Respond = Callable[[Request, str, bool], Awaitable[Response]]
+
+class Later(ABC):
+    """An answer that is ready but for something that is on its way, such as a sync."""
+
+    @abstractmethod
+    def then(self, reply: Callable[[Response], None]) -> None:
+        """Call `reply` once, when the answer may leave; never at once."""
+
+
+Respond = Callable[[Request, str, bool], Response | Later | Awaitable[Response]]
+"""The answer itself where nothing has to be waited for: most requests then cost no task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +127,10 @@ class Listener:
             del self._held[peer]
 
     def date(self) -> bytes:
-        """The Date header's value, made once a second."""
+        """The Date header and the end of the head, made once a second."""
         now = self.clock.now_ms() // 1000
         if self._date[0] != now:
-            self._date = (now, formatdate(now, usegmt=True).encode())
+            self._date = (now, b"Date: %s\r\n\r\n" % formatdate(now, usegmt=True).encode())
         return self._date[1]
 
     def sweep(self) -> None:

@@ -8,107 +8,96 @@ the engine has synced everything it may rest on.
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
-from outlast.cloud.contract import (
-    Call,
-    Declared,
-    Door,
-    DoorCall,
-    Fault,
-    InternalServerError,
-    Principal,
-    Reply,
-    ServiceUnavailable,
-)
+from outlast.cloud.contract import Call, Declared, Door, DoorCall, Fault, Principal, Reply, ServiceUnavailable
 from outlast.cloud.effects import LinkDown
-from outlast.cloud.engine import StorageUnavailable
-from outlast.cloud.gateway import forward, hosts, injected, payload, plain
+from outlast.cloud.gateway import forward, injected, payload, plain
+from outlast.cloud.gateway.addressing import Target, Unsupported, address, declaration
+from outlast.cloud.gateway.answers import Came, Held, as_fault, dressed, refused, refused_in_time
 from outlast.cloud.gateway.authorization import authorize
 from outlast.cloud.gateway.gate import Gate, Hosted
 from outlast.cloud.gateway.trail import origin
-from outlast.cloud.identity.faults import SignatureFault, faults_for
+from outlast.cloud.identity.faults import SignatureFault
 from outlast.cloud.identity.presented import Presented, parse
 from outlast.cloud.identity.sigv4 import SKEW_S, verify
 from outlast.cloud.identity.timing import check_life
-from outlast.cloud.wire import Operation, Request, Response, WireError
+from outlast.cloud.wire import Request, Response, WireError
 
-log = logging.getLogger("outlast.gateway")
-
-PLAIN_SERVICES = ("", "dynamodb", "streams.dynamodb")
-"""Where a request that is no API call is answered as DynamoDB's front end does: at no name of AWS's, or at its own."""
-VERSION = re.compile(r"(?:^|&)Version=(\d{4}-\d{2}-\d{2})(?:&|$)")
-NOTHING: Mapping[str, Any] = MappingProxyType({})
-MOST_FORM = 65_536
-"""How much of an unsigned form is looked at for the version of its API."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a request is addressed to."""
-
-    hosted: Hosted
-    operation: Operation
-    protocol: str
-    captures: Any
-    presented: Presented | None
-    refusal: SignatureFault | None
-
-
-class Unsupported(Fault, code="UnknownOperationException"):
-    """The API has the operation; this cloud does not."""
+__all__ = ["Caller", "answer", "as_fault", "invoke", "respond"]
 
 
 async def respond(gate: Gate, request: Request, source_ip: str, secure: bool = True) -> Response:
-    """Answer one request of a client. Never raises: whatever goes wrong becomes a wire error."""
-    headers = request.headers
-    response = await answer(gate, request, source_ip, secure)
-    if ("origin" in headers or headers.get("accept-encoding", "identity") != "identity") and "x-amz-target" in headers:
-        return plain.dressed(request, response)
-    return response
+    """Answer one request of a client, when the answer may leave; see `answer`."""
+    found = answer(gate, request, source_ip, secure)
+    return found if isinstance(found, Response) else await found
 
 
-async def answer(gate: Gate, request: Request, source_ip: str, secure: bool) -> Response:
-    """The stages, one after the other."""
-    request_id = gate.request_id()
-    target: Target | None = None
-    principal: Principal | None = None
-    params: Mapping[str, Any] = NOTHING
+def answer(
+    gate: Gate, request: Request, source_ip: str, secure: bool = True
+) -> Response | Held | Coroutine[Any, Any, Response]:
+    """The stages, one after the other. Never raises: whatever goes wrong becomes a wire error.
+
+    A reply that rests on nothing unsynced is returned as it is; one that does is held until then. Only what waits for
+    others (doors, other Regions, operations that await, injected faults, the trail) becomes a coroutine.
+    """
+    came = Came(gate, request, gate.request_id(), source_ip)
     try:
         presented, refusal = present(request)
         door = door_of(gate, request, presented)
         if door is not None:
-            return await through_door(gate, door, request, presented, refusal, request_id, source_ip)
-        target = address(gate, request, presented, refusal)
+            return through_door(gate, door, came, presented, refusal)
+        came.target = target = address(gate, request, presented, refusal)
         home = gate.home(target.hosted.service)
         if home is not None and home != gate.region.name:
-            return await forward.request(gate.region, home, request, source_ip, secure)
+            return elsewhere(came, home, secure)
         declared = declaration(target)
-        principal = authenticate(gate, target, declared, request)
-        request = payload.opened(request, target.protocol, target.hosted.service.name == "s3")
-        params = target.operation.decode(request, target.protocol, target.captures)
+        came.principal = principal = authenticate(gate, target, declared, request)
+        opened = payload.opened(request, target.protocol, target.hosted.service.name == "s3")
+        came.params = params = target.operation.decode(opened, target.protocol, target.captures)
         target.operation.constrain(params)
-        call = called(gate, target.hosted, declared, principal, request_id, source_ip, request, secure)
+        call = called(gate, target.hosted, declared, principal, came.request_id, source_ip, opened, secure)
         authorize(gate, target.hosted, declared, call, params)
-        result = await operate(gate, declared, call, params)
-        if gate.trail is not None and (gate.trail.data or not declared.data):
-            gate.trail.note(target.hosted, declared, principal, params, None, origin(request, request_id, source_ip))
-        return target.operation.encode(target.protocol, result, request_id)
+        if declared.is_async or gate.region.faults.active or is_recorded(gate, declared):
+            return in_time(came, target, declared, call, params)
+        result: Any = declared.function(call, **declared.arguments(params))
+        response = dressed(request, target.operation.encode(target.protocol, result, came.request_id))
     except plain.Answered as answered:
-        return answered.response
+        return dressed(request, answered.response)
     except Exception as error:
-        fault = await settled_fault(gate, error)
-        if target is None:
-            return unaddressed_fault(request, fault, request_id)
-        if gate.trail is not None:
-            came = origin(request, request_id, source_ip, target.presented)
-            gate.trail.refused(target.hosted, target.operation.name, principal, params, fault, came)
-        return encode_fault(target, fault, request_id)
+        return refused(came, as_fault(error)) if gate.region.engine.is_settled else refused_in_time(came, error)
+    return response if gate.region.engine.is_settled else Held(came, response)
+
+
+def is_recorded(gate: Gate, declared: Declared) -> bool:
+    """Does the trail keep what became of such a call?"""
+    return gate.trail is not None and (gate.trail.data or not declared.data)
+
+
+async def in_time(
+    came: Came, target: Target, declared: Declared, call: Call[Any], params: Mapping[str, Any]
+) -> Response:
+    """The last stages of an operation that awaits, is recorded, or may be held up by a fault of the world."""
+    gate, request = came.gate, came.request
+    try:
+        result = await operate(gate, declared, call, params)
+        if gate.trail is not None and is_recorded(gate, declared):
+            where = origin(request, came.request_id, came.source_ip)
+            gate.trail.note(target.hosted, declared, call.principal, params, None, where)
+        return dressed(request, target.operation.encode(target.protocol, result, came.request_id))
+    except Exception as error:
+        return await refused_in_time(came, error)
+
+
+async def elsewhere(came: Came, home: str, secure: bool) -> Response:
+    """The answer of the Region that holds the service's control plane."""
+    try:
+        response = await forward.request(came.gate.region, home, came.request, came.source_ip, secure)
+    except Exception as error:
+        return await refused_in_time(came, error)
+    return dressed(came.request, response)
 
 
 async def invoke(gate: Gate, service: str, operation: str, params: Mapping[str, Any], who: Caller) -> Reply:
@@ -169,60 +158,6 @@ def door_of(gate: Gate, request: Request, presented: Presented | None) -> tuple[
             if door.claims(hosted.state, request):
                 return hosted, door
     return None
-
-
-def address(gate: Gate, request: Request, presented: Presented | None, refusal: SignatureFault | None) -> Target:
-    """Find the service and the operation; raises WireError or SignatureFault."""
-    known = gate.targets.get(request.headers.get("x-amz-target", ""))
-    if known is not None and request.method == "POST":
-        hosted, operation, protocol = known
-        return Target(hosted, operation, protocol, {}, presented, refusal)
-    signing_name = presented.service if presented is not None else ""
-    candidates = gate.candidates(request, signing_name)
-    if not candidates and presented is None:
-        candidates = unsigned_candidates(gate, request)
-    problem: WireError | None = None
-    for hosted in candidates:
-        try:
-            asked = hosts.path_of(request) if hosted.service.name == "s3" else request
-            operation, protocol, captures = hosted.service.model.match(asked)
-        except WireError as error:
-            problem = error
-            continue
-        if protocol == "json":
-            gate.targets[request.headers["x-amz-target"]] = (hosted, operation, protocol)
-        return Target(hosted, operation, protocol, captures, presented, refusal)
-    if presented is None and hosts.read(request.headers.get("host", "")).service in PLAIN_SERVICES:
-        known_answer = plain.unaddressed(request, gate.region.name, gate.request_id())
-        if known_answer is not None:
-            raise plain.Answered(plain.shared(known_answer) if "origin" in request.headers else known_answer)
-    if problem is not None:
-        raise problem
-    if refusal is not None:
-        raise refusal
-    raise Unsupported(f"This cloud has no service that signs as {signing_name}.")
-
-
-def unsigned_candidates(gate: Gate, request: Request) -> list[Hosted]:
-    """For requests without a signature: the services that host or API version name, or that offer public operations."""
-    named = hosts.read(request.headers.get("host", "")).service
-    if named:
-        return [hosted for hosted in gate.hosted.values() if hosted.service.model.endpoint_prefix == named]
-    version = VERSION.search(request.query) or VERSION.search(request.body[:MOST_FORM].decode("latin-1"))
-    return [
-        hosted
-        for hosted in gate.hosted.values()
-        if (version is not None and version[1] == hosted.service.model.api_version)
-        or any(declared.public for declared in hosted.service.operations.values())
-    ]
-
-
-def declaration(target: Target) -> Declared:
-    """How the operation is declared; raises Unsupported for one that this cloud lacks."""
-    declared = target.hosted.service.operations.get(target.operation.name)
-    if declared is None:
-        raise Unsupported(f"This cloud does not support {target.hosted.service.name}:{target.operation.name}.")
-    return declared
 
 
 def authenticate(gate: Gate, target: Target, declared: Declared, request: Request) -> Principal:
@@ -299,14 +234,29 @@ async def operate(gate: Gate, declared: Declared, call: Call[Any], params: Mappi
 async def through_door(
     gate: Gate,
     found: tuple[Hosted, Door[Any]],
-    request: Request,
+    came: Came,
     presented: Presented | None,
     refusal: SignatureFault | None,
-    request_id: str,
-    source_ip: str,
+) -> Response:
+    """The answer of a door, once what it rests on is durable."""
+    try:
+        response = await ask_door(gate, found, came, presented, refusal)
+        await gate.settle()
+    except Exception as error:
+        return await refused_in_time(came, error)
+    return dressed(came.request, response)
+
+
+async def ask_door(
+    gate: Gate,
+    found: tuple[Hosted, Door[Any]],
+    came: Came,
+    presented: Presented | None,
+    refusal: SignatureFault | None,
 ) -> Response:
     """Hand the request to a door, with whoever signed it."""
     hosted, door = found
+    request = came.request
     principal, bad = Principal.anonymous(), None
     if presented is not None:
         try:
@@ -321,67 +271,13 @@ async def through_door(
         request=request,
         principal=principal,
         refusal=bad,
-        request_id=request_id,
+        request_id=came.request_id,
         now_ms=gate.region.clock.now_ms(),
-        source_ip=source_ip,
+        source_ip=came.source_ip,
     )
     if gate.region.faults.active:
         try:
             await injected.apply_to_door(gate.region, door.signing_name)
         except Fault as fault:
             call = replace(call, fault=fault)
-    response = await door.serve(call)
-    await gate.settle()
-    return response
-
-
-async def settled_fault(gate: Gate, error: Exception) -> Fault:
-    """The fault to answer, once what it rests on is durable; a storage failure takes its place."""
-    try:
-        await gate.settle()
-    except StorageUnavailable as failure:
-        error = failure
-    return as_fault(error)
-
-
-def as_fault(error: Exception) -> Fault:
-    """Any error as a fault with a code, a message and perhaps a status."""
-    if isinstance(error, Fault):
-        return error
-    if isinstance(error, (SignatureFault, WireError)):
-        return forward.remote_fault(error.code, error.message, error.status)
-    if isinstance(error, StorageUnavailable):
-        return ServiceUnavailable(str(error))
-    if isinstance(error, LinkDown):
-        return ServiceUnavailable(f"Another Region could not be reached: {error}")
-    log.error("an operation failed unexpectedly", exc_info=error)
-    return InternalServerError("An internal error occurred.")
-
-
-def unaddressed_fault(request: Request, fault: Fault, request_id: str) -> Response:
-    """The answer to what names no operation; a script may read it where DynamoDB's front end would answer."""
-    response = forward.plain_fault(fault, request_id)
-    if (
-        "origin" in request.headers
-        and "authorization" not in request.headers
-        and hosts.read(request.headers.get("host", "")).service in PLAIN_SERVICES
-    ):
-        return plain.shared(response)
-    return response
-
-
-ACCESS_DENIED_BARE = frozenset({"query", "rest-xml"})
-
-
-def encode_fault(target: Target, fault: Fault, request_id: str) -> Response:
-    """The wire error, in the form that the client's protocol has."""
-    code, status, message = fault.code, fault.status, fault.message
-    if isinstance(fault, forward.AuthFault):
-        named = faults_for(target.protocol, target.hosted.service.name)(SignatureFault(code, message, status or 400))
-        code, status, message = named.code, named.status, named.message
-    if target.protocol in ACCESS_DENIED_BARE:
-        code = {"AccessDeniedException": "AccessDenied", "ValidationException": "ValidationError"}.get(code, code)
-        code = {"ThrottlingException": "Throttling", "InternalServerError": "InternalFailure"}.get(code, code)
-    if status is None and code in ("AccessDenied", "AccessDeniedException") and target.protocol != "json":
-        status = 403
-    return target.operation.encode_fault(target.protocol, code, message, request_id, status=status, fields=fault.fields)
+    return await door.serve(call)

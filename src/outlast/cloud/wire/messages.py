@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """An HTTP request. `path` and `query` are raw, still percent-encoded; `query` has no question mark.
 
-    Header names are lower case; repeated headers are joined by a comma.
+    Header names are lower case; repeated headers are joined by a comma. Never changed once made, but not frozen: that
+    would take three times as long.
     """
 
     method: str
@@ -20,9 +21,9 @@ class Request:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Response:
-    """An HTTP response without the headers that belong to the connection (Content-Length, Date)."""
+    """An HTTP response without the headers that belong to the connection (Content-Length, Date). Never changed."""
 
     status: int
     headers: tuple[tuple[str, str], ...]

@@ -173,7 +173,7 @@ class RegionProcess:
     async def _listen(self, gate: Gate) -> None:
         host = self._config.hosts[self._name]
         listener = Listener(
-            respond=lambda request, peer, secure: pipeline.respond(gate, request, peer, secure),
+            respond=lambda request, peer, secure: pipeline.answer(gate, request, peer, secure),
             clock=self._clock,
             context=self._certificates.context,
             plain_allowed=host.startswith("127."),

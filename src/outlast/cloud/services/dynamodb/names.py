@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from outlast.cloud.contract.fault import AccessDeniedException, ValidationException
@@ -70,6 +71,7 @@ def table_arn(region: Region, name: str) -> str:
     return f"arn:aws:dynamodb:{region.name}:{region.account_id}:table/{name}"
 
 
+@lru_cache(maxsize=4096)
 def table_of_arn(arn: str) -> tuple[str, str, str, str]:
     """(Region, account, table, what follows) of an ARN of a table, index, stream or backup; empty when malformed."""
     match = _ARN.fullmatch(arn)
