@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from dataclasses import replace
@@ -19,6 +20,7 @@ from outlast.ops.outcome import UsageError
 from outlast.ops.report import terminal
 from outlast.ops.report.build import build
 from outlast.ops.report.page import render
+from outlast.ops.report.wording import sum_text
 from outlast.ops.report.write import read, write
 from tests.unit.ops.fakes import sample_deployment
 from tests.unit.ops.samples import BEGIN_S, story
@@ -56,6 +58,15 @@ def test_the_figures_are_those_of_the_drill(report: dict[str, Any]) -> None:
     states = [step["state"] for step in report["steps"]]
     assert states == ["true", "absent", *["false"] * 10]
     assert report["audit"]["intact"]
+
+
+def test_the_arithmetic_of_the_switch_is_shown_beside_what_was_measured(report: dict[str, Any]) -> None:
+    marks, ttl_s = report["marks"], report["configuration"]["record_ttl_s"]
+    total_s = marks["left_s"] - marks["impact_s"] + ttl_s
+    told = sum_text(report)
+    assert f"{ttl_s:.1f} s that an answer lives = {total_s:.1f} s; measured: {report['rto']['seconds']:.1f} s." in told
+    assert told in html.unescape(render(report))
+    assert "not seen in DNS" in sum_text(json.loads(json.dumps(build(empty()))))
 
 
 def test_trouble_is_an_error_whatever_the_objectives_say() -> None:

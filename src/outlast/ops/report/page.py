@@ -22,6 +22,7 @@ from outlast.ops.report.wording import (
     sales_text,
     share,
     stubborn_text,
+    sum_text,
     tiles,
 )
 
@@ -59,6 +60,7 @@ def render(report: Mapping[str, Any]) -> str:
         colours=region_colours(report),
         charts=draw(report),
         rto_text=rto_text(report),
+        sum_text=sum_text(report),
         stubborn_text=stubborn_text(report),
         rpo_text=rpo_text(report),
         conflicts_text=conflicts_text(report),

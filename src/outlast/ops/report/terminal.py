@@ -10,7 +10,16 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from outlast.ops.report.wording import WORDS, convergence_text, figure, rpo_text, rto_text, stubborn_text, tiles
+from outlast.ops.report.wording import (
+    WORDS,
+    convergence_text,
+    figure,
+    rpo_text,
+    rto_text,
+    stubborn_text,
+    sum_text,
+    tiles,
+)
 
 STYLES: Final = {
     "met": "bold green",
@@ -35,7 +44,7 @@ def summary(report: Mapping[str, Any]) -> RenderableType:
     for each in report["objectives"]:
         met, style = {True: ("met", "green"), False: ("missed", "red"), None: ("not measured", "yellow")}[each["met"]]
         objectives.add_row(Text(each["text"]), Text(figure(each["value"], each["unit"])), Text(met, style=style))
-    told = [rto_text(report), stubborn_text(report), rpo_text(report), convergence_text(report)]
+    told = [rto_text(report), sum_text(report), stubborn_text(report), rpo_text(report), convergence_text(report)]
     body = Group(head, "", figures, "", objectives, "", *(Text(line) for line in told))
     return Panel(body, title=report["title"], subtitle=f"every figure measured: {report['measured']}", expand=False)
 

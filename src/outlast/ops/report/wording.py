@@ -44,6 +44,24 @@ def rto_text(report: Mapping[str, Any]) -> str:
     return f"Well-behaved customers lost {rto['lost']} requests, the last one {rto['seconds']:.1f} s after the impact."
 
 
+def sum_text(report: Mapping[str, Any]) -> str:
+    """The arithmetic of the switch beside what was measured: when the last answer that leads to the Region must end.
+
+    https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html
+    """
+    marks, ttl_s = report["marks"], report["configuration"]["record_ttl_s"]
+    impact_s, switched_s, left_s = (marks.get(name) for name in ("impact_s", "switched_s", "left_s"))
+    if impact_s is None or switched_s is None or left_s is None:
+        return "The switch was not seen in DNS, so its times cannot be added up."
+    parts = (switched_s - impact_s, left_s - switched_s, ttl_s)
+    measured = report["rto"]["seconds"]
+    return (
+        f"By arithmetic: {parts[0]:.1f} s from the impact to the switch + {parts[1]:.1f} s until DNS followed it + "
+        f"{parts[2]:.1f} s that an answer lives = {sum(parts):.1f} s"
+        + ("." if measured is None else f"; measured: {measured:.1f} s.")
+    )
+
+
 def stubborn_text(report: Mapping[str, Any]) -> str:
     """What became of clients that outlive their DNS answers."""
     rto = report["rto_stubborn"]
