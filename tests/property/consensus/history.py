@@ -14,12 +14,12 @@ NOT_YET = 10**9
 
 @dataclass(slots=True)
 class Operation:
-    """`swap` writes `written`, `append` adds it to the value, `read` writes nothing; all tell the value before.
+    """`swap` writes `written`, `append` adds it to the value, `read` writes nothing; these tell the value before.
 
-    Times are any numbers that grow.
+    `write` writes `written` and tells nothing. Times are any numbers that grow.
     """
 
-    kind: Literal["swap", "append", "read"]
+    kind: Literal["swap", "append", "read", "write"]
     written: bytes | None
     began: float
     ended: float = NOT_YET
@@ -42,10 +42,10 @@ def is_linearizable(operations: list[Operation]) -> bool:
             operation = operations[index]
             if operation.began > horizon:
                 continue
-            if operation.ended != NOT_YET and operation.told != value:
+            if operation.ended != NOT_YET and operation.kind != "write" and operation.told != value:
                 continue
             after = value
-            if operation.kind == "swap":
+            if operation.kind in ("swap", "write"):
                 after = operation.written
             elif operation.kind == "append":
                 after = (value or b"") + (operation.written or b"")

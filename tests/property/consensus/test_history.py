@@ -28,3 +28,10 @@ def test_an_operation_without_an_end_may_or_may_not_have_happened() -> None:
     assert is_linearizable([open_ended, Operation("read", None, 2, 3), Operation("read", None, 4, 5, b"1")])
     assert is_linearizable([open_ended, Operation("read", None, 2, 3)])
     assert not is_linearizable([open_ended, Operation("read", None, 2, 3, b"1"), Operation("read", None, 4, 5)])
+
+
+def test_a_write_tells_nothing_but_is_seen() -> None:
+    written = [Operation("write", b"a", 0, 1), Operation("write", b"b", 2, 3)]
+    assert is_linearizable([*written, Operation("read", None, 4, 5, b"b")])
+    assert not is_linearizable([*written, Operation("read", None, 4, 5, b"a")])
+    assert not is_linearizable([*written, Operation("read", None, 4, 5, b"ab")])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import socket
+import ssl
 import time
 from collections.abc import Callable
 
@@ -11,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.conftest import World
 from tests.wire.arc.conftest import HOME, REGIONS, Arc
+from tests.wire.route53.clients import addresses
 
 COUNTER = itertools.count()
 
@@ -59,6 +62,21 @@ def test_controls_start_off_and_every_endpoint_sees_a_change_at_once(arc: Arc, p
     assert [arc.state(region, two) for region in REGIONS] == [False] * 5
     arc.endpoint("eu-west-1").update_routing_control_state(RoutingControlArn=one, RoutingControlState="Off")
     assert [arc.state(region, one) for region in REGIONS] == [False] * 5
+
+
+def test_each_endpoint_has_a_tls_name_of_its_own(arc: Arc) -> None:
+    """As AWS names them; every Region's DNS leads to the endpoint, whose certificate bears the name."""
+    config = arc.world.config
+    trusted = ssl.create_default_context(cafile=str(arc.world.folder / "ca.pem"))
+    reached = set()
+    for region in REGIONS:
+        name = f"a1b2c3d4.route53-recovery-cluster.{region}.amazonaws.com"
+        (address,) = addresses(arc.world, name, region="ap-northeast-1")
+        plain = socket.create_connection((address, config.port), timeout=10)
+        with plain, trusted.wrap_socket(plain, server_hostname=name) as secured:
+            assert secured.getpeercert()
+        reached.add(address)
+    assert len(reached) == 5
 
 
 def test_a_listing_shows_names_panels_and_states(arc: Arc, panel: str, pair: tuple[str, str]) -> None:
