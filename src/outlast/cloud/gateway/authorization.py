@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from outlast.cloud.contract import AccessDeniedException, Call, Declared, Principal
 from outlast.cloud.gateway.gate import Gate, Hosted
+
+PASSING: Final = "iam:PassRole"
 
 
 def authorize(gate: Gate, hosted: Hosted, declared: Declared, call: Call[Any], params: Mapping[str, Any]) -> None:
@@ -19,7 +21,10 @@ def authorize(gate: Gate, hosted: Hosted, declared: Declared, call: Call[Any], p
         return
     context = Conditions(call, declared, params)
     for action, arn in declared.targets(params, gate.region):
-        decision = gate.region.identities.judge(principal, action, arn, context, gate.policy_of(hosted, arn))
+        given: Conditions = context
+        if action == PASSING:
+            given = Passing(call, declared, params, hosted.service.model.endpoint_prefix)
+        decision = gate.region.identities.judge(principal, action, arn, given, gate.policy_of(hosted, arn))
         if not decision.allowed:
             raise AccessDeniedException(decision.message)
 
@@ -73,3 +78,19 @@ class Conditions(Mapping[str, Sequence[str]]):
 
     def __len__(self) -> int:
         return len(self._keys())
+
+
+class Passing(Conditions):
+    """The same for a role that is handed to a service: policies may look at which.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+    """
+
+    __slots__ = ("_service",)
+
+    def __init__(self, call: Call[Any], declared: Declared, params: Mapping[str, Any], service: str) -> None:
+        super().__init__(call, declared, params)
+        self._service = service
+
+    def _keys(self) -> dict[str, Sequence[str]]:
+        return {**super()._keys(), "iam:PassedToService": (f"{self._service}.amazonaws.com",)}

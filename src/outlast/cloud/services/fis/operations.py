@@ -104,7 +104,19 @@ def listing(name: str, page: list[Document], token: str | None) -> Reply:
     return {name: page} if token is None else {name: page, "nextToken": token}
 
 
-@fis.operation(resource="arn:aws:fis:{region}:{account}:experiment-template/*")
+def with_role(params: Mapping[str, Any], region: Any) -> list[tuple[str, str]]:
+    """Making or changing a template needs leave for it, and to pass the role that it names.
+
+    https://docs.aws.amazon.com/fis/latest/userguide/security_iam_id-based-policy-examples.html
+    """
+    action = "UpdateExperimentTemplate" if "id" in params else "CreateExperimentTemplate"
+    found = [(f"fis:{action}", region.arn("fis", f"experiment-template/{params.get('id', '*')}"))]
+    if params.get("roleArn"):
+        found.append(("iam:PassRole", params["roleArn"]))
+    return found
+
+
+@fis.operation(resource=with_role)
 def create_experiment_template(
     call: Call[Experiments],
     *,
@@ -148,7 +160,7 @@ def create_experiment_template(
     return {"experimentTemplate": shown_template(template)}
 
 
-@fis.operation(resource=TEMPLATE)
+@fis.operation(resource=with_role)
 def update_experiment_template(
     call: Call[Experiments],
     *,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
@@ -27,10 +27,16 @@ MAX_TAGS: Final = 50
 RUNTIMES: Final = tuple(f"syn-python-selenium-{number}" for number in ("5.1", "6.0", "7.0", "8.0"))
 
 
-def with_role(params: Mapping[str, Any], region: Region) -> list[tuple[str, str]]:
-    """Targets of CreateCanary: the canary, and iam:PassRole on its role."""
-    canary = region.arn("synthetics", f"canary:{params['Name']}")
-    return [("synthetics:CreateCanary", canary), ("iam:PassRole", params["ExecutionRoleArn"])]
+def with_role(action: str) -> Callable[[Mapping[str, Any], Region], list[tuple[str, str]]]:
+    """Targets of a call that may give a canary its role: the canary, and iam:PassRole on the role."""
+
+    def targets(params: Mapping[str, Any], region: Region) -> list[tuple[str, str]]:
+        found = [(f"synthetics:{action}", region.arn("synthetics", f"canary:{params['Name']}"))]
+        if params.get("ExecutionRoleArn"):
+            found.append(("iam:PassRole", params["ExecutionRoleArn"]))
+        return found
+
+    return targets
 
 
 def _page(items: Sequence[Item], token: str | None, limit: int | None) -> tuple[Sequence[Item], str | None]:
@@ -55,7 +61,7 @@ async def _lambda(call: Call[CanaryState], operation: str, params: Mapping[str, 
         raise ValidationException(fault.message) from fault
 
 
-@synthetics.operation(resource=with_role, control_plane=True)
+@synthetics.operation(resource=with_role("CreateCanary"), control_plane=True)
 async def create_canary(
     call: Call[CanaryState],
     *,
@@ -193,7 +199,7 @@ def stop_canary(call: Call[CanaryState], *, name: str) -> Reply:
     return {}
 
 
-@synthetics.operation(resource=CANARY, control_plane=True)
+@synthetics.operation(resource=with_role("UpdateCanary"), control_plane=True)
 async def update_canary(
     call: Call[CanaryState],
     *,

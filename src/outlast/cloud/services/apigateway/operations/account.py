@@ -30,7 +30,7 @@ def get_account(call: Call[ApiState]) -> Reply:
     return _shape(call.state.account)
 
 
-@operation()
+@operation(role="cloudwatchRoleArn")
 async def update_account(call: Call[ApiState], *, patch_operations: Sequence[Mapping[str, Any]] | None = None) -> Reply:
     """Name the role that logs are written with; API Gateway must be able to assume it."""
     document = patching.apply(call.state.account, patch_operations, RULES)

@@ -19,9 +19,10 @@ DEFAULT_PAGE: Final = 25
 _LABEL: Final = re.compile(r"\{(\w+)\}")
 
 
-def operation(*, ignored: Sequence[str] = ()) -> Callable[[Function], Function]:
+def operation(*, ignored: Sequence[str] = (), role: str = "") -> Callable[[Function], Function]:
     """Declare an operation. Its IAM action is the HTTP verb and its resource the path, as API Gateway has them.
 
+    `role` is the setting by which a role is handed over, in its member or in a patch of it; that needs iam:PassRole.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-iam-policy-examples.html
     """
 
@@ -35,8 +36,12 @@ def operation(*, ignored: Sequence[str] = ()) -> Callable[[Function], Function]:
             filled = _LABEL.sub(lambda match: str(params.get(members.get(_plain(match[1]), ""), "*")), path)
             return f"arn:aws:apigateway:{region.name}::{filled}"
 
+        def with_role(params: Mapping[str, Any], region: Region) -> list[tuple[str, str]]:
+            roles = [("iam:PassRole", arn) for arn in handed_over(params, role)]
+            return [(f"apigateway:{http.method}", target(params, region)), *roles]
+
         return apigateway.operation(
-            resource=target,
+            resource=with_role if role else target,
             action=f"apigateway:{http.method}",
             ignored=ignored,
             name=wire_name,
@@ -44,6 +49,13 @@ def operation(*, ignored: Sequence[str] = ()) -> Callable[[Function], Function]:
         )(function)
 
     return declare
+
+
+def handed_over(params: Mapping[str, Any], role: str) -> list[str]:
+    """The ARNs of roles that a request hands to API Gateway; the caller's own credentials are no role."""
+    patches = params.get("patchOperations") or ()
+    given = [params.get(role), *(each.get("value") for each in patches if each.get("path") == f"/{role}")]
+    return [arn for arn in given if isinstance(arn, str) and ":role/" in arn]
 
 
 @functools.cache

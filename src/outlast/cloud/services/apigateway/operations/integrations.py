@@ -36,7 +36,7 @@ def shape(integration: Mapping[str, Any]) -> Document:
     return {name: value for name, value in integration.items() if value not in ({}, None)}
 
 
-@operation()
+@operation(role="credentials")
 def put_integration(
     call: Call[ApiState],
     *,
@@ -86,7 +86,7 @@ def get_integration(call: Call[ApiState], *, rest_api_id: str, resource_id: str,
     return shape(integration_of(call.state.api(rest_api_id), resource_id, http_method))
 
 
-@operation()
+@operation(role="credentials")
 def update_integration(
     call: Call[ApiState],
     *,

@@ -32,7 +32,7 @@ from outlast.cloud.services.cloudformation.operations.prepare import (
     refuse_type_changes,
 )
 from outlast.cloud.services.cloudformation.operations.source import template_text
-from outlast.cloud.services.cloudformation.operations.stacks import previous_text, with_role
+from outlast.cloud.services.cloudformation.operations.stacks import check_role, previous_text, with_role
 from outlast.cloud.services.cloudformation.service import cloudformation, stack_arn
 from outlast.cloud.services.cloudformation.state import Stacks
 
@@ -64,6 +64,7 @@ async def create_change_set(
 ) -> Reply:
     """Prepare a creation or an update; it is complete, or has failed, at once."""
     given = await template_text(call, template_body, template_url)
+    await check_role(call, role_arn)
     check_name(change_set_name, "changeSetName")
     refuse_notifications(notification_arns)
     refuse_rollback_configuration(rollback_configuration)
@@ -77,9 +78,8 @@ async def create_change_set(
     before = EMPTY if deployed is None or change_set_type == "CREATE" else deployed.blueprint
     refuse_type_changes(before, prepared.blueprint)
     is_empty = change_set_type == "UPDATE" and not has_changes(call.state, stack, prepared, wanted_tags)
-    unique = call.region.entropy.uuid()
     record = ChangeSetRecord(
-        id=call.region.arn("cloudformation", f"changeSet/{change_set_name}/{unique}"),
+        id=call.region.arn("cloudformation", f"changeSet/{change_set_name}/{call.region.entropy.uuid()}"),
         name=change_set_name,
         stack_id=stack.id,
         stack_name=stack.name,

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from outlast.cloud.contract import Call, Region, Reply, ValidationException
+from outlast.cloud.contract import Call, Fault, Region, Reply, ValidationException
+from outlast.cloud.services.cloudformation.deploy.role import assume
 from outlast.cloud.services.cloudformation.errors import AlreadyExistsException, TokenAlreadyExistsException
 from outlast.cloud.services.cloudformation.model import Operation, StackRecord, principal_document
 from outlast.cloud.services.cloudformation.operations.begin import (
@@ -41,6 +42,16 @@ def with_role(action: str) -> Any:
     return targets
 
 
+async def check_role(call: Call[Stacks], role_arn: str | None) -> None:
+    """Raise ValidationException for a role that CloudFormation cannot assume."""
+    if not role_arn:
+        return
+    try:
+        await assume(call.region, role_arn)
+    except Fault as fault:
+        raise ValidationException(f"Role {role_arn} is invalid or cannot be assumed") from fault
+
+
 @cloudformation.operation(resource=with_role("CreateStack"), control_plane=True)
 async def create_stack(
     call: Call[Stacks],
@@ -63,6 +74,7 @@ async def create_stack(
 ) -> Reply:
     """Start making a stack; https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html"""
     text = await template_text(call, template_body, template_url)
+    await check_role(call, role_arn)
     check_name(stack_name)
     refuse_notifications(notification_arns)
     refuse_rollback_configuration(rollback_configuration)
@@ -109,6 +121,7 @@ async def update_stack(
 ) -> Reply:
     """Start an update; https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html"""
     given = await template_text(call, template_body, template_url)
+    await check_role(call, role_arn)
     refuse_notifications(notification_arns)
     refuse_rollback_configuration(rollback_configuration)
     stack = call.state.find(stack_name)
