@@ -163,6 +163,10 @@ def test_conditions_refuse_values_of_the_wrong_type(text: str, value: dict[str, 
             "SET a = list_append(b, :v)",
             "Incorrect operand type for operator or function; operator or function: list_append, operand type: N",
         ),
+        (
+            "SET a = list_append(list_append(b, c), d)",
+            "The function is not allowed to be used this way in an expression; function: list_append",
+        ),
         ("SET a = :none", "An expression attribute value used in expression is not defined; attribute value: :none"),
     ],
 )

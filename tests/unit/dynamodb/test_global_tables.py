@@ -71,6 +71,17 @@ async def _not(answer: Any) -> bool:
     return not await answer
 
 
+async def test_a_stream_of_another_view_stays_as_it_is(cloud: Cloud) -> None:
+    east, west = cloud.homes[EAST], cloud.homes[WEST]
+    stream = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    await east.table(StreamSpecification=stream)
+    await east("UpdateTable", TableName="things", ReplicaUpdates=[create(WEST)])
+    table = await east.active("things")
+    assert table["StreamSpecification"] == stream
+    await east("PutItem", TableName="things", Item={"p": {"S": "a"}})
+    await until(lambda: has(west, "a"))
+
+
 async def test_a_cut_hides_nothing_and_loses_nothing(cloud: Cloud) -> None:
     east, west = cloud.homes[EAST], cloud.homes[WEST]
     await east.table()

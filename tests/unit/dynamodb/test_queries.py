@@ -247,6 +247,9 @@ async def test_a_scan_reads_all_in_pages_and_in_segments(sorted_: Home) -> None:
             for segment in range(total)
         ]
         assert [item for part in parts for item in part] == whole
+    last = {name: whole[-1][name] for name in ("p", "s")}
+    fault = await sorted_.refused("Scan", TableName="things", Segment=0, TotalSegments=100, ExclusiveStartKey=last)
+    assert "does not map to the provided Segment and TotalSegments" in fault.message
 
 
 async def test_scans_filter_count_and_project(sorted_: Home) -> None:

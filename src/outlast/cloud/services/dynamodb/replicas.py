@@ -62,12 +62,6 @@ def _check_create(table: Table, region: str, present: Given) -> None:
             f"Failed to create a the new replica of table with name: '{table.name}' because one or more replicas "
             "already existed as tables."
         )
-    stream = table.doc.get("Stream") or {}
-    if stream.get("Enabled") and stream["ViewType"] != STREAM_VIEW:
-        raise ValidationException(
-            "Table must have DynamoDB Streams enabled with StreamViewType set to "
-            f"{STREAM_VIEW} in order to be replicated"
-        )
 
 
 def begin_updates(call: Call[DynamoDB], table: Table, updates: Sequence[Given]) -> None:

@@ -146,6 +146,10 @@ class UpdateParser(Parser):
                 return Path(("",))
             return IfNotExists(arguments[0], arguments[1])
         for argument in arguments:
+            if isinstance(argument, ListAppend):
+                self.note(
+                    "function", f"The function is not allowed to be used this way in an expression; function: {name}"
+                )
             self.demand("type", name, argument, "L")
         return ListAppend(arguments[0], arguments[1])
 

@@ -33,6 +33,7 @@ from outlast.cloud.services.dynamodb.table import Table
 from outlast.cloud.services.dynamodb.values import Item, Value
 
 OUTSIDE = "The provided starting key is outside query boundaries based on provided conditions"
+OUTSIDE_SEGMENT = "The provided Exclusive start key does not map to the provided Segment and TotalSegments values."
 NO_KEY_CONDITION = "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
 
 
@@ -251,7 +252,7 @@ def scan(
     if exclusive_start_key is not None:
         place = reading.start_key(table, index, exclusive_start_key)
         if place < start or (end is not None and place >= end):
-            raise ValidationException(OUTSIDE)
+            raise ValidationException(OUTSIDE_SEGMENT)
         start = place + b"\x00"
     plan = reading.Plan(
         table.space_of(index),
