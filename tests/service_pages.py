@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from outlast.cloud.contract import Service
-from outlast.cloud.services.dynamodb import dynamodb, dynamodbstreams
+from outlast.cloud.services.dynamodb import dynamodb, dynamodbstreams, transfers
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "services"
 PAGES: Mapping[str, tuple[str, tuple[Service[Any], ...]]] = {
@@ -33,7 +33,7 @@ def page(name: str) -> str:
 def _api(service: Service[Any]) -> str:
     supported, refused = [], []
     for operation in sorted(service.model.operations):
-        if operation in service.operations:
+        if operation in service.operations and operation not in transfers.REFUSED:
             supported.append(_row(service, operation))
         else:
             refused.append(operation)

@@ -59,7 +59,7 @@ async def test_a_good_request_runs_through_every_stage(site: Site) -> None:
         ("DescribeTable", b"{", {}, "SerializationException"),
         ("DescribeTable", b"{}", {}, "ValidationException"),
         ("NoSuchOperation", b"{}", {}, "UnknownOperationException"),
-        ("CreateGlobalTable", b"{}", {}, "UnknownOperationException"),
+        ("DescribeContributorInsights", b"{}", {}, "UnknownOperationException"),
     ],
 )
 async def test_each_stage_refuses_what_is_its_own(
@@ -218,5 +218,5 @@ async def test_calls_from_inside_the_world_pass_the_same_stages(site: Site) -> N
         await pipeline.invoke(site.gate, "dynamodb", "DescribeTable", {"TableName": "orders"}, who)
     assert caught.value.code == "AccessDeniedException"
     with pytest.raises(Fault) as caught:
-        await pipeline.invoke(site.gate, "dynamodb", "CreateGlobalTable", {}, who)
+        await pipeline.invoke(site.gate, "dynamodb", "DescribeContributorInsights", {}, who)
     assert caught.value.code == "UnknownOperationException"

@@ -137,11 +137,11 @@ def test_streams_are_another_service_over_the_same_tables(world: World, table: A
 def test_what_is_not_supported_is_refused_by_name(world: World) -> None:
     client = world.client("dynamodb", EAST)
     with pytest.raises(ClientError) as refused:
-        client.export_table_to_point_in_time(TableArn="arn:aws:dynamodb:us-east-1:1:table/t", S3Bucket="bucket")
-    assert "ExportTableToPointInTime" in refused.value.response["Error"]["Message"]
+        client.describe_kinesis_streaming_destination(TableName="orders")
+    assert "DescribeKinesisStreamingDestination" in refused.value.response["Error"]["Message"]
     with pytest.raises(ClientError) as refused:
-        client.create_global_table(GlobalTableName="abc", ReplicationGroup=[{"RegionName": EAST}])
-    assert "CreateGlobalTable" in refused.value.response["Error"]["Message"]
+        client.describe_contributor_insights(TableName="orders")
+    assert "DescribeContributorInsights" in refused.value.response["Error"]["Message"]
 
 
 def test_cloudformation_makes_changes_and_deletes_a_global_table(world: World) -> None:

@@ -15,6 +15,7 @@ from outlast.cloud.services.dynamodb.operations import (
     tables,
     tags,
     transactions,
+    transfers,
     ttl,
     updates,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "tags",
     "timers",
     "transactions",
+    "transfers",
     "ttl",
     "updates",
 ]

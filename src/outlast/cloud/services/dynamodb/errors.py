@@ -11,9 +11,12 @@ __all__ = [
     "ContinuousBackupsUnavailableException",
     "DuplicateItemException",
     "ExpiredIteratorException",
+    "ExportNotFoundException",
     "GlobalTableNotFoundException",
     "IdempotentParameterMismatchException",
+    "ImportNotFoundException",
     "IndexNotFoundException",
+    "InvalidExportTimeException",
     "InvalidRestoreTimeException",
     "ItemCollectionSizeLimitExceededException",
     "LimitExceededException",
@@ -30,6 +33,7 @@ __all__ = [
     "TransactionCanceledException",
     "TransactionConflictException",
     "TrimmedDataAccessException",
+    "UnknownOperationException",
     "ValidationException",
     "invalid",
 ]
@@ -124,6 +128,22 @@ class PointInTimeRecoveryUnavailableException(Fault):
 
 class InvalidRestoreTimeException(Fault):
     """The time lies outside of the recovery window."""
+
+
+class InvalidExportTimeException(Fault):
+    """The time to export lies outside of the recovery window, or the period is too short or too long."""
+
+
+class ExportNotFoundException(Fault):
+    """There is no such export."""
+
+
+class ImportNotFoundException(Fault):
+    """There is no such import."""
+
+
+class UnknownOperationException(Fault):
+    """The API has the operation; this cloud checks its parameters and does not do it."""
 
 
 class IndexNotFoundException(Fault):
