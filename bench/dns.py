@@ -33,7 +33,7 @@ import dns.rrset
 from outlast.cloud.contract import ActiveFaults
 from outlast.cloud.contract.names import WorldMap
 from outlast.cloud.effects import RealClock, RealEntropy
-from outlast.cloud.gateway.dns import DnsServer
+from outlast.cloud.gateway.dns import DnsLimits, DnsServer
 from outlast.cloud.services.route53.changes import apply
 from outlast.cloud.services.route53.cloudnames import CloudNames
 from outlast.cloud.services.route53.dataplane import DataPlane
@@ -130,7 +130,8 @@ def weighted() -> list[bytes]:
 
 
 async def _serve_outlast(port: int) -> None:
-    server = DnsServer(data_plane(), clock=RealClock(), entropy=RealEntropy())
+    limits = DnsLimits(lookup_share=1e9)  # every name is looked up, however many are new
+    server = DnsServer(data_plane(), clock=RealClock(), entropy=RealEntropy(), limits=limits)
     await server.start(HOST, port)
     await asyncio.Event().wait()
 

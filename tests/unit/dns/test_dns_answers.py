@@ -11,6 +11,7 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
+from outlast.cloud.contract.names import Draw, Question
 from outlast.cloud.effects import RealEntropy
 from outlast.cloud.gateway import dns_answers
 from outlast.cloud.gateway.dns_answers import KEPT_ANSWERS, Responder
@@ -161,7 +162,7 @@ def test_what_is_kept_stays_bounded(desk: Desk) -> None:
 def kept(desk: Desk) -> tuple[int, int, int]:
     """How many queries and answers are kept, and the bytes of the answers, as found in the tables."""
     tables = desk.responder._tables.values()
-    answers = [each for table in tables for each in table.answers.values()]
+    answers = [each for table in tables for each in (*table.answers.values(), *table.earlier.values())]
     return sum(len(table.queries) for table in tables), len(answers), sum(each.size_bytes for each in answers)
 
 
@@ -174,6 +175,39 @@ def test_what_is_kept_stays_bounded_in_bytes_too(desk: Desk, monkeypatch: pytest
         assert len(desk.raw(query.to_wire(), tcp=True) or b"") > 2_000
     _, _, size_bytes = kept(desk)
     assert 0 < size_bytes <= 100_000
+
+
+def test_what_is_asked_again_and_again_outlives_a_flood_of_names(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dns_answers, "KEPT_ANSWERS", 100)
+    for n in range(1_000):
+        desk.raw(dns.message.make_query(f"n{n}.example.com", "A").to_wire())
+        if n % 20 == 0:
+            desk.ask("www.example.com")
+    assert desk.zone.lookups == 1_001
+    assert kept(desk)[1] <= 100
+    desk.responder.fold()
+    assert desk.zone.counted["Z1"] == 1_050
+
+
+def test_looking_up_takes_a_share_of_the_time_only(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten milliseconds a look-up: after a burst of one second, half of the time."""
+    desk.ask("www.example.com")
+    real = desk.zone.lookup
+
+    def slow(question: Question) -> Draw:
+        desk.clock.seconds += 0.01
+        return real(question)
+
+    monkeypatch.setattr(desk.zone, "lookup", slow)
+    names = iter(range(10_000))
+    cut = [bool(desk.ask(f"n{next(names)}.example.com").flags & dns.flags.TC) for _ in range(300)]
+    assert cut[:199] == [False] * 199
+    assert cut[210:] == [True] * 90
+    assert addresses(desk.ask("wWw.example.com")) == ["192.0.2.80"]
+    assert desk.ask("late.example.com", tcp=True).rcode() == dns.rcode.NXDOMAIN
+    desk.clock.seconds += 1.0
+    later = [bool(desk.ask(f"n{next(names)}.example.com").flags & dns.flags.TC) for _ in range(300)]
+    assert 90 <= later.count(False) <= 110
 
 
 def test_cookies_and_padding_neither_cost_a_lookup_nor_memory(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

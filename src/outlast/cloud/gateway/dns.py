@@ -28,6 +28,8 @@ class DnsLimits:
     """Bounds of the listeners."""
 
     rate: RateLimit = field(default_factory=RateLimit)
+    lookup_share: float = 0.5
+    """The share of the time that looking up what is not kept may take; see dns_answers."""
     connections: int = 256
     connections_per_client: int = 64
     idle_s: float = 10.0
@@ -48,7 +50,14 @@ class DnsServer:
     ) -> None:
         self._limits = limits or DnsLimits()
         limiter = RateLimiter(self._limits.rate)
-        self.responder = Responder(names, clock=clock, entropy=entropy, limiter=limiter, server_id=server_id.encode())
+        self.responder = Responder(
+            names,
+            clock=clock,
+            entropy=entropy,
+            limiter=limiter,
+            server_id=server_id.encode(),
+            lookup_share=self._limits.lookup_share,
+        )
         self._clock = clock
         self._datagrams: _Datagrams | None = None
         self._server: asyncio.Server | None = None

@@ -4,7 +4,11 @@ An answer is kept by what was asked (the name in lower case, its type, the clien
 place the query came from, and only while the zones' generation stands. A question that may be answered in several ways
 is kept with all of them; each query draws one. In front of that stands a second table by the query's bytes behind its
 id, the name in lower case, so that a question asked as before is answered without being read. The answer's names point
-into the question, which is put back as it came (0x20). Both tables are bounded, in entries and in bytes.
+into the question, which is put back as it came (0x20). Both tables are bounded, in entries and in bytes; what is asked
+for again and again outlives a flood of names that are asked once.
+
+Looking up what is not kept may take a share of the time only. Above it, as in a flood of made-up names, such questions
+by UDP are answered with no more than "ask by TCP", so that kept answers and all else in the Region go on.
 """
 
 from __future__ import annotations
@@ -36,6 +40,7 @@ log = logging.getLogger("outlast.dns")
 KEPT_ANSWERS: Final = 8_192
 KEPT_BYTES: Final = 32 << 20
 """What the kept answers may take together; an answer by TCP can have 64 KB."""
+LOOKUP_BURST_S: Final = 1.0
 KEPT_QUERIES: Final = 16_384
 LONGEST_QUERY_BYTES: Final = 512
 """A longer query is read each time, so that padded ones take no memory."""
@@ -67,21 +72,33 @@ class Kept:
 
 
 class Table:
-    """The answers for one place and transport: by the query's bytes, and by what it asks."""
+    """The answers for one place and transport: by the query's bytes, and by what it asks.
 
-    __slots__ = ("answers", "queries")
+    `earlier` are answers from before the table was full the last time; those asked for again come back.
+    """
+
+    __slots__ = ("answers", "earlier", "queries")
 
     def __init__(self) -> None:
         self.queries: dict[bytes, Kept] = {}
         self.answers: dict[object, Kept] = {}
+        self.earlier: dict[object, Kept] = {}
 
 
 class Responder:
     """Answers packets for one Region. Synchronous; every packet gives one answer or none."""
 
     def __init__(
-        self, names: Names, *, clock: Clock, entropy: Entropy, limiter: RateLimiter, server_id: bytes = b""
+        self,
+        names: Names,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        limiter: RateLimiter,
+        server_id: bytes = b"",
+        lookup_share: float = 0.5,
     ) -> None:
+        """`lookup_share` is the share of the time that looking up what is not kept may take."""
         self._names = names
         self._clock = clock
         self._entropy = entropy
@@ -93,8 +110,12 @@ class Responder:
         self._queries = 0
         self._answers = 0
         self._answers_bytes = 0
+        self._lookup_share = lookup_share
+        self._lookup_left_s = LOOKUP_BURST_S
+        self._lookup_seen_s = clock.monotonic_s()
         self.dropped = 0
         self.limited = 0
+        self.put_off = 0
 
     def respond(self, data: bytes, address: str, *, tcp: bool = False) -> bytes | None:
         """The answer to `data` from `address`, None when there shall be none. Never raises for bad input."""
@@ -140,7 +161,7 @@ class Responder:
         """Hand the queries counted so far to the zones."""
         counts: Counter[str] = Counter()
         for table in self._tables.values():
-            for kept in table.answers.values():
+            for kept in (*table.answers.values(), *table.earlier.values()):
                 if kept.zone_id is not None and kept.hits:
                     counts[kept.zone_id] += kept.hits
                 kept.hits = 0
@@ -165,10 +186,25 @@ class Responder:
         except Unfit as unfit:
             return self._error(unfit, address, tcp)
         key = query.essence
-        kept = table.answers.get(key)
+        kept = table.answers.get(key) or table.earlier.pop(key, None)
         if kept is not None:
+            if key not in table.answers:
+                self._keep(key, kept, table)
             self._remember(data, table, kept)
             return kept
+        began_s = self._clock.monotonic_s()
+        self._lookup_left_s += (began_s - self._lookup_seen_s) * self._lookup_share
+        self._lookup_left_s = min(self._lookup_left_s, LOOKUP_BURST_S)
+        self._lookup_seen_s = began_s
+        if self._lookup_left_s <= 0 and not tcp:
+            return self._put_off(query, address, tcp)
+        try:
+            return self._look_up(key, query, data, address, tcp, table)
+        finally:
+            self._lookup_left_s -= self._clock.monotonic_s() - began_s
+
+    def _look_up(self, key: object, query: Query, data: bytes, address: str, tcp: bool, table: Table) -> Kept | bytes:
+        """Find the answers in the zones, and keep them."""
         question = query.asked(address, tcp=tcp)
         try:
             draw = self._draw(query, question)
@@ -183,15 +219,22 @@ class Responder:
             if kept.zone_id is not None:
                 self._names.count({kept.zone_id: 1})
             return kept
+        self._keep(key, kept, table)
+        self._remember(data, table, kept)
+        return kept
+
+    def _keep(self, key: object, kept: Kept, table: Table) -> None:
+        """Keep the answers; those kept so far become the earlier ones when half of the room is used."""
         size_bytes = kept.size_bytes
-        if self._answers >= KEPT_ANSWERS or self._answers_bytes + size_bytes > KEPT_BYTES:
-            self.forget()
-            table = self._client(address, tcp)[2]
+        if self._answers >= KEPT_ANSWERS // 2 or self._answers_bytes + size_bytes > KEPT_BYTES // 2:
+            self.fold()
+            for each in self._tables.values():
+                each.earlier, each.answers = each.answers, {}
+                each.queries.clear()
+            self._queries = self._answers = self._answers_bytes = 0
         table.answers[key] = kept
         self._answers += 1
         self._answers_bytes += size_bytes
-        self._remember(data, table, kept)
-        return kept
 
     def _remember(self, data: bytes, table: Table, kept: Kept) -> None:
         """Answer these bytes, in any case of the name, without reading them from now on."""
@@ -206,13 +249,18 @@ class Responder:
         self._queries += 1
 
     def _error(self, unfit: Unfit, address: str, tcp: bool) -> bytes | None:
+        return None if self._is_limited(unfit.rcode, address, tcp) else encode_error(unfit, self._server_id)
+
+    def _put_off(self, query: Query, address: str, tcp: bool) -> bytes | None:
+        self.put_off += 1
+        return None if self._is_limited("put off", address, tcp) else truncated(query, Answer(Rcode.NOERROR))
+
+    def _is_limited(self, subject: object, address: str, tcp: bool) -> bool:
         network = None if tcp else self._limiter.network(address)
-        if network is not None:
-            verdict = self._limiter.judge(network, unfit.rcode, self._clock.monotonic_s())
-            if verdict is not Verdict.SEND:
-                self.limited += 1
-                return None
-        return encode_error(unfit, self._server_id)
+        if network is None or self._limiter.judge(network, subject, self._clock.monotonic_s()) is Verdict.SEND:
+            return False
+        self.limited += 1
+        return True
 
     def _draw(self, query: Query, question: Question) -> Draw:
         if query.klass != CLASS_IN or query.type in TRANSFERS or query.type == RecordType.OPT:
