@@ -86,6 +86,7 @@ def test_json_is_read_by_its_first_character() -> None:
         ("", "Template format error: unsupported structure."),
         ("? [a, b]\n: c", "All keys must be strings"),
         ("a: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
+        ("[" * 50_000, "nested too deeply"),
         ("{" + '"a":{' * 20000, "nested too deeply"),
         ("a: " + "x" * 51_200, "may not exceed 51200 bytes"),
         ("a: b: c", "YAML not well-formed. (line 1, column 5)"),

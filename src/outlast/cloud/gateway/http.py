@@ -115,6 +115,10 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._let_go(self._held)
         self._drop_queue()
+        self._reset()
+        del self._parser  # it holds this connection: what came of a body would wait for the collector of cycles
+        if self._tls is not None:
+            self._tls.cut()
 
     def eof_received(self) -> bool:
         """A client that has said all may still read the answers to it."""

@@ -13,6 +13,10 @@ class TlsFailure(Exception):
     """The handshake or a record is bad; the connection must close."""
 
 
+def _nowhere(_data: bytes) -> None:
+    """Where bytes for a socket that has gone are sent."""
+
+
 class TlsPump:
     """One server-side TLS session over memory buffers: bytes of the socket in, bytes of the request out."""
 
@@ -72,6 +76,10 @@ class TlsPump:
             except ssl.SSLError:
                 self.handshaken = False
             self._flush()
+
+    def cut(self) -> None:
+        """The socket has gone: hold on to nobody who would write to it."""
+        self._send = _nowhere
 
     def _flush(self) -> None:
         data = self._outgoing.read()

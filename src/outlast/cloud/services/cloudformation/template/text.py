@@ -50,6 +50,12 @@ FUNCTION_TAGS = frozenset(
 class _Loader(yaml.SafeLoader):
     """SafeLoader without aliases, merges, dates and sixty-based numbers, and with CloudFormation's tags."""
 
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
+        """The scanner looks at all open levels for each token: a depth that no template may have is refused at once."""
+        if self.flow_level >= MAX_DEPTH:
+            raise _malformed("It is nested too deeply")
+        super().fetch_flow_collection_start(TokenClass)
+
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
         if self.check_event(yaml.events.AliasEvent):
             raise _malformed("YAML aliases are not allowed in CloudFormation templates")
