@@ -133,7 +133,8 @@ class Home:
 
 
 async def _endless(timer: Callable[[Any], Awaitable[None]], state: DynamoDB) -> None:
-    while True:
+    task = asyncio.current_task()
+    while task is None or not task.cancelling():
         await timer(state)
 
 

@@ -52,7 +52,7 @@ class Receiver:
             return pack([self._home.identity])
         if parts[0] == BATCH and len(parts) >= 3:
             batch = read_batch(parts)
-            results = bytes([await self._take(batch, section) for section in batch.sections])
+            results = bytes([await self._take(peer, batch, section) for section in batch.sections])
             await self._engine.settled()
             return pack([self._home.identity, results])
         if parts[0] == CLEAN and len(parts) >= 3:
@@ -61,16 +61,16 @@ class Receiver:
             return pack([self._home.identity, results])
         raise ValueError("an unknown kind of replication message")
 
-    async def _take(self, batch: Batch, section: Section) -> int:
+    async def _take(self, peer: str, batch: Batch, section: Section) -> int:
         numbers = self._home.intern(batch.names)
         space = self._engine.opened(section.space)
-        if space is None:
+        if space is None or peer not in space.replicas:
             return NOT_YET
         for at in range(0, len(section.items), APPLY_ITEMS):
             if at:
                 await self._engine.effects.clock.sleep(0)
                 space = self._engine.opened(section.space)
-                if space is None:
+                if space is None or peer not in space.replicas:
                     return NOT_YET
             changes: list[Change] = []
             with self._engine.begin() as tx:

@@ -39,6 +39,11 @@ __all__ = [
 ]
 
 
+PROTECTED = (
+    "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."
+)
+
+
 class SerializationException(Fault):
     """The JSON does not have the type that the shape asks for."""
 

@@ -1,7 +1,7 @@
 """The membership of a global table: the message that tells it, and what a member makes of one.
 
 the table is unknown here             make it, unless its name is taken or it was deleted here
-this Region is not a member           delete the table: the replica was removed
+this Region is not a member           delete the table: the replica was removed, unless it is protected from that
 the message is newer than what is here   take over members and shared settings
 what is here is newer                 answer with it
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from outlast.cloud.services.dynamodb import overrides
 from outlast.cloud.services.dynamodb.names import table_arn
 from outlast.cloud.services.dynamodb.table import Document, Table
 
@@ -19,22 +20,20 @@ if TYPE_CHECKING:
 
 CHANNEL = "dynamodb"
 STREAM_VIEW = "NEW_AND_OLD_IMAGES"
-MEMBER_SETTINGS = (
-    "KMSMasterKeyId",
-    "ProvisionedThroughputOverride",
-    "OnDemandThroughputOverride",
-    "TableClassOverride",
-    "GlobalSecondaryIndexes",
-)
-SHARED = ("AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
+SCHEMA = ("AttributeDefinitions", "KeySchema")
+CHANGING = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput", "TableClass")
+SHARED = (*SCHEMA, *CHANGING)
+INDEX_CHANGING = ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
+OWN_OF_INDEX = frozenset({"Status", "Number", "Backfilling", "Counted", "Base"})
 Message = Mapping[str, Any]
 
 
 def settings(doc: Message) -> Document:
     """What all replicas have in common."""
-    shared: Document = {member: doc[member] for member in SHARED if doc.get(member) is not None}
+    shared: Document = {member: overrides.shared(doc, member) for member in SHARED}
+    shared = {member: value for member, value in shared.items() if value is not None}
     shared["Indexes"] = [
-        {member: entry[member] for member in entry if member not in ("Status", "Number", "Backfilling")}
+        {member: overrides.shared(entry, member) for member in entry if member not in OWN_OF_INDEX}
         for entry in doc["Indexes"]
         if entry["Status"] != "DELETING"
     ]
@@ -85,6 +84,8 @@ def receive(state: DynamoDB, peer: str, told: Message) -> Document:
             return {"busy": True}
         state.departed.delete(told["items"])
     if entry is None or entry["Status"] == "DELETING":
+        if mine is not None and entry is not None and mine.doc.get("DeletionProtectionEnabled"):
+            return {"protected": True}
         if mine is not None and (newer(told, mine.doc) or mine.status == "DELETING"):
             leave(state, mine)
         return {"left": True} if mine is None or mine.status == "DELETING" else message(mine)
@@ -163,32 +164,37 @@ def adopt_into(state: DynamoDB, doc: Document, told: Message) -> None:
     doc["Epoch"], doc["By"] = told["epoch"], told["by"]
     doc["Told"] = {}
     shared = told["settings"]
-    for member in ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput"):
-        if member in shared:
+    overrides.undo(doc)
+    for member in CHANGING:
+        if shared.get(member) is not None:
             doc[member] = shared[member]
-        elif member != "BillingMode":
+        else:
             doc.pop(member, None)
-    if shared["SSEType"] is None:
-        doc["SSE"] = None
-    elif not doc.get("SSE"):
-        arn = state.region.arn("kms", "alias/aws/dynamodb")
-        doc["SSE"] = {"Status": "ENABLED", "SSEType": shared["SSEType"], "KMSMasterKeyArn": arn}
+    own = told["replicas"].get(here)
+    _encrypt(state, doc, shared["SSEType"], None if own is None else own.get("KMSMasterKeyId"))
     if doc.get("TimeToLive") != shared["TimeToLive"]:
         doc["TimeToLive"] = shared["TimeToLive"]
         at_ms = state.region.clock.now_ms()
         step = "drop-expiry" if shared["TimeToLive"] is None else "fill-expiry"
         doc.setdefault("Due", []).append({"AtMs": at_ms, "Step": step})
-    own = told["replicas"].get(here)
+    overrides.apply(doc, here)
     if own is not None:
-        if own.get("TableClass"):
-            doc["TableClass"] = own["TableClass"]
-        override = own.get("ProvisionedThroughputOverride")
-        if override and doc.get("ProvisionedThroughput"):
-            doc["ProvisionedThroughput"] = {**doc["ProvisionedThroughput"], **override}
         if own.get("Filled"):
             own["Status"] = "ACTIVE"
         if own["Status"] == "ACTIVE" and doc["Status"] == "CREATING":
             doc["Status"] = "ACTIVE"
+
+
+def _encrypt(state: DynamoDB, doc: Document, sse_type: str | None, own_key: str | None) -> None:
+    """The type of encryption is shared; the key is the replica's own, or the Region's default."""
+    if sse_type is None:
+        doc["SSE"] = None
+        return
+    if own_key is None and doc.get("SSE"):
+        return
+    key = own_key or "alias/aws/dynamodb"
+    arn = key if key.startswith("arn:") else state.region.arn("kms", key if key.startswith("alias/") else f"key/{key}")
+    doc["SSE"] = {"Status": "ENABLED", "SSEType": sse_type, "KMSMasterKeyArn": arn}
 
 
 def adopt(state: DynamoDB, table: Table, told: Message) -> None:
@@ -196,12 +202,15 @@ def adopt(state: DynamoDB, table: Table, told: Message) -> None:
     from outlast.cloud.services.dynamodb.operations.updates import INDEX_MS, add_index
 
     doc, shared = table.doc, told["settings"]
+    overrides.undo(doc)
     wanted = {entry["IndexName"]: entry for entry in shared["Indexes"]}
     for entry in doc["Indexes"]:
         if entry["IndexName"] in wanted:
-            for member in ("ProvisionedThroughput", "OnDemandThroughput"):
-                if member in wanted[entry["IndexName"]]:
+            for member in INDEX_CHANGING:
+                if wanted[entry["IndexName"]].get(member) is not None:
                     entry[member] = wanted[entry["IndexName"]][member]
+                else:
+                    entry.pop(member, None)
         elif entry["Status"] != "DELETING":
             entry["Status"] = "DELETING"
             state.schedule(table, "drop-index", INDEX_MS, Index=entry["IndexName"])

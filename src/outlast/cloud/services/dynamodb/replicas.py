@@ -18,10 +18,10 @@ import orjson
 from outlast.cloud.contract import Call
 from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.effects import LinkDown
-from outlast.cloud.services.dynamodb import membership
-from outlast.cloud.services.dynamodb.errors import invalid
+from outlast.cloud.services.dynamodb import membership, overrides
+from outlast.cloud.services.dynamodb.errors import PROTECTED, invalid
 from outlast.cloud.services.dynamodb.lifecycle import STEPS, delete, done
-from outlast.cloud.services.dynamodb.membership import CHANNEL, MEMBER_SETTINGS, STREAM_VIEW, regions_of, settings
+from outlast.cloud.services.dynamodb.membership import CHANNEL, STREAM_VIEW, regions_of, settings
 from outlast.cloud.services.dynamodb.state import DynamoDB
 from outlast.cloud.services.dynamodb.table import Table
 
@@ -37,13 +37,15 @@ def check_updates(call: Call[DynamoDB], table: Table, updates: Sequence[Given]) 
     """Raise the fault of replica updates that cannot be done."""
     present = table.doc.get("Replicas") or {}
     for update in updates:
+        if update.get("Disassociate") is not None:
+            raise ValidationException("ReplicaUpdates.Disassociate is not supported by this cloud.")
         kinds = [kind for kind in ("Create", "Update", "Delete") if update.get(kind) is not None]
         if len(kinds) != 1:
             raise invalid("Exactly one of Create, Update, Delete must be given in each ReplicaUpdate")
         region = update[kinds[0]]["RegionName"]
         if region not in call.region.names:
             raise ValidationException(f"Region {region} is not available to this account")
-        if region == call.region.name and kinds[0] != "Update":
+        if region == call.region.name:
             raise invalid(
                 "Cannot add, delete, or update the local region through ReplicaUpdates. Use CreateTable, DeleteTable, "
                 "or UpdateTable as required."
@@ -54,6 +56,11 @@ def check_updates(call: Call[DynamoDB], table: Table, updates: Sequence[Given]) 
             raise ValidationException(
                 "Update global table operation failed because one or more replicas were not part of the global table."
             )
+        if kinds[0] == "Delete":
+            if present[region].get("Protected"):
+                raise ValidationException(PROTECTED)
+        else:
+            overrides.check(table.doc, update[kinds[0]])
 
 
 def _check_create(table: Table, region: str, present: Given) -> None:
@@ -74,6 +81,7 @@ def begin_updates(call: Call[DynamoDB], table: Table, updates: Sequence[Given]) 
     members = doc.setdefault("Replicas", {})
     if not members:
         members[here] = {"RegionName": here, "Status": "ACTIVE", "Arn": table.arn}
+        protect(table, here)
     for update in updates:
         if update.get("Delete") is not None:
             members[update["Delete"]["RegionName"]].update(Status="DELETING", SinceMs=call.now_ms)
@@ -81,10 +89,13 @@ def begin_updates(call: Call[DynamoDB], table: Table, updates: Sequence[Given]) 
         given = update.get("Create") or update["Update"]
         region = given["RegionName"]
         entry = members.setdefault(region, {"RegionName": region, "Status": "CREATING", "SinceMs": call.now_ms})
-        for member in MEMBER_SETTINGS:
-            if given.get(member) is not None:
-                entry["TableClass" if member == "TableClassOverride" else member] = given[member]
+        overrides.note(entry, given)
     changed(call.state, table)
+
+
+def protect(table: Table, here: str) -> None:
+    """Let the other members know whether this replica may be removed. The caller calls `changed`."""
+    table.doc["Replicas"][here]["Protected"] = bool(table.doc.get("DeletionProtectionEnabled"))
 
 
 def changed(state: DynamoDB, table: Table) -> None:
@@ -157,6 +168,11 @@ async def _tell(state: DynamoDB, table: Table, region: str) -> None:
         return
     if answer.get("busy"):
         return
+    if answer.get("protected"):
+        if region in members:
+            members[region].update(Status="ACTIVE", Protected=True)
+            changed(state, table)
+        return
     if answer.get("fresh") and region in members:
         # The replica is empty: whatever the engine had sent to a Region of that name before is gone.
         members[region].update(Status="CREATING", SinceMs=state.region.clock.now_ms())
@@ -170,7 +186,10 @@ async def _tell(state: DynamoDB, table: Table, region: str) -> None:
             changed(state, table)
         return
     if membership.newer(answer, doc):
-        membership.adopt(state, table, answer)
+        if state.region.name in answer["replicas"]:
+            membership.adopt(state, table, answer)
+        else:  # the others removed this replica while it could not be reached
+            membership.leave(state, table)
         return
     doc.setdefault("Told", {})[region] = told
 

@@ -11,7 +11,7 @@ from typing import Any
 from outlast.cloud.contract import Call, Reply
 from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import definition, describe
-from outlast.cloud.services.dynamodb.errors import ResourceInUseException
+from outlast.cloud.services.dynamodb.errors import PROTECTED, ResourceInUseException
 from outlast.cloud.services.dynamodb.lifecycle import CREATE_MS, DELETE_MS
 from outlast.cloud.services.dynamodb.membership import depart, stream_label
 from outlast.cloud.services.dynamodb.names import MIN_NAME, plain_name, table_name, table_resource
@@ -20,9 +20,6 @@ from outlast.cloud.services.dynamodb.state import DynamoDB
 from outlast.cloud.services.dynamodb.table import Document, Table
 from outlast.cloud.services.dynamodb.tagging import check_tags
 
-PROTECTED = (
-    "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."
-)
 NOT_TOLD = (
     "AttributeDefinitions",
     "KeySchema",

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from outlast.cloud.contract import Call, Reply
 from outlast.cloud.contract.fault import ValidationException
-from outlast.cloud.services.dynamodb import definition, describe, replicas
+from outlast.cloud.services.dynamodb import definition, describe, overrides, replicas
 from outlast.cloud.services.dynamodb.errors import (
     LimitExceededException,
     ResourceNotFoundException,
@@ -211,8 +213,10 @@ class _Changes:
 
     def apply(self) -> None:
         """Do it, and let the timer finish what takes time."""
-        doc, given, state, now_ms = self.doc, self.given, self.call.state, self.call.now_ms
-        synchronised = replicas.settings(doc)
+        doc, state, now_ms, here = self.doc, self.call.state, self.call.now_ms, self.call.region.name
+        overrides.undo(doc)
+        given = overrides.absorb(doc, here, self.given)
+        synchronised = replicas.settings(doc), orjson.dumps(doc.get("Replicas"))
         if self.billing != doc["BillingMode"]:
             doc["BillingMode"] = self.billing
             if self.billing == "PAY_PER_REQUEST":
@@ -240,8 +244,11 @@ class _Changes:
             waiting = True
         if not waiting:
             state.schedule(self.table, "active", UPDATE_MS)
-        if doc.get("Replicas") and replicas.settings(doc) != synchronised:
-            replicas.changed(state, self.table)
+        if doc.get("Replicas"):
+            replicas.protect(self.table, here)
+            if (replicas.settings(doc), orjson.dumps(doc["Replicas"])) != synchronised:
+                replicas.changed(state, self.table)
+            overrides.apply(doc, here)
         state.save(self.table)
 
     def _apply_indexes(self) -> bool:

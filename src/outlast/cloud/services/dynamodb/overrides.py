@@ -1,0 +1,108 @@
+"""What a replica may have of its own: table class, read capacity of the table and of its indexes, encryption key.
+
+All replicas share these settings; a replica that overrides one shows its own value, and keeps what is shared under
+`Base` of its document (and of an index's entry), so that it tells the others nothing of its own.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateReplicationGroupMemberAction.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from outlast.cloud.contract.fault import ValidationException
+from outlast.cloud.services.dynamodb.errors import invalid
+from outlast.cloud.services.dynamodb.table import Document
+
+Given = Mapping[str, Any]
+READS = {
+    "ProvisionedThroughput": ("ProvisionedThroughputOverride", "ReadCapacityUnits"),
+    "OnDemandThroughput": ("OnDemandThroughputOverride", "MaxReadRequestUnits"),
+}
+BILLING = {"ProvisionedThroughputOverride": "PROVISIONED", "OnDemandThroughputOverride": "PAY_PER_REQUEST"}
+
+
+def check(doc: Given, given: Given) -> None:
+    """Raise ValidationException for settings of a replica that the table cannot have."""
+    names = {entry["IndexName"] for entry in doc["Indexes"] if entry["Global"] and entry["Status"] != "DELETING"}
+    for index in given.get("GlobalSecondaryIndexes") or ():
+        if index["IndexName"] not in names:
+            raise ValidationException(
+                f"The table does not have the specified index: {index['IndexName']}, which a replica would override"
+            )
+    for each in (given, *(given.get("GlobalSecondaryIndexes") or ())):
+        for member, billing in BILLING.items():
+            if each.get(member) is not None and doc["BillingMode"] != billing:
+                raise invalid(f"{member} can be specified only when BillingMode is {billing}")
+    if given.get("KMSMasterKeyId") is not None and not doc.get("SSE"):
+        raise invalid("KMSMasterKeyId can be specified only when SSE is enabled")
+
+
+def note(entry: Document, given: Given) -> None:
+    """Put what a replica update says into the member's entry."""
+    for member in ("KMSMasterKeyId", *BILLING):
+        if given.get(member) is not None:
+            entry[member] = given[member]
+    if given.get("TableClassOverride") is not None:
+        entry["TableClass"] = given["TableClassOverride"]
+    if given.get("GlobalSecondaryIndexes"):
+        known = {each["IndexName"]: each for each in entry.get("GlobalSecondaryIndexes") or ()}
+        for index in given["GlobalSecondaryIndexes"]:
+            known[index["IndexName"]] = {**known.get(index["IndexName"], {}), **index}
+        entry["GlobalSecondaryIndexes"] = list(known.values())
+
+
+def shared(part: Given, member: str) -> Any:
+    """What all replicas share, of a document or of an index's entry."""
+    base = part.get("Base") or {}
+    return base[member] if member in base else part.get(member)
+
+
+def _parts(doc: Document) -> Iterator[Document]:
+    yield doc
+    yield from doc["Indexes"]
+
+
+def undo(doc: Document) -> None:
+    """Show what all replicas share."""
+    for part in _parts(doc):
+        for member, value in (part.pop("Base", None) or {}).items():
+            if value is None:
+                part.pop(member, None)
+            else:
+                part[member] = value
+
+
+def apply(doc: Document, here: str) -> None:
+    """Show what the replica here has of its own."""
+    undo(doc)
+    own = (doc.get("Replicas") or {}).get(here)
+    if own is None:
+        return
+    if own.get("TableClass"):
+        _override(doc, "TableClass", own["TableClass"])
+    indexes = {each["IndexName"]: each for each in own.get("GlobalSecondaryIndexes") or ()}
+    for part in _parts(doc):
+        said = own if part is doc else indexes.get(part["IndexName"], {})
+        for member, (override, reads) in READS.items():
+            if said.get(override) and doc["BillingMode"] == BILLING[override]:
+                _override(part, member, {**(part.get(member) or {}), reads: said[override][reads]})
+
+
+def _override(part: Document, member: str, value: Any) -> None:
+    part.setdefault("Base", {})[member] = part.get(member)
+    part[member] = value
+
+
+def absorb(doc: Document, here: str, given: Given) -> dict[str, Any]:
+    """UpdateTable's members after those went to the own entry that the replica here overrides already."""
+    own = (doc.get("Replicas") or {}).get(here) or {}
+    left = dict(given)
+    if own.get("TableClass") and "TableClass" in left:
+        own["TableClass"] = left.pop("TableClass")
+    for member, (override, reads) in READS.items():
+        wanted = left.get(member)
+        if own.get(override) and wanted is not None and wanted.get(reads) is not None:
+            own[override] = {reads: wanted[reads]}
+            left[member] = {**wanted, reads: (doc.get(member) or {}).get(reads, wanted[reads])}
+    return left
