@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from outlast.cloud.identity.credentials import looks_real
 from outlast.cloud.world import config as configuration
 from outlast.cloud.world.config import Settings, WorldConfig, WorldError
+from outlast.cloud.world.worldfile import read_world
 
 REGION = re.compile(r"[a-z]{2}(-[a-z]{1,12}){1,3}-[0-9]{1,2}")
 KEY_ID = re.compile(r"[A-Za-z0-9_]{3,128}")
@@ -64,6 +66,27 @@ def prepare(
             data_events=data_events,
         ),
     )
+
+
+def prepare_filed(
+    file: Path, folder: Path, host: str, replication_delay_ms: str, health_interval_s: float, data_events: bool = False
+) -> WorldConfig:
+    """The configuration that a world file describes; options give what the file leaves out."""
+    settings = Settings(
+        replication_delay_ms=delay_of(replication_delay_ms),
+        health_interval_s=health_interval_s,
+        data_events=data_events,
+    )
+    config = read_world(file, folder, host, settings)
+    strange = [name for name in config.regions if not REGION.fullmatch(name)]
+    if strange:
+        raise WorldError(f"{strange[0]} is not the name of a Region, as us-east-1 is.")
+    known = configuration.load_config(folder)
+    if known is None:
+        return config
+    if set(known.regions) != set(config.regions):
+        raise WorldError(f"The world in {folder} has the Regions {', '.join(known.regions)}; use another --home.")
+    return replace(config, account_id=known.account_id)
 
 
 def check_addresses(host: str, network: str) -> None:

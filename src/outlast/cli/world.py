@@ -14,7 +14,7 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from outlast.cli.preparing import key_of, prepare
+from outlast.cli.preparing import key_of, prepare, prepare_filed
 from outlast.cloud.world import config as configuration
 from outlast.cloud.world.config import WorldConfig, WorldError
 from outlast.cloud.world.control import control
@@ -23,6 +23,14 @@ HomeOption = Annotated[
     Path | None, typer.Option("--home", help="The world's folder.", envvar="OUTLAST_HOME", show_default=False)
 ]
 OutputOption = Annotated[Literal["text", "json"], typer.Option("--output", help="text or json.")]
+FileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        help="A world file: Regions with their addresses, on several hosts too, and delays of pairs.",
+        show_default=False,
+    ),
+]
 START_TIMEOUT_S = 60.0
 VERBS = frozenset({"up", "down", "env", "exec", "regions", "restart"})
 """What works without the operator's kit, whose libraries take half a second to load."""
@@ -98,23 +106,21 @@ def up(
             show_default=False,
         ),
     ] = None,
+    file: FileOption = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once every Region answers.")] = False,
     output: OutputOption = "text",
 ) -> None:
     """Make the world if there is none, and start it."""
     started = time.monotonic()
     try:
-        config = prepare(
-            folder_of(home),
-            port,
-            network,
-            host,
-            tuple(region or ()),
-            replication_delay_ms,
-            health_interval_s,
-            https_port,
-            data_events,
-        )
+        if file is not None and region:
+            fail("The Regions come from the world file; leave --region out.", 2)
+        given = (replication_delay_ms, health_interval_s)
+        if file is not None:
+            config = prepare_filed(file, folder_of(home), host, *given, data_events)
+        else:
+            regions = tuple(region or ())
+            config = prepare(folder_of(home), port, network, host, regions, *given, https_port, data_events)
         if detach:
             start_detached(config, access_key, output, started)
         else:

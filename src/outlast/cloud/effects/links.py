@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import struct
 from collections.abc import Coroutine, Mapping
@@ -24,6 +25,8 @@ MAX_WAITING = 10_000
 MAX_SERVING = 1_000
 TELL_EVERY_S = 30.0
 LOOK_AGAIN_S = 0.2
+UNACKNOWLEDGED_MS = 5_000
+KEEPALIVE_S = 30
 ASK, ANSWER, FAILED = 0, 1, 2
 HEADER = struct.Struct(">IBQB")
 
@@ -69,7 +72,10 @@ class _Peer:
 
 
 class RealNetwork:
-    """Links of one Region over TCP and TLS; `outgoing` shapes what leaves towards each peer."""
+    """Links of one Region over TCP and TLS; `outgoing` shapes what leaves towards each peer.
+
+    While `isolated` it hears nothing either, whatever the ends of its peers do.
+    """
 
     def __init__(
         self,
@@ -95,6 +101,7 @@ class RealNetwork:
         self._accepted: set[asyncio.StreamWriter] = set()
         self._told: dict[str, float] = {}
         self._busy_until_s: dict[str, float] = {}
+        self.isolated = False
         self.outgoing: dict[str, Shape] = {peer: Shape() for peer in self._to}
 
     @property
@@ -236,6 +243,7 @@ class RealNetwork:
             ),
             5.0,
         )
+        _give_up_soon(writer)
         self._spawn(self._watch(name, reader))
         return writer
 
@@ -247,6 +255,7 @@ class RealNetwork:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         name = peer_name(writer)
+        _give_up_soon(writer)
         self._accepted.add(writer)
         try:
             if name not in self._to:
@@ -265,6 +274,8 @@ class RealNetwork:
             writer.close()
 
     def _take(self, name: str, channel: str, kind: int, number: int, payload: bytes) -> None:
+        if self.isolated:
+            return
         if kind == ASK:
             if len(self._tasks) < MAX_SERVING:
                 self._spawn(self._answer(name, channel, number, payload))
@@ -307,6 +318,15 @@ class RealNetwork:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "a message's handler failed", "exception": task.exception(), "task": task}
             )
+
+
+def _give_up_soon(writer: asyncio.StreamWriter) -> None:
+    """Let the kernel end a connection whose other host is silent: a new one is there before it would try again."""
+    with contextlib.suppress(OSError):
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
 
 
 def peer_name(writer: asyncio.StreamWriter) -> str:

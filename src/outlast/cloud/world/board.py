@@ -71,10 +71,20 @@ class Hands(Protocol):
 class Board:
     """Implements the contract's FaultBoard in the supervisor."""
 
-    def __init__(self, hands: Hands, regions: Sequence[str], clock: Clock, entropy: Entropy, scopes: Scopes) -> None:
+    def __init__(
+        self,
+        hands: Hands,
+        regions: Sequence[str],
+        clock: Clock,
+        entropy: Entropy,
+        scopes: Scopes,
+        here: Sequence[str] = (),
+    ) -> None:
+        """`here` are the Regions that this host runs; empty when it runs all."""
         self._hands = hands
         self._scopes = scopes
         self._regions = tuple(regions)
+        self._here = frozenset(here or regions)
         self._clock = clock
         self._entropy = entropy
         self._active: dict[str, ActiveFault] = {}
@@ -141,6 +151,9 @@ class Board:
             raise ValueError(f"This world has no Region {unknown[0]}." if unknown else "A fault needs a Region.")
         if spec.kind in PAIRS and (len(spec.regions) != 2 or spec.regions[0] == spec.regions[1]):
             raise ValueError(f"{spec.kind} needs two Regions: from and to.")
+        elsewhere = [region for region in spec.regions[: 1 if spec.kind in PAIRS else None] if region not in self._here]
+        if elsewhere:
+            raise ValueError(f"{elsewhere[0]} runs on another host: start {spec.kind} there.")
         if not 0 < spec.duration_s <= MAX_DURATION_S:
             raise ValueError(f"The duration must be over 0 and at most {MAX_DURATION_S:.0f} seconds.")
         self._check_parameters(spec)

@@ -38,6 +38,10 @@ class Settings:
     """How long an item change waits on its way to another Region; the default is what AWS's published sample saw."""
     link_delay_ms: tuple[float, float] = (0.0, 0.0)
     """One-way delay of every message between Regions."""
+    replication_delays_ms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """`replication_delay_ms` of links that have their own, by `direction(from, to)`."""
+    link_delays_ms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """`link_delay_ms` of links that have their own, by `direction(from, to)`."""
     health_interval_s: float = 0.0
     """Interval of Route 53 health checkers; 0 keeps what each health check says (10 or 30 s)."""
     shortest_rate_s: float = 1.0
@@ -50,9 +54,14 @@ class Settings:
     """Client network prefix -> place on the map, for latency answers; empty takes the built-in map."""
 
 
+def direction(sender: str, receiver: str) -> str:
+    """The name of one direction of a link among a world's delays."""
+    return f"{sender}>{receiver}"
+
+
 @dataclass(frozen=True, slots=True)
 class WorldConfig:
-    """One world. `hosts` maps each Region to its own loopback address."""
+    """One world. `hosts` maps each Region to its own address: a loopback one, or a host's."""
 
     folder: str
     regions: tuple[str, ...]
@@ -65,6 +74,13 @@ class WorldConfig:
     """443 where every Region could listen on it too, otherwise 0."""
     account_id: str = "111122223333"
     settings: Settings = field(default_factory=Settings)
+    here: tuple[str, ...] = ()
+    """The Regions that this host runs; empty when it runs all."""
+
+    @property
+    def local(self) -> tuple[str, ...]:
+        """The Regions that this host runs."""
+        return self.here or self.regions
 
     @property
     def path(self) -> Path:
@@ -162,7 +178,11 @@ def read_config(document: Mapping[str, Any]) -> WorldConfig:
     for name in ("replication_delay_ms", "link_delay_ms"):
         low, high = settings[name]
         settings[name] = (float(low), float(high))
+    for name in ("replication_delays_ms", "link_delays_ms"):
+        delays = settings.get(name, {})
+        settings[name] = {link: (float(low), float(high)) for link, (low, high) in delays.items()}
     fields["regions"] = tuple(fields["regions"])
+    fields["here"] = tuple(fields.get("here", ()))
     return WorldConfig(**fields, settings=Settings(**settings))
 
 

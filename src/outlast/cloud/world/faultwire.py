@@ -9,7 +9,7 @@ from typing import Any
 from outlast.cloud.contract import ActiveFault, FaultSpec
 from outlast.cloud.effects.links import Shape
 from outlast.cloud.world.channel import Channel, RemoteError
-from outlast.cloud.world.config import Settings
+from outlast.cloud.world.config import Settings, direction
 
 REPLICATION = "replication"
 
@@ -65,7 +65,9 @@ def shapes_of(region: str, peers: Iterable[str], settings: Settings, faults: Seq
 
 
 def _shape(region: str, peer: str, settings: Settings, faults: Sequence[ActiveFault]) -> Shape:
-    low, high = settings.link_delay_ms
+    link = direction(region, peer)
+    low, high = settings.link_delays_ms.get(link, settings.link_delay_ms)
+    replication = settings.replication_delays_ms.get(link, settings.replication_delay_ms)
     loss, cut = 0.0, False
     paused: frozenset[str] = frozenset()
     bandwidth = 0.0
@@ -82,7 +84,7 @@ def _shape(region: str, peer: str, settings: Settings, faults: Sequence[ActiveFa
             low, high = low + delay, high + delay + jitter
             loss = max(loss, float(spec.parameters.get("loss", 0)))
             bandwidth = float(spec.parameters.get("bytes_per_s", 0)) or bandwidth
-    delays = {REPLICATION: settings.replication_delay_ms} if settings.replication_delay_ms[1] > 0 else {}
+    delays = {REPLICATION: replication} if replication[1] > 0 else {}
     return Shape((low, high), delays, loss, cut, bandwidth, paused)
 
 

@@ -67,7 +67,7 @@ def hold(folder: Path) -> Hold:
 def check_ports(config: WorldConfig) -> None:
     """Raise WorldError when a port of the world is taken."""
     wanted = [(config.front_host, config.port, False)]
-    for host in config.hosts.values():
+    for host in (config.hosts[region] for region in config.local):
         wanted += [(host, config.port, False), (host, config.link_port, False), (host, config.dns_port, True)]
         if config.https_port:
             wanted.append((host, config.https_port, False))
@@ -82,6 +82,11 @@ def make(config: WorldConfig, given_key: tuple[str, str] | None = None) -> Secre
     if given_key is not None and looks_real(given_key[0]):
         raise WorldError("That access key looks like one of AWS's own; a world takes only made-up keys (AKIALOCAL...).")
     if not (folder / "keys.json").exists():
+        if config.regions[0] not in config.local:
+            raise WorldError(
+                f"A world on several hosts has the same keys everywhere: copy keys.json, ca.pem and ca-key.pem to "
+                f"{folder} from the world's folder on {config.hosts[config.regions[0]]}, which makes them."
+            )
         make_authority(folder)
         access_key_id, secret = given_key or make_access_key()
         write_private(

@@ -207,9 +207,10 @@ class RegionProcess:
             self._tasks.append(loop.create_task(gate.trail.keep_writing()))
 
     async def _keep_running(self, timer: Callable[[Any], Awaitable[None]], state: Any) -> None:
-        """Run the timer for ever; a failure is logged and retried with backoff."""
+        """Run the timer until the Region stops; a failure is logged and retried with backoff."""
         backoff_s = FIRST_BACKOFF_S
-        while True:
+        task = asyncio.current_task()
+        while task is None or not task.cancelling():  # Python 3.11's wait_for can lose a cancellation
             began = self._clock.monotonic_s()
             try:
                 await timer(state)
@@ -258,6 +259,7 @@ class RegionProcess:
         active.active = faults
         for peer, shape in content["shapes"].get(self._name, {}).items():
             self._network_door.outgoing[peer] = read_shape(shape)
+        self._network_door.isolated = active.of("region-isolated") is not None
         skew = active.of("clock-skew")
         self._clock.skew_ms = 0 if skew is None else int(skew.spec.parameters.get("skew_ms", 0))
         slow = active.of("disk-slow")

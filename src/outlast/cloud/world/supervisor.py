@@ -31,7 +31,7 @@ from outlast.cloud.world.region import Secrets, run
 
 log = logging.getLogger("outlast.supervisor")
 
-Status = Literal["starting", "ready", "failed", "stopping", "down"]
+Status = Literal["starting", "ready", "failed", "stopping", "down", "elsewhere"]
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 SWEEP_S = 5.0
@@ -66,13 +66,14 @@ class Supervisor:
         self._secrets = secrets
         self._nursery = nursery
         self._clock = RealClock()
-        self._regions = {name: Managed(name) for name in config.regions}
+        self._regions = {name: Managed(name) for name in config.local}
         self._stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         trusting = ssl.create_default_context(cadata=secrets.authority.pair.certificate_pem)
         addresses = {name: (host, config.port) for name, host in config.hosts.items()}
         self._front = FrontDoor(addresses, self._clock, trusting)
-        self.board = Board(self, config.regions, self._clock, RealEntropy(), scopes_of(catalogue.services()))
+        scopes = scopes_of(catalogue.services())
+        self.board = Board(self, config.regions, self._clock, RealEntropy(), scopes, config.local)
 
     async def run(self) -> int:
         """Start everything, serve until told to stop, stop everything."""
@@ -212,7 +213,7 @@ class Supervisor:
                     name, [each for each in names if each != name], self._config.settings, active
                 ).items()
             }
-            for name in names
+            for name in self._regions
         }
         return {"active": [write_fault(fault) for fault in active], "shapes": shapes}
 
@@ -287,7 +288,9 @@ class Supervisor:
 
     async def _controlled(self, verb: str, content: Mapping[str, Any]) -> Any:
         if verb == "status":
-            regions = [self._described(each) for each in self._regions.values()]
+            regions = [
+                self._described(self._regions.get(name) or Managed(name, "elsewhere")) for name in self._config.regions
+            ]
             return {"url": self._config.front_url, "regions": regions}
         if verb == "down":
             asyncio.get_running_loop().call_later(0.05, self._stopping.set)
@@ -301,8 +304,10 @@ class Supervisor:
         return await self._board_verb(verb, content)
 
     def _known(self, name: str) -> str:
-        if name not in self._regions:
+        if name not in self._config.regions:
             raise WorldError(f"This world has no Region {name}.")
+        if name not in self._regions:
+            raise WorldError(f"The Region {name} runs on another host.")
         return name
 
     def _described(self, region: Managed) -> dict[str, Any]:
