@@ -164,7 +164,8 @@ class Store:
         if table.bytes > TABLE_BYTES:
             self._freeze()
         if not self._busy:
-            self._commit()
+            self._busy = True
+            asyncio.get_running_loop().call_soon(self._commit)
 
     @property
     def is_settled(self) -> bool:
