@@ -13,7 +13,7 @@ help:
 	@echo "make test-drill  play whole drills as tests; wants the machine for itself"
 	@echo "make lint    ruff, mypy, pyright, import-linter"
 	@echo "make pages   write the coverage pages of docs/services anew"
-	@echo "make bench   measure side by side with the peers"
+	@echo "make bench   measure side by side with the peers, into docs/performance.md"
 	@echo "make soak    the long suites"
 
 $(VENV)/.ready: pyproject.toml
@@ -53,7 +53,7 @@ pages: setup
 	$(BIN)/python -m tests.service_pages
 
 bench: setup
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench --write
 
 soak: setup
 	$(BIN)/pytest -q -m soak --timeout 3600

@@ -12,7 +12,7 @@ import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ import boto3
 from botocore.config import Config
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "outlast-bench"
+POLICY = """{"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "arn:aws:dynamodb:*:*:table/bench"}]}"""
 KEY = ("AKIALOCALBENCHBENCH2", "only-for-the-benchmark-only-for-the-benc")
 
 
@@ -36,28 +38,43 @@ class Running:
     pid: int
     started_s: float
     lacks: str
+    key: tuple[str, str] = KEY
 
-    def client(self) -> Any:
+    def client(self, service: str = "dynamodb") -> Any:
         """A boto3 client for it."""
-        return boto3.session.Session().client(
-            "dynamodb",
+        session: Any = boto3.session.Session()
+        return session.client(
+            service,
             region_name="us-east-1",
             endpoint_url=self.url,
-            aws_access_key_id=KEY[0],
-            aws_secret_access_key=KEY[1],
+            aws_access_key_id=self.key[0],
+            aws_secret_access_key=self.key[1],
             config=Config(retries={"total_max_attempts": 3}),
         )
 
-    def resident_mb(self) -> float:
-        """Resident memory of the process and its children."""
+    def cpu_s(self) -> float:
+        """CPU seconds, user and system, that the process and its living children have used."""
+        return sum(cpu_s(pid) for pid in (self.pid, *children(self.pid)))
+
+    def private_mb(self) -> float:
+        """Memory that only the process and its children use."""
         total = 0
         for pid in (self.pid, *children(self.pid)):
             try:
-                found = re.search(r"Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text())
+                facts = Path(f"/proc/{pid}/smaps_rollup").read_text()
             except OSError:
                 continue
-            total += int(found.group(1)) if found else 0
+            total += sum(int(size) for size in re.findall(r"Private_\w+:\s+(\d+)", facts))
         return total / 1024
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds, user and system, of all threads of one process; 0 when it has gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def children(pid: int) -> list[int]:
@@ -174,15 +191,19 @@ def dynamodb_local(disk: bool) -> Iterator[Running]:
 
 
 @contextmanager
-def dynalite() -> Iterator[Running]:
-    """dynalite in memory."""
+def dynalite(disk: bool) -> Iterator[Running]:
+    """dynalite, in memory or on LevelDB, which it does not sync."""
     port = free_port()
     command = ["node", str(npm_package("dynalite") / "cli.js"), "--port", str(port), "--createTableMs", "0"]
+    data = CACHE / "dynalite-data"
+    if disk:
+        shutil.rmtree(data, ignore_errors=True)
+        command += ["--path", str(data)]
     with process(
-        "dynalite, memory",
+        f"dynalite, {'LevelDB' if disk else 'memory'}",
         command,
         f"http://127.0.0.1:{port}",
-        "signatures, policies, encryption, durability, transactions",
+        f"signatures, policies, encryption, {'sync' if disk else 'durability'}, transactions",
     ) as one:
         yield one
 
@@ -222,15 +243,25 @@ def outlast() -> Iterator[Running]:
         assert config is not None
         (region,) = run.control(folder, "status")["regions"]
         url = f"http://{config.hosts['us-east-1']}:{config.port}"
-        yield Running("Outlast", url, region["pid"], time.monotonic() - began, "nothing of these")
+        running = Running("Outlast", url, region["pid"], time.monotonic() - began, "nothing of these")
+        yield replace(running, key=user(running.client("iam")))
     finally:
         subprocess.run([*base, "down", "--home", str(folder)], check=False, capture_output=True)
+
+
+def user(iam: Any) -> tuple[str, str]:
+    """The key of a user who may use the table by a policy of its own; the root would be asked nothing."""
+    iam.create_user(UserName="bench")
+    iam.put_user_policy(UserName="bench", PolicyName="items", PolicyDocument=POLICY)
+    made = iam.create_access_key(UserName="bench")["AccessKey"]
+    return made["AccessKeyId"], made["SecretAccessKey"]
 
 
 ALL = {
     "outlast": outlast,
     "dynamodb-local": lambda: dynamodb_local(False),
     "dynamodb-local-disk": lambda: dynamodb_local(True),
-    "dynalite": dynalite,
+    "dynalite": lambda: dynalite(False),
+    "dynalite-disk": lambda: dynalite(True),
     "ministack": ministack,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,9 @@ class Workload:
     body: Body
     signed: int = 4_000
 
-    def bodies(self) -> list[bytes]:
+    def bodies(self, count: int | None = None) -> list[bytes]:
         """The requests' bodies, keys spread over the table."""
-        return [json.dumps(self.body(number * 7919 % KEYS)).encode() for number in range(self.signed)]
+        return [json.dumps(self.body(number * 7919 % KEYS)).encode() for number in range(count or self.signed)]
 
 
 def key(number: int) -> dict[str, Any]:
@@ -81,18 +81,26 @@ WORKLOADS = (
 )
 
 
+TABLE_SHAPE: dict[str, Any] = {
+    "TableName": TABLE,
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    "AttributeDefinitions": [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "sk", "AttributeType": "N"},
+    ],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+def fill() -> Iterator[dict[str, Any]]:
+    """BatchWriteItem's RequestItems that make all items."""
+    for start in range(0, KEYS, 25):
+        yield {TABLE: [{"PutRequest": {"Item": item(number)}} for number in range(start, start + 25)]}
+
+
 def prepare(client: Any) -> None:
     """Make the table and its 10,000 items through a boto3 client."""
-    client.create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "N"},
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    client.create_table(**TABLE_SHAPE)
     client.get_waiter("table_exists").wait(TableName=TABLE, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    for start in range(0, KEYS, 25):
-        requests = [{"PutRequest": {"Item": item(number)}} for number in range(start, start + 25)]
-        client.batch_write_item(RequestItems={TABLE: requests})
+    for requests in fill():
+        client.batch_write_item(RequestItems=requests)

@@ -47,6 +47,7 @@ class Measured:
     p99_ms: float
     max_ms: float
     failed: int
+    requests: int = 0
 
 
 def require() -> None:
@@ -92,6 +93,7 @@ def parse(output: str) -> Measured:
     per_s = re.search(r"Requests/sec:\s+([\d.]+)", output)
     failed = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
+    requests = re.search(r"(\d+) requests in", output)
     latency = re.search(r"Latency\s+\S+\s+\S+\s+([\d.]+)(us|ms|s|m)", output)
     shares = {share: _ms(value, unit) for share, value, unit in re.findall(r"(\d+)%\s+([\d.]+)(us|ms|s|m)", output)}
     return Measured(
@@ -100,6 +102,7 @@ def parse(output: str) -> Measured:
         p99_ms=shares.get("99", 0.0),
         max_ms=_ms(*latency.groups()) if latency else 0.0,
         failed=int(failed.group(1) if failed else 0) + sum(int(each) for each in (errors.groups() if errors else ())),
+        requests=int(requests.group(1)) if requests else 0,
     )
 
 
