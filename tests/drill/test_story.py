@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from outlast.ops import deployment as deployments
 from outlast.ops.act import audit as audits
-from outlast.ops.load.client import aimed_at
 from outlast.ops.load.log import read as read_log
-from outlast.ops.names import Stub
-from tests.conftest import World, start_world, stop_world
+from tests.conftest import World
+from tests.drill.conftest import outlast, told
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("drill")]
 A, B = "us-east-1", "us-west-2"
@@ -36,35 +32,6 @@ expect: [rto <= 120 s, lost_writes == 0, unequal_orders == 0]
 HARMLESS = SHORT.replace("gray-failure", "service-latency").replace("execute-api", "sts").replace(
     "{error_share: 0.5, delay_share: 1.0, delay_ms: 2000}", "{share: 1.0, delay_ms: 10}"
 ).replace("patience_s: 90", "patience_s: 25")  # fmt: skip
-
-
-def outlast(world: World, *words: str, code: int | None = 0) -> str:
-    """Run the command and return what it printed; `code` None takes any exit status."""
-    command = [sys.executable, "-m", "outlast.cli.main", *words]
-    environment = {**world.environ(), "OUTLAST_HOME": str(world.folder)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert code in (None, done.returncode), done.stdout[-4000:] + done.stderr[-4000:]
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A world of its own, with replication as slow as AWS's, and the order service in it."""
-    started = start_world(tmp_path_factory.mktemp("drill") / "w")
-    outlast(started, "deploy")
-    yield started
-    stop_world(started)
-
-
-def told(world: World) -> set[str]:
-    """The Regions that customers of both coasts are sent to now."""
-    deployment = deployments.load(world.folder / "deployment-local.json")
-
-    async def ask() -> set[str]:
-        stubs = [Stub(deployment.name_servers, subnet) for subnet in ("192.0.2.0/24", "198.51.100.0/24")]
-        return {aimed_at((await stub.resolve(deployment.service_name)).names) for stub in stubs}
-
-    return asyncio.run(ask())
 
 
 def drill(world: World, tmp_path: Path, text: str, code: int | None) -> tuple[dict[str, Any], Path]:

@@ -25,6 +25,7 @@ from outlast.ops.drill.customers import Crowd
 from outlast.ops.drill.file import DrillFile, find, library
 from outlast.ops.drill.play import Drill, Stage
 from outlast.ops.drill.story import Event, StepSeen, Story
+from outlast.ops.observe.recording import save
 from outlast.ops.observe.survey import COASTS
 from outlast.ops.report import terminal
 from outlast.ops.report.build import build
@@ -65,6 +66,7 @@ def drill(
         folder = into or target.home / "drills" / f"{file.name}-{moment}"
         folder.mkdir(parents=True, exist_ok=True)
         told = asyncio.run(play(target, deployment, file, folder, moment))
+        save(folder / "signals.jsonl.gz", told.samples, deployment.region_names, deployment.canary_period_s)
         report = json.loads(json.dumps(build(told)))
         _, page = write(report, folder)
         if xml is not None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated
+import math
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -15,11 +19,15 @@ from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOpti
 from outlast.ops.act.arc import Switchboard
 from outlast.ops.decide.rules import Decision
 from outlast.ops.deployment import Deployment
+from outlast.ops.observe.recording import save
 from outlast.ops.outcome import Exit, OpsError
 from outlast.ops.report import status as page
+from outlast.ops.sightings import Sample
 from outlast.ops.watch import Watch
 
 CONTROLS_S = 5.0
+MAX_SAMPLES: Final = 1_000_000
+"""Of a recording: about a day's; older ones are dropped."""
 
 
 def register(app: typer.Typer) -> None:
@@ -78,20 +86,35 @@ async def _look(target: Target, deployment: Deployment, seconds: float) -> tuple
         return looking.decision, looking
 
 
-def watch(target: TargetOption = "local", home: HomeOption = None, profile: ProfileOption = None) -> None:
+def watch(
+    target: TargetOption = "local",
+    home: HomeOption = None,
+    profile: ProfileOption = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Keep every signal in this file, for `outlast replay`.", show_default=False)
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.0, help="End by itself after this; 0: not.")] = 0.0,
+) -> None:
     """Until Ctrl-C."""
     with one_line():
         where = open_target(target, home, profile)
-        asyncio.run(_show(where, where.deployment()))
+        deployment = where.deployment()
+        seen: deque[Sample] = deque(maxlen=MAX_SAMPLES)
+        try:
+            asyncio.run(_show(where, deployment, seen.append if record else lambda _: None, seconds))
+        finally:
+            if record is not None:
+                save(record, seen, deployment.region_names, deployment.canary_period_s)
 
 
-async def _show(target: Target, deployment: Deployment) -> None:
-    async with Watch(target.clients, deployment, target.keys) as looking:
+async def _show(target: Target, deployment: Deployment, hear: Callable[[Sample], None], seconds: float) -> None:
+    async with Watch(target.clients, deployment, target.keys, on_sample=hear) as looking:
         with Live(console=Console(), screen=True, auto_refresh=False) as live:
             controls: dict[str, bool] | None = None
             asked_s = 0.0
             loop = asyncio.get_running_loop()
-            while True:
+            until_s = loop.time() + (seconds or math.inf)
+            while loop.time() < until_s:
                 looking.check()
                 if loop.time() - asked_s >= CONTROLS_S:
                     asked_s = loop.time()

@@ -27,7 +27,7 @@ from outlast.cli.ops_target import (
 from outlast.ops.act.arc import Switchboard, Try
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.boards import Switch, board_of
-from outlast.ops.act.evacuate import Evacuated, Evacuator
+from outlast.ops.act.evacuate import Board, Evacuated, Evacuator
 from outlast.ops.act.failback import Failback, Returned, Step
 from outlast.ops.act.gateway import Gateway
 from outlast.ops.act.weights import Weights
@@ -126,7 +126,7 @@ async def _evacuate(target: Target, deployment: Deployment, wish: Wish) -> Evacu
     """Look unless offline, plan, agree, switch. Offline the watch opens after the switch: nothing waits for it."""
     watch = Watch(target.clients, deployment, target.keys)
     audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
-    board = board_of(wish.switch, target.clients, deployment, lambda tried: _note(audit, tried))
+    board = board_of(wish.switch, target.clients, deployment, lambda tried: note(audit, tried))
     async with AsyncExitStack() as open_watch:
         if not wish.offline:
             await open_watch.enter_async_context(watch)
@@ -136,31 +136,45 @@ async def _evacuate(target: Target, deployment: Deployment, wish: Wish) -> Evacu
             time.time(), offline=wish.offline, board=board,
         )  # fmt: skip
         plan = plan_evacuation(wish.region, wish.reason, deployment.region_names, facts)
-        _show_plan(plan)
+        show_plan(plan)
         if plan.refused and not wish.break_glass:
             raise RefusedError(f"{plan.refused[0].text} (--break-glass REASON goes on against it).")
-        _confirm(f"evacuate {wish.region}", wish.yes)
+        confirm(f"evacuate {wish.region}", wish.yes)
         second = _second(f"evacuate {wish.region}") if wish.second_person else ""
+        return await carry_out(target, deployment, wish, plan, board, audit, watch, open_watch, second)
 
-        survivors = Survivors.of(plan.survivors, watch.latest.refused)
 
-        def worse() -> str:
-            return survivors.worse(watch.decision, watch.latest.refused)
+async def carry_out(
+    target: Target,
+    deployment: Deployment,
+    wish: Wish,
+    plan: EvacuationPlan,
+    board: Board,
+    audit: AuditLog,
+    watch: Watch,
+    open_watch: AsyncExitStack,
+    second: str = "",
+) -> Evacuated:
+    """Switch as planned and agreed, verify, watch the survivors, refuse at the gateway if that was wished."""
+    survivors = Survivors.of(plan.survivors, watch.latest.refused)
 
-        async def begin_to_watch(_: float) -> None:
-            await open_watch.enter_async_context(watch)
+    def worse() -> str:
+        return survivors.worse(watch.decision, watch.latest.refused)
 
-        names = {coast: names_for(deployment, subnet) for coast, subnet in COASTS.items()}
-        evacuator = Evacuator(board, names, deployment.service_name, audit, worse)
-        if wish.offline and wish.watch_s:
-            evacuator.on_switched = begin_to_watch
-        rule = deployment.arc.safety_rule_arn if wish.switch == "routing-controls" else ""
-        result = await evacuator.run(
-            plan, break_glass=wish.break_glass, rule=rule, watch_s=wish.watch_s, second_person=second
-        )
-        if wish.refuse_at_gateway and result.ending == "left":
-            await asyncio.to_thread(_refuse, Gateway(target.clients, deployment), wish.region, audit)
-        return result
+    async def begin_to_watch(_: float) -> None:
+        await open_watch.enter_async_context(watch)
+
+    names = {coast: names_for(deployment, subnet) for coast, subnet in COASTS.items()}
+    evacuator = Evacuator(board, names, deployment.service_name, audit, worse)
+    if wish.offline and wish.watch_s:
+        evacuator.on_switched = begin_to_watch
+    rule = deployment.arc.safety_rule_arn if wish.switch == "routing-controls" else ""
+    result = await evacuator.run(
+        plan, break_glass=wish.break_glass, rule=rule, watch_s=wish.watch_s, second_person=second
+    )
+    if wish.refuse_at_gateway and result.ending == "left":
+        await asyncio.to_thread(_refuse, Gateway(target.clients, deployment), wish.region, audit)
+    return result
 
 
 def _refuse(gateway: Gateway, region: str, audit: AuditLog) -> None:
@@ -180,7 +194,7 @@ def _admit(gateway: Gateway, region: str, audit: AuditLog, yes: bool) -> None:
         if not gateway.refuses(region):
             return
         typer.echo(f"The stage in {region} lets nothing in: it is let in first, so that it can be looked at.", err=True)
-        _confirm(f"admit {region}", yes)
+        confirm(f"admit {region}", yes)
         gateway.admit(region)
         audit.add("admitted at the gateway", region=region)
     except OpsError as error:
@@ -246,8 +260,8 @@ async def _failback(
         _show_failback(plan)
         if plan.refused:
             raise RefusedError("; ".join(check.text for check in plan.refused))
-        _confirm(f"fail back to {region}", yes)
-        board = Switchboard(target.clients, deployment, lambda tried: _note(audit, tried))
+        confirm(f"fail back to {region}", yes)
+        board = Switchboard(target.clients, deployment, lambda tried: note(audit, tried))
 
         def worse() -> str:
             return watch.decision.finding(region).worsened
@@ -263,7 +277,8 @@ def _steps(text: str) -> list[int]:
         raise typer.BadParameter(f"{text} is not a list of whole numbers", param_hint="--steps") from None
 
 
-def _note(audit: AuditLog, tried: Try) -> None:
+def note(audit: AuditLog, tried: Try) -> None:
+    """Write a try of an endpoint down; reading states is not worth a line."""
     if tried.operation != "GetRoutingControlState":
         audit.add("tried", operation=tried.operation, endpoint=tried.endpoint, error=tried.error)
 
@@ -272,7 +287,8 @@ def _tell_step(step: Step) -> None:
     typer.echo(f"{step.percent} %: {step.problem or 'well'}", err=True)
 
 
-def _show_plan(plan: EvacuationPlan) -> None:
+def show_plan(plan: EvacuationPlan) -> None:
+    """The plan on standard error: what is switched, what stands for it and against it."""
     changes = [Check(f"switch {region}", "fine", "on" if on else "off") for region, on in sorted(plan.controls.items())]
     Console(stderr=True).print(checks(f"To evacuate {plan.region}:", [*changes, *plan.checks]))
 
@@ -296,7 +312,7 @@ def _second(words: str) -> str:
     return name
 
 
-def _confirm(words: str, yes: bool) -> None:
+def confirm(words: str, yes: bool) -> None:
     """Have the operator type what will be done. Raises RefusedError when it is not typed."""
     if yes:
         return

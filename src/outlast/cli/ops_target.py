@@ -67,7 +67,7 @@ def open_target(kind: Kind, home: Path | None, profile: str | None) -> Target:
 
 
 def _local(folder: Path) -> Target:
-    from outlast.cloud.world.home import environment
+    from outlast.cloud.world.environment import environment
 
     try:
         config = configuration.load_config(folder)

@@ -1,5 +1,5 @@
-"""The verbs beside the night itself: audit, conflicts, doctor, prepare, reconcile, replica. Imported when they are
-called, or for help and completion."""
+"""The verbs beside the night itself: audit, conflicts, doctor, guard, prepare, reconcile, replay, replica. Imported
+when they are called, or for help and completion."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ MODULES: Final = {
     "audit": "ops_audit",
     "conflicts": "ops_conflicts",
     "doctor": "ops_doctor",
+    "guard": "ops_guard",
     "prepare": "ops_prepare",
     "reconcile": "ops_reconcile",
+    "replay": "ops_replay",
     "replica": "ops_replica",
 }
 

@@ -23,8 +23,13 @@ ASSESS_S: Final = 0.25
 
 def rule_for(deployment: Deployment) -> Rule:
     """The rule, at the pace of the deployment's canaries."""
-    calm_s = max(5.0, deployment.canary_period_s)
-    return Rule(sights=sights(deployment.canary_period_s), calm_s=calm_s, damp_s=2 * calm_s)
+    return rule_at(deployment.canary_period_s)
+
+
+def rule_at(canary_period_s: float, *, quorum: int = 3, hold_s: float = 3.0) -> Rule:
+    """The rule at a pace of canaries."""
+    calm_s = max(5.0, canary_period_s)
+    return Rule(sights(canary_period_s), quorum=quorum, hold_s=hold_s, calm_s=calm_s, damp_s=2 * calm_s)
 
 
 class Watch:

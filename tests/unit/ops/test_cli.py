@@ -101,7 +101,7 @@ def test_the_latest_report_is_shown_again(app: typer.Typer, tmp_path: Path) -> N
 def test_what_is_not_typed_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typer, "prompt", lambda *_, **__: "yes")
     with pytest.raises(RefusedError, match="nothing was changed"):
-        ops_switch._confirm("evacuate us-east-1", yes=False)
+        ops_switch.confirm("evacuate us-east-1", yes=False)
     monkeypatch.setattr(typer, "prompt", lambda *_, **__: "evacuate us-east-1 ")
-    ops_switch._confirm("evacuate us-east-1", yes=False)
-    ops_switch._confirm("evacuate us-east-1", yes=True)
+    ops_switch.confirm("evacuate us-east-1", yes=False)
+    ops_switch.confirm("evacuate us-east-1", yes=True)

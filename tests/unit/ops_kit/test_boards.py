@@ -12,11 +12,12 @@ from typing import Any, cast
 import pytest
 import typer
 
-from outlast.cli import ops_switch
+from outlast.cli import ops_guard, ops_switch
 from outlast.ops.act import audit as audits
 from outlast.ops.act.arc import Switchboard
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.boards import WeightedBoard, board_of
+from outlast.ops.act.evacuate import Evacuated
 from outlast.ops.act.failback import Failback
 from outlast.ops.act.gateway import Gateway
 from outlast.ops.act.replica import Replicas
@@ -26,7 +27,8 @@ from outlast.ops.decide.survivors import Survivors
 from outlast.ops.observe import metrics
 from outlast.ops.observe.facts import gather
 from outlast.ops.observe.survey import Latest
-from outlast.ops.outcome import OpsError, RefusedError
+from outlast.ops.outcome import Exit, OpsError, RefusedError
+from outlast.ops.plan.evacuation import plan_evacuation
 from outlast.ops.plan.facts import Capacity
 from outlast.ops.plan.failback import plan_failback
 from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
@@ -269,3 +271,23 @@ def test_few_requests_tell_nothing_of_refusals() -> None:
     assert metrics.refused_share({"count": [(1.0, 20.0)], "refused": [(1.0, 5.0)]}) == 0.25
     assert metrics.refused_share({"count": [(1.0, 20.0)]}) == 0.0
     assert metrics.refused_share({}) is None
+
+
+def test_a_guard_does_not_act_against_any_doubt() -> None:
+    assert ops_guard.objections(plan_evacuation(A, "it fails", (A, B), FACTS)) == []
+    for doubt, text in (
+        (replace(FACTS, health={A: "impaired", B: "suspect"}), "not certain"),
+        (replace(FACTS, health={A: "impaired", B: "impaired"}), "impaired itself"),
+        (replace(FACTS, states={A: True, B: False}), "not known to be on"),
+        (replace(FACTS, states={}), "not known to be on"),
+    ):
+        assert text in "; ".join(ops_guard.objections(plan_evacuation(A, "it fails", (A, B), doubt)))
+
+
+def test_a_recommendation_leaves_something_to_do() -> None:
+    advice = replace(decided({A: "impaired", B: "healthy"}), action="evacuate", region=A)
+    left = Evacuated("left", 0.0, 0.0, 1.0, "")
+    assert ops_guard.exit_of(advice, None) is Exit.MISSED
+    assert ops_guard.exit_of(advice, left) is Exit.GOOD
+    assert ops_guard.exit_of(advice, replace(left, ending="rolled back")) is Exit.MISSED
+    assert ops_guard.exit_of(replace(advice, action="none"), None) is Exit.GOOD

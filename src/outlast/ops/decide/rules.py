@@ -72,6 +72,11 @@ class Finding:
         return self.state != "impaired" and "good" in customers and "bad" not in customers
 
     @property
+    def hurts(self) -> bool:
+        """Whether customers are let down there now: a verdict outlasts what it was passed on, and so do alarms."""
+        return any(vote.direct and vote.side == "customer" for vote in self.with_verdict("bad"))
+
+    @property
     def worsened(self) -> str:
         """Why more traffic should not go there, empty when nothing says so: one lone look does not."""
         direct = [vote for vote in self.with_verdict("bad") if vote.direct]
@@ -142,7 +147,12 @@ class Judge:
                 return Decision(now_s, "none", "", "every Region is healthy", (), findings)
             doubtful = [f"{finding.region} is {finding.state}" for finding in findings if finding.state != "healthy"]
             return Decision(now_s, "none", "", "; ".join(doubtful), (), findings)
-        worst = max(impaired, key=lambda finding: len(finding.with_verdict("bad")))
+        hurting = [finding for finding in impaired if finding.hurts]
+        if not hurting:
+            recovering = ", ".join(finding.region for finding in impaired)
+            why = f"{recovering}: impaired of late, and customers are served there again"
+            return Decision(now_s, "none", "", why, (), findings)
+        worst = max(hurting, key=lambda finding: len(finding.with_verdict("bad")))
         refuges = [finding for finding in findings if finding.fit]
         if not refuges:
             why = f"{worst.region} is impaired, but no other Region is known to serve: there is nowhere to go"

@@ -1,0 +1,127 @@
+"""`outlast guard`: watch until a Region is to be left, then ask, or act."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import time
+from contextlib import AsyncExitStack
+from typing import Annotated, Literal
+
+import typer
+
+from outlast.cli.ops_output import OutputOption, print_table
+from outlast.cli.ops_switch import SwitchOption, Wish, carry_out, confirm, note, show_plan
+from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
+from outlast.ops.act.audit import AuditLog
+from outlast.ops.act.boards import Switch, board_of
+from outlast.ops.act.evacuate import Evacuated
+from outlast.ops.decide.rules import Decision
+from outlast.ops.deployment import Deployment
+from outlast.ops.observe.facts import gather
+from outlast.ops.outcome import Exit
+from outlast.ops.plan.evacuation import EvacuationPlan, plan_evacuation
+from outlast.ops.watch import Watch
+
+Mode = Literal["recommend", "approve", "automatic"]
+FOREVER_S = 365 * 86_400.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add `guard`."""
+    app.command(
+        "guard",
+        epilog="Example: outlast guard --mode approve",
+        help="Watch until a Region is to be left; then recommend it, ask, or leave it. A plan that anything stands "
+        "against is never carried out. Exit: 0 left or nothing to do, 3 recommended or rolled back, 4 refused.",
+    )(guard)
+
+
+def guard(
+    target: TargetOption = "local",
+    home: HomeOption = None,
+    profile: ProfileOption = None,
+    mode: Annotated[
+        Mode, typer.Option(help="recommend: say it and end; approve: ask; automatic: do it without asking.")
+    ] = "recommend",
+    seconds: Annotated[float, typer.Option(min=0.0, help="End after this if nothing happens; 0: not.")] = 0.0,
+    watch_s: Annotated[
+        float, typer.Option(min=0.0, help="Seconds to watch the survivors; worse is taken back.")
+    ] = 30.0,
+    switch: SwitchOption = "routing-controls",
+    output: OutputOption = "text",
+) -> None:
+    """Watch, conclude, act once."""
+    with one_line():
+        where = open_target(target, home, profile)
+        decision, result = asyncio.run(_guard(where, where.deployment(), mode, seconds or FOREVER_S, watch_s, switch))
+    told = {
+        "action": decision.action,
+        "region": decision.region,
+        "why": decision.why,
+        "dissent": "; ".join(decision.dissent),
+        "ending": result.ending if result else None,
+    }
+    if output == "json":
+        typer.echo(json.dumps(told))
+    elif output == "table":
+        print_table(list(told), [list(told.values())])
+    else:
+        typer.echo(f"{decision.action}: {decision.why}.")
+        typer.echo(f"dissent: {told['dissent'] or 'nobody'}.")
+        if result:
+            typer.echo(f"{decision.region}: {result.text}.")
+    raise typer.Exit(int(exit_of(decision, result)))
+
+
+def exit_of(decision: Decision, result: Evacuated | None) -> Exit:
+    """3 when something is left to be done."""
+    if decision.action != "evacuate" or (result is not None and result.ending == "left"):
+        return Exit.GOOD
+    return Exit.MISSED
+
+
+def objections(plan: EvacuationPlan) -> list[str]:
+    """What keeps a plan from being carried out unasked: refusals, a Region that is off already, a survivor in doubt."""
+    found = [check.text for check in plan.refused]
+    off = [region for region in plan.survivors if plan.before.get(region) is not True]
+    if off:
+        found.append(f"{', '.join(off)} is not known to be on: an evacuation is under way already, or nobody answers")
+    doubtful = [check.text for check in plan.checks if check.name.startswith("health of") and check.weight != "fine"]
+    return [*found, *(text for text in doubtful if text not in found)]
+
+
+async def _guard(
+    target: Target, deployment: Deployment, mode: Mode, limit_s: float, watch_s: float, switch: Switch
+) -> tuple[Decision, Evacuated | None]:
+    audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
+    board = board_of(switch, target.clients, deployment, lambda tried: note(audit, tried))
+    until_s = time.monotonic() + limit_s
+    async with AsyncExitStack() as held:
+        watch = await held.enter_async_context(Watch(target.clients, deployment, target.keys))
+        refused = ""
+        while True:
+            left_s = until_s - time.monotonic()
+            if left_s <= 0 or not await watch.until(lambda decision: decision.action == "evacuate", left_s):
+                return watch.decision, None
+            decision = watch.decision
+            if mode == "recommend":
+                return decision, None
+            facts = await asyncio.to_thread(
+                gather, target.clients, deployment, watch.latest, decision, time.time(), board=board
+            )
+            plan = plan_evacuation(decision.region, decision.why, deployment.region_names, facts)
+            against = "; ".join(objections(plan))
+            if not against:
+                break
+            if against != refused:
+                refused = against
+                audit.add("not left", region=decision.region, why=decision.why, against=against)
+                typer.echo(f"{decision.region} is not left: {against}", err=True)
+            await watch.until(lambda decision: decision.action != "evacuate", min(1.0, max(0.0, left_s)))
+        show_plan(plan)
+        typer.echo(f"dissent: {'; '.join(decision.dissent) or 'nobody'}", err=True)
+        confirm(f"evacuate {decision.region}", yes=mode == "automatic")
+        wish = Wish(decision.region, decision.why, switch, False, "", False, False, watch_s, mode == "automatic")
+        return decision, await carry_out(target, deployment, wish, plan, board, audit, watch, held)
