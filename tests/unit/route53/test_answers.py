@@ -117,6 +117,45 @@ def test_wildcards_cover_what_does_not_exist() -> None:
     assert shown(one(known, "*.example.com")) == [("\\052.example.com.", "A", "192.0.2.1")]
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "rcode", "number"),
+    [
+        ("host3.example.com", "MX", Rcode.NOERROR, 1),
+        ("host3.example.com", "A", Rcode.NOERROR, 0),
+        ("foo.bar.example.com", "TXT", Rcode.NOERROR, 1),
+        ("host1.example.com", "MX", Rcode.NOERROR, 0),
+        ("sub.*.example.com", "MX", Rcode.NOERROR, 0),
+        ("_telnet._tcp.host1.example.com", "SRV", Rcode.NXDOMAIN, 0),
+        ("host.subdel.example.com", "A", Rcode.NOERROR, 0),
+        ("ghost.*.example.com", "MX", Rcode.NXDOMAIN, 0),
+        ("_tcp.host2.example.com", "TXT", Rcode.NOERROR, 0),
+        ("host2.example.com", "TXT", Rcode.NOERROR, 0),
+        ("*.example.com", "MX", Rcode.NOERROR, 1),
+    ],
+)
+def test_wildcards_as_in_rfc_4592(name: str, kind: str, rcode: Rcode, number: int) -> None:
+    """The zone and the answers of section 2.2.1, and empty non-terminals of section 2.2.2."""
+    known = knowledge(
+        zone(
+            change("*.example.com", "TXT", '"this is a wildcard"'),
+            change("*.example.com", "MX", "10 host1.example.com"),
+            change("sub.*.example.com", "TXT", '"this is not a wildcard"'),
+            change("host1.example.com", "A", "192.0.2.1"),
+            change("_ssh._tcp.host1.example.com", "SRV", "0 0 22 host1.example.com"),
+            change("_ssh._tcp.host2.example.com", "SRV", "0 0 22 host2.example.com"),
+            change("subdel.example.com", "NS", "ns.example.net"),
+        )
+    )
+    answer = one(known, name, kind)
+    assert (answer.rcode, len(answer.answers)) == (rcode, number)
+    if number:
+        assert answer.answers[0].name == dnsnames.wire(name)
+    elif "subdel" in name:
+        assert (answer.authoritative, answer.authority[0].type) == (False, RecordType.NS)
+    else:
+        assert answer.authority[0].type == RecordType.SOA
+
+
 def test_cname_chains_are_followed_in_all_zones_served_here() -> None:
     known = knowledge(
         zone(

@@ -176,6 +176,7 @@ def test_any_two_regions_may_be_dead(make_world: Callable[..., World]) -> None:
     arc.world.kill("us-east-2")
     error = refused(lambda: arc.set("eu-west-1", {one: False}))
     assert error.response["Error"]["Code"] == "EndpointTemporarilyUnavailableException"
+    assert "can be read here, but not changed" in error.response["Error"]["Message"]
     assert arc.state("eu-west-1", one)
     assert arc.state("ap-northeast-1", one)
     for region in (HOME, "us-east-2"):

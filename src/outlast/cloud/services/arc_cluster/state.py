@@ -155,7 +155,8 @@ class Endpoint:
             )
         except NoMajority:
             raise EndpointTemporarilyUnavailableException(
-                "This endpoint cannot reach a majority of the cluster's endpoints. Try another endpoint."
+                "This endpoint cannot reach a majority of the cluster's endpoints: routing control states can be read "
+                "here, but not changed. Try another endpoint."
             ) from None
         if violation is not None:
             raise self._conflict(violation)
