@@ -312,3 +312,5 @@ async def test_nothing_is_left_of_a_client_that_went_away(door: Door) -> None:
         await until(lambda: len(held()) <= before)
     finally:
         gc.enable()
+    assert door.listener.sweep() > 400_000
+    assert door.listener.sweep() == 0

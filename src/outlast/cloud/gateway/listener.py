@@ -81,6 +81,7 @@ class Listener:
     _by_client: Counter[str] = field(default_factory=Counter)
     _held: Counter[str] = field(default_factory=Counter)
     _held_bytes: int = 0
+    _most_held_bytes: int = 0
     _date: tuple[int, bytes] = (0, b"")
 
     def admit(self, one: Client) -> bool:
@@ -117,6 +118,7 @@ class Listener:
             return False
         self._held[peer] += size
         self._held_bytes += size
+        self._most_held_bytes = max(self._most_held_bytes, self._held_bytes)
         return True
 
     def release(self, peer: str, size: int) -> None:
@@ -133,11 +135,17 @@ class Listener:
             self._date = (now, b"Date: %s\r\n\r\n" % formatdate(now, usegmt=True).encode())
         return self._date[1]
 
-    def sweep(self) -> None:
-        """Close connections that have been idle, or slow to send or to read, for too long."""
+    def sweep(self) -> int:
+        """Close connections that have been idle, or slow to send or to read, for too long.
+
+        Returns how many bytes of large bodies have been let go of since they were most.
+        """
         now = self.clock.monotonic_s()
         for one in tuple(self.open):
             one.expire(now)
+        let_go = self._most_held_bytes - self._held_bytes
+        self._most_held_bytes = self._held_bytes
+        return let_go
 
     async def close(self, grace_s: float = 2.0) -> None:
         """Let running requests finish for `grace_s`, then close every connection."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import datetime as dt
 import gc
 import logging
@@ -35,6 +36,7 @@ from outlast.cloud.world.presented import PresentedCertificates, Renewed
 log = logging.getLogger("outlast.world")
 
 SWEEP_S = 5.0
+WORTH_RETURNING_BYTES = 64 << 20
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.2, 10.0
 ROOM_TRIES, ROOM_TRY_S = 100, 0.05
 
@@ -226,8 +228,8 @@ class RegionProcess:
     async def _sweep(self) -> None:
         while True:
             await self._clock.sleep(SWEEP_S)
-            if self._listener is not None:
-                self._listener.sweep()
+            if self._listener is not None and self._listener.sweep() > WORTH_RETURNING_BYTES:
+                await asyncio.to_thread(return_memory)
             self._certificates.renew()
             for each in self._renewed:
                 each.renew(self._clock.now_s())
@@ -292,6 +294,12 @@ class RegionProcess:
             await self._network_door.close()
             await self._gate.region.engine.close()
         self.channel.close()
+
+
+def return_memory() -> None:
+    """Give memory that is free back to the system; the C library keeps it else (malloc_trim(3), glibc only)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def main(config: WorldConfig, secrets: Secrets, name: str, connection: socket.socket) -> None:
