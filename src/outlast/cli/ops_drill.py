@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import signal
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -27,11 +28,14 @@ from outlast.ops.drill.play import Drill, Stage
 from outlast.ops.drill.story import Event, StepSeen, Story
 from outlast.ops.observe.recording import save
 from outlast.ops.observe.survey import COASTS
+from outlast.ops.outcome import UsageError
 from outlast.ops.report import terminal
 from outlast.ops.report.build import build
 from outlast.ops.report.junit import write_junit
 from outlast.ops.report.terminal import STEP_STYLES
 from outlast.ops.report.write import write
+
+EXIT_STOPPED = 128 + signal.SIGTERM
 
 
 def register(app: typer.Typer) -> None:
@@ -64,8 +68,15 @@ def drill(
         deployment = target.deployment()
         moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         folder = into or target.home / "drills" / f"{file.name}-{moment}"
-        folder.mkdir(parents=True, exist_ok=True)
-        told = asyncio.run(play(target, deployment, file, folder, moment))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+        try:
+            told = asyncio.run(play(target, deployment, file, folder, moment))
+        except asyncio.CancelledError:
+            typer.echo("outlast: The drill was stopped; what it had changed was put back, or is named above.", err=True)
+            raise typer.Exit(EXIT_STOPPED) from None
         save(folder / "signals.jsonl.gz", told.samples, deployment.region_names, deployment.canary_period_s)
         report = json.loads(json.dumps(build(told)))
         _, page = write(report, folder)
@@ -82,7 +93,11 @@ def drill(
 
 
 async def play(target: Target, deployment: Deployment, file: DrillFile, folder: Path, moment: str) -> Story:
-    """One drill, with its progress on standard error."""
+    """One drill, with its progress on standard error; a signal to end has it tidy up first, as Ctrl-C has."""
+    this = asyncio.current_task()
+    assert this is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, this.cancel)
     console = Console(stderr=True)
     begun_s = time.time()
     story = Story(

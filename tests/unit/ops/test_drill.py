@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from outlast.ops.drill.faults import FisFaults, Running, ensure_role, parameters
 from outlast.ops.drill.file import FaultPlan, LoadPlan, find, library, parse
 from outlast.ops.drill.story import AlarmChange, StepSeen, Story
 from outlast.ops.load.log import Record
+from outlast.ops.load.run import save
 from outlast.ops.names import NameServer
 from outlast.ops.observe.survey import Latest, Told
 from outlast.ops.outcome import OpsError, UsageError
@@ -201,6 +203,18 @@ def test_step_one_needs_everybody_and_says_who_is_silent() -> None:
     assert last(story).state == "false"
 
 
+def test_the_drill_begins_when_everybody_looks_and_every_coast_buys() -> None:
+    assert evidence.everybody_looks(judged())
+    assert not evidence.everybody_looks(judged(frozenset({"probe-fresh"})))
+    assert not evidence.everybody_looks(judged(bad="probe-fresh"))
+    east = [replace(record(901, order="o-1"), coast="east")]
+    west = [replace(record(902, order="o-2"), coast="west")]
+    assert not evidence.all_coasts_buy([])
+    assert not evidence.all_coasts_buy(east)
+    assert not evidence.all_coasts_buy([*east, replace(record(902, "error", order="o-2"), coast="west")])
+    assert evidence.all_coasts_buy(east + west)
+
+
 def test_step_two_is_the_nearer_region_on_both_coasts() -> None:
     story = told()
     evidence.routed(story, Latest())
@@ -321,6 +335,33 @@ async def test_customers_are_processes_that_come_log_and_go(tmp_path: Path) -> N
         rest = await asyncio.to_thread(crowd.stop)
     assert {each.outcome for each in [*seen, *rest]} == {"timeout"}  # the test's server waits for a plain request
     assert crowd.fresh() == []
+
+
+def runs(pid: int) -> bool:
+    """Whether the process is there and no zombie."""
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+async def test_customers_whose_drill_has_died_go_home(tmp_path: Path) -> None:
+    crowd = Crowd(sample_deployment(), LoadPlan(timeout_s=0.2), {"east": ""}, tmp_path, "run-", {})
+    save(crowd._plan("east", ""), tmp_path / "plan.json")
+    text = (
+        "import os, subprocess, sys, time\n"
+        f"one = subprocess.Popen([sys.executable, '-m', 'outlast.ops.load.run', {str(tmp_path / 'plan.json')!r}])\n"
+        f"while not os.path.exists({str(tmp_path / 'requests-east.jsonl')!r}): time.sleep(0.05)\n"
+        "time.sleep(1)\n"
+        "print(one.pid, flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    drill = await asyncio.create_subprocess_exec(sys.executable, "-c", text, stdout=asyncio.subprocess.PIPE)
+    assert drill.stdout is not None
+    pid = int(await drill.stdout.readline())
+    async with asyncio.timeout(60):
+        while runs(pid):
+            await asyncio.sleep(0.1)
 
 
 async def test_sample_data_that_cannot_be_written_stops_the_drill(tmp_path: Path) -> None:

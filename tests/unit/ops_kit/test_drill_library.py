@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import threading
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -117,6 +118,32 @@ def injection(faults: Any, tmp_path: Path) -> Injection:
     return Injection(faults, log, {"first": A, "second": B}.get, lambda _: None, 600.0)  # type: ignore[arg-type]
 
 
+def test_a_fault_that_begins_while_the_drill_is_stopped_is_ended_too(tmp_path: Path) -> None:
+    entered, go = threading.Event(), threading.Event()
+
+    class Slow(Recorder):
+        def begin(self, plan: FaultPlan, regions: Sequence[str], duration_s: float) -> Running:
+            entered.set()
+            assert go.wait(20)
+            return super().begin(plan, regions, duration_s)
+
+    faults = Slow()
+
+    async def play() -> None:
+        all_of_it = injection(faults, tmp_path)
+        drill = asyncio.create_task(all_of_it.begin([FaultPlan("one")], A))
+        await asyncio.to_thread(entered.wait, 20)
+        drill.cancel()
+        asyncio.get_running_loop().call_later(0.05, go.set)
+        with pytest.raises(asyncio.CancelledError):
+            await drill
+        assert all_of_it.active
+        all_of_it.end()
+
+    asyncio.run(play())
+    assert faults.log == [f"begin one {A} 600", "end one"]
+
+
 def test_faults_begin_in_time_and_end_in_reverse(tmp_path: Path) -> None:
     faults = Recorder()
     plans = [
@@ -130,7 +157,7 @@ def test_faults_begin_in_time_and_end_in_reverse(tmp_path: Path) -> None:
         all_of_it = injection(faults, tmp_path)
         assert not all_of_it.active
         await all_of_it.begin(plans, A)
-        while "begin later" not in " ".join(faults.log):
+        while len(all_of_it._running) < 3:
             all_of_it.check()
             await asyncio.sleep(0.005)
         all_of_it.hush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from outlast.ops.act.evacuate import Evacuated
@@ -25,6 +25,17 @@ LANDED: Final = 0.99
 def all_healthy(decision: Decision) -> bool:
     """Whether every Region is known to be healthy."""
     return all(finding.state == "healthy" for finding in decision.findings)
+
+
+def everybody_looks(decision: Decision) -> bool:
+    """Whether every Region is known to be healthy, and no vantage point is silent."""
+    looking = {vote.vantage for finding in decision.findings for vote in finding.votes if vote.verdict != "unknown"}
+    return all_healthy(decision) and looking >= set(SIDES)
+
+
+def all_coasts_buy(records: Sequence[Record]) -> bool:
+    """Whether customers of every coast have had an order acknowledged: their processes are up, and sell."""
+    return {record.coast for record in records if record.acknowledged_write} >= set(NEAREST)
 
 
 def healthy(story: Story, decision: Decision, latest: Latest) -> None:

@@ -64,6 +64,15 @@ class Injection:
         await self._begin(plan, region)
 
     async def _begin(self, plan: FaultPlan, region: str) -> None:
+        """Begin it whole, also when the drill is stopped meanwhile: what has begun is known, and so it is ended."""
+        whole = asyncio.ensure_future(self._begin_whole(plan, region))
+        try:
+            await asyncio.shield(whole)
+        except asyncio.CancelledError:
+            await whole
+            raise
+
+    async def _begin_whole(self, plan: FaultPlan, region: str) -> None:
         regions = [self.named(each) for each in plan.regions] or [region]
         lasts_s = min(plan.for_s or self.limit_s, self.limit_s)
         self.audit.add("fault", kind=plan.kind, regions=regions, parameters=dict(plan.parameters))

@@ -156,10 +156,12 @@ class Drill:
     async def _healthy(self) -> None:
         story, phases = self.story, self.file.phases
         story.note("phase", "healthy traffic")
+        await self._wait(lambda _: evidence.all_coasts_buy(story.records), phases.patience_s)
         begun_s = self.stage.now_s()
         await self._pause(phases.healthy_s)
         left_s = phases.patience_s - (self.stage.now_s() - begun_s)
-        well = await self._wait(evidence.all_healthy, left_s)
+        await self._wait(evidence.everybody_looks, left_s)
+        well = evidence.all_healthy(self._watch.decision)
         evidence.healthy(story, self._watch.decision, self._watch.latest)
         evidence.routed(story, self._watch.latest)
         evidence.served(story)
@@ -362,7 +364,7 @@ class Drill:
         returned = self.story.returned is not None and self.story.returned.ending == "returned"
         if not self._injection.active and returned:
             return
-        switched = self.story.marks.get("switched_s") is not None
+        switched = self.story.marks.get("decided_s") is not None  # or was just being switched
         steps: Mapping[str, Callable[[], None]] = {
             "end-faults": self._injection.end,
             "weights-home": self._weights_home if switched else lambda: None,

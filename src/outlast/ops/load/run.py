@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import signal
 import sys
@@ -27,6 +28,7 @@ from outlast.ops.names import Machine, NameServer, Stub
 from outlast.ops.signing import Credentials
 
 KEYS_FRESH_S = 300.0
+ORPHAN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,16 @@ async def run(plan: Plan, log: TextIO) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, coast.stop.set)
+    parent = os.getppid()
+
+    def stop_as_orphan() -> None:
+        """Customers without a drill go home: nobody else would end them."""
+        if os.getppid() != parent:
+            coast.stop.set()
+        else:
+            loop.call_later(ORPHAN_S, stop_as_orphan)
+
+    stop_as_orphan()
     await coast.run()
 
 
