@@ -11,7 +11,7 @@ import pytest
 
 from outlast.ops.act import audit as audits
 from outlast.ops.act.audit import AuditLog
-from outlast.ops.act.evacuate import Evacuator
+from outlast.ops.act.evacuate import Evacuator, set_back
 from outlast.ops.act.failback import Failback
 from outlast.ops.act.weights import Weights
 from outlast.ops.clients import Clients
@@ -240,3 +240,23 @@ def test_weights_are_set_on_both_records_and_waited_for() -> None:
     route53.records = route53.records[:1]
     with pytest.raises(OpsError, match="not a pair"):
         pair.set(A, 50)
+
+
+def test_what_was_switched_is_set_back_once_the_rule_s_wait_period_is_over() -> None:
+    board = Board(RefusedError("its wait period of 5000 ms is not over"))
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if sum(slept) >= 5:
+            board.error = None
+
+    board.on[A] = False
+    set_back(board, {A: True, B: True}, sleep)
+    assert board.on == {A: True, B: True}
+    assert sum(slept) == 5
+    board.error = RefusedError("never")
+    slept.clear()
+    with pytest.raises(RefusedError, match="never"):
+        set_back(board, {A: True}, slept.append)
+    assert sum(slept) == 30

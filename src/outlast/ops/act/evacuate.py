@@ -18,6 +18,8 @@ Ending = Literal["left", "rolled back", "not seen"]
 LOOK_S: Final = 0.5
 SPARE_S: Final = 10.0
 """Beyond the TTL, how long DNS may take to show the switch."""
+BACK_TRIES: Final = 30
+BACK_TRY_S: Final = 1.0
 
 
 class Board(Protocol):
@@ -26,6 +28,22 @@ class Board(Protocol):
     def states(self) -> dict[str, bool]: ...
 
     def set(self, wanted: Mapping[str, bool], override: Sequence[str] = ()) -> None: ...
+
+
+def set_back(board: Board, wanted: Mapping[str, bool], sleep: Callable[[float], None] = time.sleep) -> None:
+    """Set the controls soon after a switch: a safety rule refuses every change until its wait period is over, so it is
+    asked again for half a minute. Raises what `set` raises.
+
+    https://docs.aws.amazon.com/r53recovery/latest/dg/routing-control.safety-rules.html
+    """
+    for _ in range(BACK_TRIES):
+        try:
+            board.set(wanted)
+        except RefusedError:
+            sleep(BACK_TRY_S)
+        else:
+            return
+    board.set(wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +122,7 @@ class Evacuator:
         if not before:
             self.audit.add("not rolled back", why=f"{problem}; the states before are not known")
             raise OpsError(f"{problem}, and the states before are not known: decide by hand.")
-        await asyncio.to_thread(self.board.set, before)
+        await asyncio.to_thread(set_back, self.board, before)
         self.audit.add("rolled back", controls=before, why=problem)
         return result
 

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from outlast.ops.act import audit as audits
 from outlast.ops.act.arc import Switchboard, Try
 from outlast.ops.act.audit import AuditLog
-from outlast.ops.act.evacuate import Evacuator
+from outlast.ops.act.evacuate import Evacuator, set_back
 from outlast.ops.act.failback import Failback, Step
 from outlast.ops.act.weights import Weights
 from outlast.ops.clients import Clients, error_code
@@ -386,4 +386,4 @@ class Drill:
         Weights(self.stage.clients, self.stage.deployment).set(self.region, 100)
 
     def _controls_on(self) -> None:
-        self._board().set(dict.fromkeys(self.stage.deployment.region_names, True))
+        set_back(self._board(), dict.fromkeys(self.stage.deployment.region_names, True))
