@@ -15,11 +15,13 @@ from outlast.ops.names import Stub
 from tests.conftest import World, start_world, stop_world
 
 
-def outlast(world: World, *words: str, code: int | None = 0) -> str:
-    """Run the command and return what it printed; `code` None takes any exit status."""
+def outlast(world: World, *words: str, code: int | None = 0, typed: str = "") -> str:
+    """Run the command, answer it, and return what it printed; `code` None takes any exit status."""
     command = [sys.executable, "-m", "outlast.cli.main", *words]
     environment = {**world.environ(), "OUTLAST_HOME": str(world.folder)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, env=environment, input=typed + "\n", capture_output=True, text=True, timeout=300, check=False
+    )
     assert code in (None, done.returncode), done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout
 

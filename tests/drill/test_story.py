@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ import pytest
 from outlast.ops.act import audit as audits
 from outlast.ops.load.log import read as read_log
 from tests.conftest import World
+from tests.documents import ROOT, blocks
 from tests.drill.conftest import outlast, told
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("drill")]
@@ -89,23 +94,69 @@ def test_a_fault_that_does_nothing_makes_the_drill_fail(world: World, tmp_path: 
     assert outlast(world, "fault", "list").count("running") == 0
 
 
-def test_the_operator_leaves_a_region_and_returns_by_hand(world: World) -> None:
-    json.loads(outlast(world, "evacuate", A, "--yes", "--watch-s", "1", "--output", "json"))
+def test_the_operator_does_what_the_readme_says(world: World) -> None:
+    """The page's own commands; what they ask is answered, and a return refused as too early is asked for again."""
+    by_hand = blocks(ROOT / "README.md", "sh")[3]
+    typed = [
+        shlex.split(line, comments=True)[1:] for line in by_hand.splitlines() if not line.startswith("outlast down")
+    ]
+    assert [words[0] for words in typed] == ["deploy", "status", "fault", "evacuate", "fault", "failback"]
+    deploy, status, begin, leave, faults, home = typed
+    outlast(world, *deploy)
+    outlast(world, *status, code=None)
+    begun = outlast(world, *begin).split()[0]
+    assert outlast(world, *leave, typed="evacuate us-east-1")
     assert told(world) == {B}
-    status = json.loads(outlast(world, "status", "--seconds", "8", "--output", "json", code=None))
-    assert status["regions"][A]["routing_control"] is False
     outlast(world, "drill", code=4)
-    outlast(world, "failback", A, "--yes", "--reviewed", "--watch-s", "1", "--steps", "50,100")
+    assert f"{begun}  running     gray-failure in us-east-1" in outlast(world, *faults)
+    outlast(world, *faults[:1], "end", begun)
+    assert "No fault is active." in outlast(world, *faults)
+    for _ in range(10):
+        if "returned" in outlast(world, *home, "--output", "json", typed="fail back to us-east-1", code=None):
+            break
     assert told(world) == {A, B}
     actions = [entry.action for entry in audits.read(world.folder / "audit.jsonl")]
-    assert [action for action in actions if action in ("switched", "left", "returned")] == [
-        "switched", "left", "switched", "returned",
-    ]  # fmt: skip
+    wanted = [action for action in actions if action in ("switched", "left", "returned")]
+    assert wanted[:2] == ["switched", "left"]
+    assert wanted[-2:] == ["switched", "returned"]
+
+
+@pytest.mark.parametrize(("number", "after"), [(signal.SIGTERM, "begins in"), (signal.SIGINT, "routing control of")])
+def test_a_drill_that_is_stopped_puts_everything_back(
+    world: World, tmp_path: Path, number: signal.Signals, after: str
+) -> None:
+    (tmp_path / "drill.yaml").write_text(SHORT)
+    words = ["drill", str(tmp_path / "drill.yaml"), "--into", str(tmp_path / "run")]
+    one = subprocess.Popen(
+        [sys.executable, "-m", "outlast.cli.main", *words],
+        env={**world.environ(), "OUTLAST_HOME": str(world.folder)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert one.stderr is not None
+    assert any(after in line for line in one.stderr)
+    if number == signal.SIGINT:
+        os.killpg(one.pid, number)  # as a terminal does
+    else:
+        one.send_signal(number)
+    rest = one.communicate(timeout=120)[1]
+    assert one.returncode == 128 + number
+    assert "Traceback" not in rest
+    assert "not rolled back" not in rest, rest
+    assert "running" not in outlast(world, "fault", "list")
+    deadline = time.monotonic() + 120
+    while told(world) != {A, B}:
+        assert time.monotonic() < deadline, rest
+        time.sleep(0.5)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(one.pid, 0)  # no customer is left
 
 
 def test_nothing_is_changed_without_confirmation(world: World) -> None:
+    before = told(world)
     command = [sys.executable, "-m", "outlast.cli.main", "evacuate", A, "--home", str(world.folder), "--offline"]
     done = subprocess.run(command, input="yes\n", capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 4
     assert "nothing was changed" in done.stderr
-    assert told(world) == {A, B}
+    assert told(world) == before
