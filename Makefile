@@ -14,7 +14,7 @@ help:
 	@echo "make lint    ruff, mypy, pyright, import-linter"
 	@echo "make pages   write the coverage pages of docs/services anew"
 	@echo "make bench   measure side by side with the peers, into docs/performance.md"
-	@echo "make soak    the long suites"
+	@echo "make soak    ten minutes of mixed load, then the long suites"
 
 $(VENV)/.ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Outlast needs Python 3.11 or newer.")'
@@ -56,6 +56,7 @@ bench: setup
 	$(BIN)/python -m bench --write
 
 soak: setup
+	$(BIN)/python -m bench.soak
 	$(BIN)/pytest -q -m soak --timeout 3600
 
 clean:

@@ -14,7 +14,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 def tables(rivals: Sequence[Contestant]) -> str:
     """Throughput, CPU and latencies of all, the ratios, and what each peer does not do."""
-    names = list(rivals[0].requests)
+    names = list(rivals[0].workloads)
     parts = [
         "Operations a second (p50 / p99 in ms), medians of the rounds:\n",
         _table(rivals, names, _speed) + _ratio_row(rivals, names, cpu=False),

@@ -9,6 +9,7 @@ throughput, but hardly this.
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from bench import peers, workloads, wrk
 
 OURS = "outlast"
 REGION = "us-east-1"
+FRESH_S = 150.0
+"""Signatures hold for five minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +36,34 @@ class Contestant:
 
     label: str
     running: peers.Running
-    requests: dict[str, list[bytes]]
+    workloads: dict[str, workloads.Workload]
     turns: dict[str, list[Turn]] = field(default_factory=dict)
     unable: set[str] = field(default_factory=set)
     """Workloads that it answers with errors."""
     sent: int = 0
+    _signed: dict[str, tuple[float, list[bytes]]] = field(default_factory=dict)
     memory_mb: float = 0.0
     """Private memory when idle, after the table was filled."""
 
     def play(self, workload: str, seconds: float, connections: int) -> Turn:
         """Run one workload for some seconds."""
-        requests = self.requests[workload]
+        requests = self._requests(workload)
         self.sent += 997
         cpu_s = self.running.cpu_s()
         measured = wrk.run(
             self.running.url, requests, connections=connections, seconds=seconds, start=self.sent % len(requests)
         )
         return Turn(measured, (self.running.cpu_s() - cpu_s) * 1e6 / max(1, measured.requests))
+
+    def _requests(self, workload: str) -> list[bytes]:
+        """The workload's requests, signed anew before their signatures end."""
+        signed_s, requests = self._signed.get(workload, (0.0, []))
+        if not requests or time.monotonic() - signed_s > FRESH_S:
+            asked = self.workloads[workload]
+            target, url, key = f"DynamoDB_20120810.{asked.operation}", self.running.url, self.running.key
+            requests = [wrk.signed(url, target, body, key, "dynamodb", REGION) for body in asked.bodies()]
+            self._signed[workload] = (time.monotonic(), requests)
+        return requests
 
     def per_s(self, workload: str) -> float:
         """The median of operations a second."""
@@ -76,17 +90,8 @@ def contestants(names: Sequence[str], only: Sequence[str]) -> Iterator[list[Cont
                 print(f"{name} is left out: {error}", flush=True)
                 continue
             workloads.prepare(running.client())
-            requests = {
-                each.name: [
-                    wrk.signed(
-                        running.url, f"DynamoDB_20120810.{each.operation}", body, running.key, "dynamodb", REGION
-                    )
-                    for body in each.bodies()
-                ]
-                for each in workloads.WORKLOADS
-                if each.name in only
-            }
-            found.append(Contestant(name, running, requests, memory_mb=running.private_mb()))
+            asked = {each.name: each for each in workloads.WORKLOADS if each.name in only}
+            found.append(Contestant(name, running, asked, memory_mb=running.private_mb()))
             print(f"{running.name}: up in {running.started_s:.2f} s, {found[-1].memory_mb:.0f} MB", flush=True)
         yield found
 
@@ -95,7 +100,7 @@ def warm_up(rivals: Sequence[Contestant], seconds: float, connections: int) -> N
     """Let every peer compile, cache and grow what it will; note what it cannot do."""
     for rival in rivals:
         longer = 3.0 if rival.label.startswith("dynamodb-local") else 1.0
-        for name in rival.requests:
+        for name in rival.workloads:
             turn = rival.play(name, seconds * longer, connections)
             if turn.measured.failed > turn.measured.requests / 2:
                 rival.unable.add(name)
@@ -106,7 +111,7 @@ def play(rivals: Sequence[Contestant], rounds: int, seconds: float, connections:
     """The rounds: for each workload every peer in turn, the order turned about in every second round."""
     for number in range(rounds):
         order = rivals if number % 2 == 0 else list(reversed(rivals))
-        for name in rivals[0].requests:
+        for name in rivals[0].workloads:
             for rival in order:
                 if name in rival.unable:
                     continue

@@ -21,11 +21,15 @@ class Workload:
     name: str
     operation: str
     body: Body
-    signed: int = 4_000
+    signed: int = 2_000
+
+    def bodies_of(self, number: int) -> bytes:
+        """The body about the n-th item."""
+        return json.dumps(self.body(number)).encode()
 
     def bodies(self, count: int | None = None) -> list[bytes]:
         """The requests' bodies, keys spread over the table."""
-        return [json.dumps(self.body(number * 7919 % KEYS)).encode() for number in range(count or self.signed)]
+        return [self.bodies_of(number * 7919 % KEYS) for number in range(count or self.signed)]
 
 
 def key(number: int) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from outlast.cloud.contract import Fault, ValidationException
+from outlast.cloud.engine import store
+from outlast.cloud.services.cloudwatch import own
 from outlast.cloud.services.cloudwatch.errors import (
     InvalidParameterCombinationException,
     InvalidParameterValueException,
@@ -240,3 +242,25 @@ async def test_metrics_are_listed_while_they_have_data(stage: Stage) -> None:
     assert len(list_metrics(stage.call())["Metrics"]) == 3
     stage.clock.time_s += 15 * 86_400
     assert list_metrics(stage.call())["Metrics"] == []
+
+
+async def test_a_base_that_falls_behind_the_log_shows_before_the_limit(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def utilization() -> list[float]:
+        metric = {"Namespace": "Outlast", "MetricName": "CommitLogUtilization"}
+        wanted = {"Id": "m", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
+        return list(ask(stage, wanted)[0]["Values"])
+
+    engine = stage.region.engine
+    monkeypatch.setattr(store, "TABLE_BYTES", 20_000)
+    monkeypatch.setattr(store.Store, "_flush", lambda self: None)
+    stage.clock.time_s += 1
+    own.drain(stage.state)
+    assert utilization() == []
+    for number, expected in enumerate((33.3, 66.7)):
+        with engine.begin() as tx:
+            tx.put(engine.space("t"), b"key%d" % number, bytes(21_000))
+        stage.clock.time_s += 1
+        own.drain(stage.state)
+        assert utilization() == [expected]

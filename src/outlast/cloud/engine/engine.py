@@ -228,6 +228,11 @@ class Engine:
         """Whether every applied write is durable; a cheap question before `settled`."""
         return self.store.is_settled
 
+    @property
+    def log_share(self) -> float:
+        """How much of the commit log's limit is taken by writes that the base has not taken over; see `Store`."""
+        return self.store.log_share
+
     async def settled(self) -> None:
         """Return when every write applied so far is durable.
 

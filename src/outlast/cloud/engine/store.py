@@ -149,6 +149,14 @@ class Store:
         """What the start cut off the end of the log; never an acknowledged write."""
         return self._log.dropped
 
+    @property
+    def log_share(self) -> float:
+        """What the base owes the log, as a share of the limit; at 2/3 writes slow down, at 1 a failing base ends them.
+
+        0 while the base keeps up: only tables that are full, and wait to be written to it, count.
+        """
+        return len(self._frozen) / MAX_FROZEN
+
     def check(self) -> None:
         """Raises StorageUnavailable when writes are refused."""
         if self._failure is not None:

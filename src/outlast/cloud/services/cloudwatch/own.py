@@ -13,6 +13,8 @@ from outlast.cloud.services.cloudwatch.store.store import Datum
 
 log = logging.getLogger("outlast.cloudwatch")
 
+NAMESPACE = "Outlast"
+"""Of the metrics that AWS does not have."""
 EVERY_S = 1.0
 MOST_DISTINCT = 100
 
@@ -30,6 +32,9 @@ def drain(state: Watch) -> None:
     When storage refuses writes the data is kept in memory alone: what happens to the Region then must still be seen.
     """
     second = int(state.region.clock.now_s() - EVERY_S / 2)
+    share = state.region.engine.log_share
+    if share > 0.0:
+        state.region.meter.series(NAMESPACE, "CommitLogUtilization", {}, "Percent").add(round(100 * share, 1))
     data = [_datum(each, second) for each in state.region.meter.drain()]
     if not data:
         return
