@@ -14,7 +14,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 def tables(rivals: Sequence[Contestant]) -> str:
     """Throughput, CPU and latencies of all, the ratios, and what each peer does not do."""
-    names = list(rivals[0].workloads)
+    names = list(rivals[0].asked)
     parts = [
         "Operations a second (p50 / p99 in ms), medians of the rounds:\n",
         _table(rivals, names, _speed) + _ratio_row(rivals, names, cpu=False),
@@ -62,18 +62,21 @@ def _ratio_row(rivals: Sequence[Contestant], names: Sequence[str], *, cpu: bool)
 def page(old: str, text: str, rounds: int, seconds: float, connections: int) -> str:
     """docs/performance.md with the measured part replaced; what is written by hand stays."""
     load = os.getloadavg()[1]
+    where = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     measured = (
-        f"{BEGIN}\nMeasured {time.strftime('%Y-%m-%d')} on {os.cpu_count()} cores ({platform.machine()}, Python "
-        f"{platform.python_version()}), {connections} connections, {rounds} rounds of {seconds:g} s a cell, load "
-        f"average {load:.0f} at the end (2 to 3 are the benchmark's own).\n\n{text}{END}\n"
+        f"{BEGIN}\nMeasured: local, {time.strftime('%Y-%m-%d')}, {where}; {connections} connections, {rounds} "
+        f"rounds of {seconds:g} s a cell. Load at the end {load:.0f}, of which 2 to 3 are the benchmark's own.\n\n"
+        f"{text}{END}\n"
     )
     if BEGIN in old and END in old:
         before, _, rest = old.partition(BEGIN)
-        return before + measured + rest.partition(END)[2].lstrip("\n")
-    return HEAD + measured
+        return before + measured + rest.partition(END)[2].removeprefix("\n")
+    others = old.removeprefix(TITLE).lstrip("\n")
+    return TITLE + HEAD + measured + ("\n" + others if others else "")
 
 
-HEAD = """# Performance
+TITLE = "# Performance\n\n"
+HEAD = """## DynamoDB's item operations
 
 `make bench` starts this cloud and its peers from the package registries, all at once, warms each up and lets them take
 short turns, so that whatever else the machine does falls on all alike. wrk sends requests signed beforehand from the

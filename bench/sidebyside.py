@@ -36,7 +36,7 @@ class Contestant:
 
     label: str
     running: peers.Running
-    workloads: dict[str, workloads.Workload]
+    asked: dict[str, workloads.Workload]
     turns: dict[str, list[Turn]] = field(default_factory=dict)
     unable: set[str] = field(default_factory=set)
     """Workloads that it answers with errors."""
@@ -59,9 +59,9 @@ class Contestant:
         """The workload's requests, signed anew before their signatures end."""
         signed_s, requests = self._signed.get(workload, (0.0, []))
         if not requests or time.monotonic() - signed_s > FRESH_S:
-            asked = self.workloads[workload]
-            target, url, key = f"DynamoDB_20120810.{asked.operation}", self.running.url, self.running.key
-            requests = [wrk.signed(url, target, body, key, "dynamodb", REGION) for body in asked.bodies()]
+            load = self.asked[workload]
+            target, url, key = f"DynamoDB_20120810.{load.operation}", self.running.url, self.running.key
+            requests = [wrk.signed(url, target, body, key, "dynamodb", REGION) for body in load.bodies()]
             self._signed[workload] = (time.monotonic(), requests)
         return requests
 
@@ -100,7 +100,7 @@ def warm_up(rivals: Sequence[Contestant], seconds: float, connections: int) -> N
     """Let every peer compile, cache and grow what it will; note what it cannot do."""
     for rival in rivals:
         longer = 3.0 if rival.label.startswith("dynamodb-local") else 1.0
-        for name in rival.workloads:
+        for name in rival.asked:
             turn = rival.play(name, seconds * longer, connections)
             if turn.measured.failed > turn.measured.requests / 2:
                 rival.unable.add(name)
@@ -111,7 +111,7 @@ def play(rivals: Sequence[Contestant], rounds: int, seconds: float, connections:
     """The rounds: for each workload every peer in turn, the order turned about in every second round."""
     for number in range(rounds):
         order = rivals if number % 2 == 0 else list(reversed(rivals))
-        for name in rivals[0].workloads:
+        for name in rivals[0].asked:
             for rival in order:
                 if name in rival.unable:
                     continue
