@@ -11,9 +11,11 @@ import typer
 from outlast.cloud.enclosure import Unable, View, enter, probe
 from outlast.cloud.enclosure.run import Isolated, become
 from outlast.cloud.enclosure.ways import Way, ways_to
-from outlast.cloud.runtime.cell import Cell, rehearse
+from outlast.cloud.runtime.cell import Cell, lack, rehearse
 from outlast.cloud.world.config import WorldConfig, WorldError
 from outlast.cloud.world.environment import environment, without_foreign
+
+__all__ = ["bare_functions", "lack", "run"]
 
 DNS_PORT, HTTPS_PORT = 53, 443
 NO_PROXY = ".amazonaws.com,.api.aws,localhost,127.0.0.0/8"

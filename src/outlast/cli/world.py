@@ -213,11 +213,11 @@ def _answered(lines: Iterable[bytes], output: str) -> str | None:
 
 def warn_of_bare_functions() -> None:
     """Say so where functions run without an enclosure."""
-    from outlast.cli.enclosed import bare_functions
+    from outlast.cli.enclosed import bare_functions, lack
 
     why = bare_functions()
     if why:
-        typer.echo(f"outlast: functions cannot be enclosed here ({why}): they can read your files.", err=True)
+        typer.echo(f"outlast: functions cannot be enclosed here ({why}): {lack()}.", err=True)
 
 
 def down(home: HomeOption = None) -> None:
@@ -305,7 +305,7 @@ def regions(home: HomeOption = None, output: OutputOption = "text") -> None:
         status = control(folder_of(home), "status")
     except WorldError as error:
         fail(str(error))
-    from outlast.cli.enclosed import bare_functions
+    from outlast.cli.enclosed import bare_functions, lack
 
     why = bare_functions()
     if output == "json":
@@ -314,7 +314,7 @@ def regions(home: HomeOption = None, output: OutputOption = "text") -> None:
     for each in status["regions"]:
         reason = f" ({each['reason']})" if each["reason"] and each["status"] != "ready" else ""
         typer.echo(f"{each['region']:<16} {each['status']}{reason:<12} {each['url']}")
-    typer.echo(f"functions        {f'not enclosed ({why}): they can read your files' if why else 'enclosed'}")
+    typer.echo(f"functions        {f'not enclosed ({why}): {lack()}' if why else 'enclosed'}")
 
 
 def restart(region: Annotated[str, typer.Argument(help="The Region.")], home: HomeOption = None) -> None:

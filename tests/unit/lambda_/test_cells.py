@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from outlast.cloud.enclosure import landlock
 from outlast.cloud.enclosure.ways import Way
 from outlast.cloud.runtime.cell import Cell
 from outlast.cloud.runtime.host import Host, Outside
@@ -193,3 +194,44 @@ async def test_where_there_is_no_enclosure_it_is_said(caplog: pytest.LogCaptureF
     assert "No such file" in host.bare
     assert "functions run without an enclosure" in caplog.text
     await host.close()
+
+
+@pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
+async def test_without_an_enclosure_files_are_shut_off_still(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text("SECRET")
+    (tmp_path / "ca.pem").write_text("AUTHORITY")
+    (tmp_path / "region").mkdir()
+    cell = Cell((INSIDE,), str(tmp_path / "ca.pem"), ())
+    host = Host(lambda: 0, Outside(cell), folder=str(tmp_path / "region"), enclose=False)
+    body = f"""
+import tempfile, boto3
+said = {{}}
+for path in {[str(path) for path in (tmp_path / "keys.json", "/etc/shadow", __file__)]}:
+    try:
+        said[path] = open(path).read()
+    except OSError as error:
+        said[path] = type(error).__name__
+for path in ("/tmp", {str(tmp_path)!r}, os.environ["LAMBDA_TASK_ROOT"]):
+    try:
+        open(path + "/x", "w").close()
+        said[path] = "written"
+    except OSError as error:
+        said[path] = type(error).__name__
+with tempfile.NamedTemporaryFile("w") as file:
+    file.write("mine")
+shown = subprocess.run(["cat", {str(tmp_path / "keys.json")!r}, {str(tmp_path / "ca.pem")!r}], capture_output=True)
+try:
+    os.kill(os.getppid(), 0)
+    said["signals"] = "sent"
+except PermissionError as error:
+    said["signals"] = "PermissionError"
+client = boto3.client("sts", region_name="us-east-1")
+return [sorted(set(said.values())), shown.stdout.decode(), client.meta.region_name]
+"""
+    try:
+        said = await told(host, body)
+    finally:
+        await host.close()
+    assert isinstance(said, list)
+    assert said[1:] == ["AUTHORITY", "us-east-1"]
+    assert said[0] == ["PermissionError"] or (landlock.version() < 6 and said[0] == ["PermissionError", "sent"])

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from outlast.cloud.enclosure import Unable, View, kernel
-from outlast.cloud.enclosure.room import Room, move_in, settle
+from outlast.cloud.enclosure import Unable, View, kernel, landlock
+from outlast.cloud.enclosure.room import DEVICES, SYSTEM, Room, move_in, settle
 from outlast.cloud.enclosure.view import write_files
 from outlast.cloud.enclosure.ways import Way, listen
 
@@ -30,6 +30,8 @@ USER: Final = (993, 990)
 USERS: Final = "root:x:0:0::/:/bin/sh\nsbx_user1051:x:993:990::/tmp:/bin/sh\n"
 HOSTS: Final = "127.0.0.1 localhost\n::1 localhost\n"
 MOST_WAYS: Final = 250
+PUBLIC: Final = ("/proc", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/hosts", "/etc/passwd", "/etc/group")
+"""What programs look for besides, where the machine's own root is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +55,38 @@ class Cell:
         return cls(tuple(servers), authority, tuple(Way(*way) for way in ways), tuple(closed))
 
 
+def libraries() -> tuple[str, ...]:
+    """Where Python and its packages lie."""
+    own = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+    packages = {entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")}
+    return tuple(path for path in sorted(own | packages) if path not in ("", "/") and os.path.isdir(path))
+
+
+def shut_off(task: str, writable: tuple[str, ...], authority: str) -> bool:
+    """Without an enclosure: find only what is public, one's own code and these folders; False where that fails too."""
+    readable = (*SYSTEM, *PUBLIC, *libraries(), task, *((authority,) if authority else ()))
+    try:
+        landlock.shut_off(readable, (*writable, *(f"/dev/{name}" for name in DEVICES)))
+    except OSError:
+        return False
+    return True
+
+
+def lack() -> str:
+    """What functions can do where there is no enclosure."""
+    if landlock.version():
+        return "their files are shut off by Landlock, but they reach the network"
+    return "they can read your files and reach the network"
+
+
 def room(cell: Cell, folder: str) -> Room:
     """The root folder for workers whose files are made in `folder`."""
-    libraries = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
-    packages = {entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")}
     shown: list[tuple[str, str]] = []
     if cell.authority:
         view = View(cell.servers, cell.authority, f"{folder}/view", alone=True)
         shown = [*write_files(view), (cell.authority, AUTHORITY)]
     return Room(
-        readable=tuple(path for path in sorted(libraries | packages) if path not in ("", "/") and os.path.isdir(path)),
+        readable=libraries(),
         shown=tuple(shown),
         stage=((folder, STAGE),),
         places=(TASK, SCRATCH, CACHE),

@@ -160,6 +160,7 @@ class Host:
             "layers": list(launch.layers),
             "names": self._outside.names if template.bare else None,
             "shown": shown,
+            "authority": self._outside.cell.authority,
         }
 
     def _kill(self, ident: int) -> None:
@@ -210,7 +211,7 @@ class Host:
         template = Template(self._folder, outside, self._forget, self._lost)
         await template.start()
         if template.bare != self.bare and self._enclose:
-            log.warning("functions run without an enclosure, so they can read files of this user: %s", template.bare)
+            log.warning("functions run without an enclosure (%s): %s", template.bare, cell.lack())
         self.bare = template.bare
         self._template = template
         self._await_idleness()

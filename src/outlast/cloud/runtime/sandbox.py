@@ -43,6 +43,8 @@ class Spec:
     names: tuple[str, int, int] | None
     shown: tuple[tuple[str, str, bool], ...]
     """What is shown of the stage, in an enclosure."""
+    authority: str
+    """The file of the world's authority, where there is no enclosure."""
 
     @classmethod
     def read(cls, meta: dict[str, Any]) -> Spec:
@@ -61,6 +63,7 @@ class Spec:
             layers=tuple(meta["layers"]),
             names=(names[0], names[1], names[2]) if names else None,
             shown=tuple((source, path, writable) for source, path, writable in meta["shown"]),
+            authority=meta["authority"],
         )
 
 

@@ -41,6 +41,8 @@ def run(spec: Spec, channel_fd: int, log_fd: int) -> None:
         if spec.names is not None:
             resolver.install(resolver.Names(*spec.names))
         fence.enclose(spec.task_folder, spec.layers)
+        if not spec.shown:
+            cell.shut_off(spec.task_folder, (spec.scratch_folder, spec.cache_folder), spec.authority)
         if spec.kind == "canary":
             canary.install(spec.task_folder)
         logs.set_up()
