@@ -281,6 +281,9 @@ async def test_an_index_is_filled_and_dropped_while_writes_go_on(cloud: Cloud) -
     for number in range(600):
         await put(db, f"p{number % 7}", number, g={"S": "x" if number % 2 else "y"})
     await put(db, "odd", 1, g={"N": "5"})
+    for number, misfit in enumerate(["", "x" * 2049, "\u00e9" * 1500, "x" * 70_000]):
+        await put(db, "misfit", number, g={"S": misfit})
+    await put(db, "longest", 1, g={"S": "x" * 2048})
     create = {"Create": index("late", schema("g"))}
     definitions = [each for each in DEFINITIONS if each["AttributeName"] == "g"]
     changed = await db(
@@ -295,6 +298,8 @@ async def test_an_index_is_filled_and_dropped_while_writes_go_on(cloud: Cloud) -
     await db.active("things")
     found = await query(db, "late", "g = :g", {":g": {"S": "x"}})
     assert len(found) == 300
+    assert (await db("Scan", TableName="things", IndexName="late", Select="COUNT"))["Count"] == 601
+    await db("DeleteItem", TableName="things", Key={"p": {"S": "misfit"}, "s": {"N": "3"}})
     fault = await db.refused("UpdateTable", TableName="things", GlobalSecondaryIndexUpdates=[create])
     assert "Attempting to create an index which already exists" in fault.message
     await db("UpdateTable", TableName="things", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "late"}}])

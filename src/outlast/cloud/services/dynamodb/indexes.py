@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,11 @@ from outlast.cloud.services.dynamodb.schema import (
     KeySchema,
     size_fault,
 )
-from outlast.cloud.services.dynamodb.values import Item
+from outlast.cloud.services.dynamodb.values import Item, Value
 
 HEADER = 4
+SURELY_SHORT = 256
+"""So many characters are short enough for any key, in whatever letters."""
 
 
 def packed(item: Item, size: int) -> bytes:
@@ -38,6 +40,12 @@ def unpacked(stored: bytes) -> Item:
 def stored_size(stored: bytes | None) -> int:
     """The item size that stored bytes tell; 0 for none."""
     return 0 if stored is None else int.from_bytes(stored[:HEADER], "big")
+
+
+def _fit(parts: Sequence[Value], most: int) -> bool:
+    """Whether a key can have these values."""
+    raw = [keys.scalar_bytes(part) for part in parts]
+    return all(raw) and sum(map(len, raw)) <= most
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +79,24 @@ class Index:
         return cls(entry["IndexName"], schema, bool(entry["Global"]), projected, entry["Number"])
 
     def entry(self, item: Item, base: bytes, stored: bytes) -> tuple[bytes, bytes] | None:
-        """The key and value of the item's entry, or None when the item lacks a key attribute of fitting type."""
-        parts = []
+        """The key and value of the item's entry, or None when a key attribute is missing, misfit, empty or too long.
+
+        Writes with such a key are refused; items older than the index may have one.
+        """
+        parts, is_sure = [], True
         for attribute in self.schema.attributes:
             value = item.get(attribute.name)
-            if value is None or attribute.type not in value:
+            if value is None:
                 return None
+            raw = value.get(attribute.type)
+            if raw is None:
+                return None
+            if not 0 < len(raw) <= SURELY_SHORT:
+                is_sure = False
             parts.append(value)
         split = len(self.schema.partition)
+        if not is_sure and not (_fit(parts[:split], MAX_PARTITION_BYTES) and _fit(parts[split:], MAX_SORT_BYTES)):
+            return None
         key = keys.index_key(parts[:split], parts[split:], base)
         if self.projected is None:
             return key, stored
