@@ -13,12 +13,13 @@ from botocore.exceptions import ClientError
 
 from tests.conftest import World
 
+pytestmark = pytest.mark.timeout(300)
 A, B, ELSEWHERE = "eu-west-1", "ap-northeast-1", "us-east-2"
 TABLE = "faulty"
 numbers = itertools.count()
 
 
-def wait_until(truth: Callable[[], Any], seconds: float = 30.0) -> None:
+def wait_until(truth: Callable[[], Any], seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while not truth():
         assert time.monotonic() < deadline, "it did not happen in time"
