@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import uuid
 from typing import Protocol
 
@@ -23,7 +24,7 @@ class Entropy(Protocol):
         ...
 
     def uniform(self) -> float:
-        """A number in [0, 1)."""
+        """A number in [0, 1), for choices and delays; never for secrets."""
         ...
 
 
@@ -42,4 +43,4 @@ class RealEntropy:
         return str(uuid.UUID(bytes=os.urandom(16), version=4))
 
     def uniform(self) -> float:
-        return int.from_bytes(os.urandom(7), "big") % (1 << 53) / (1 << 53)
+        return random.random()  # a forked process seeds it anew
