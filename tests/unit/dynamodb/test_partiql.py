@@ -262,7 +262,7 @@ async def test_members_of_a_batch_stand_alone(songs: Home) -> None:
         {"Statement": "SELECT * FROM things WHERE p = 'c' AND s = 1"},
         {"Statement": "SELECT * FROM things WHERE p = 'c'"},
         {"Statement": "SELECT * FROM things WHERE p = 'c' AND s = 7"},
-        {"Statement": "SELECT s FROM things WHERE p = 'a' AND s = 2 AND g = 'even'"},
+        {"Statement": "SELECT s FROM things WHERE p = 'a' AND s IN [2]"},
     ]
     reply = await songs("BatchExecuteStatement", Statements=reads, ReturnConsumedCapacity="TOTAL")
     responses = reply["Responses"]

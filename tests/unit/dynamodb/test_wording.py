@@ -239,3 +239,22 @@ async def test_several_sort_attributes_leave_no_gap(db: Home) -> None:
             "RANGE key attributes x must have equality conditions specified in the query because a condition is "
             "present on key attribute y"
         )
+
+
+async def test_size_counts_utf_16_units_of_text(things: Home) -> None:
+    await things("PutItem", TableName="things", Item={"p": {"S": "a"}, "t": {"S": "\u00e9\U0001d11e"}})
+    for units, found in (("3", 1), ("2", 0), ("6", 0)):
+        reply = await things(
+            "Scan",
+            TableName="things",
+            FilterExpression="size(t) = :n",
+            ExpressionAttributeValues={":n": {"N": units}},
+        )
+        assert reply["Count"] == found
+
+
+async def test_an_empty_map_of_values_is_refused_after_the_same_text_went_without(things: Home) -> None:
+    call = {"TableName": "things", "FilterExpression": "attribute_exists(never)"}
+    assert (await things("Scan", **call))["Count"] == 0
+    fault = await things.refused("Scan", **call, ExpressionAttributeValues={})
+    assert fault.message == "ExpressionAttributeValues must not be empty"

@@ -22,9 +22,9 @@ _KNOWN = frozenset(TYPES)
 MAX_CONTAINERS = 31
 MAX_ITEM_BYTES = 409_600
 MAX_NAME_BYTES = 65_535
-TOO_DEEP = (
-    "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
-)
+TOO_DEEP_SHORT = "Nesting Levels have exceeded supported limits"
+TOO_DEEP = f"{TOO_DEEP_SHORT}: Attributes in the item have nested levels beyond supported limit"
+REPEATED_NUMBERS = "Input collection contains duplicates"
 EMPTY = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
 SEVERAL = "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
 ITEM_TOO_LARGE = "Item size has exceeded the maximum allowed size"
@@ -229,7 +229,7 @@ def _check_number_set(raw: list[Any], value: dict[str, Any]) -> int:
     if len(set(normals)) != len(normals):
         raise ValueFault(
             "One or more parameter values were invalid: Input collection contains duplicates.",
-            "Input collection contains duplicates",
+            REPEATED_NUMBERS,
         )
     value["NS"] = normals
     return size

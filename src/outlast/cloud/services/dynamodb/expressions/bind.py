@@ -193,7 +193,8 @@ def prepare(
         if len(_prepared) > CACHE_SIZE:
             _prepared.popitem(last=False)
         return found, bound_values
-    if values is None:
+    if not values:
+        check_values(values)  # refuses an empty map
         return found, _NO_VALUES
     for name, value in values.items():
         try:

@@ -71,12 +71,14 @@ def reader(operand: Operand) -> Read:
 
 
 def size_of(value: Value | None) -> Value | None:
-    """size(): characters, bytes or elements; None for types without a size."""
+    """size(): UTF-16 units of text, bytes or elements; None for types without a size."""
     if value is None:
         return None
     for kind, raw in value.items():
         if kind == "B":
             return {"N": str(av.value_size(value))}
+        if kind == "S" and not raw.isascii():
+            return {"N": str(len(raw.encode("utf-16-le", "surrogatepass")) // 2)}
         if kind in ("S", "SS", "NS", "BS", "L", "M"):
             return {"N": str(len(raw))}
     return None

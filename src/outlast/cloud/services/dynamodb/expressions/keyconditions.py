@@ -198,8 +198,6 @@ def _check_no_gap(tests: Mapping[str, KeyTest], schema: KeySchema) -> None:
 def _check_test(attribute: KeyAttribute, test: KeyTest) -> None:
     for value in test.values:
         kind = av.type_of(value)
-        if test.operator == "begins_with" and attribute.type == "N":
-            kind = "N"
         if test.operator == "begins_with" and kind not in ("S", "B"):
             raise ValidationException(
                 f"Invalid {_LABEL}: Incorrect operand type for operator or function; "

@@ -14,22 +14,22 @@ from outlast.cloud.contract import Call, Reply
 from outlast.cloud.contract.fault import Fault, ValidationException
 from outlast.cloud.services.dynamodb import reading as pages
 from outlast.cloud.services.dynamodb.capacity import Consumed, read_units
-from outlast.cloud.services.dynamodb.expressions.evaluate import tester
-from outlast.cloud.services.dynamodb.expressions.tree import Condition, Predicate
+from outlast.cloud.services.dynamodb.errors import ResourceNotFoundException
+from outlast.cloud.services.dynamodb.expressions.tree import Condition
 from outlast.cloud.services.dynamodb.indexes import HEADER, stored_size, unpacked
 from outlast.cloud.services.dynamodb.names import table_arn
 from outlast.cloud.services.dynamodb.partiql import writing
+from outlast.cloud.services.dynamodb.partiql.branches import keyed_branches
 from outlast.cloud.services.dynamodb.partiql.lexer import words
 from outlast.cloud.services.dynamodb.partiql.parser import check_parameters, parse
-from outlast.cloud.services.dynamodb.partiql.planning import exact_key
+from outlast.cloud.services.dynamodb.partiql.planning import MANDATORY, exact_key, only_key, read_key
 from outlast.cloud.services.dynamodb.partiql.selecting import find_index, projection_of, run_select
 from outlast.cloud.services.dynamodb.partiql.statements import Delete, Exists, Insert, Select, Statement, Update
-from outlast.cloud.services.dynamodb.requests import NO_VALUES
 from outlast.cloud.services.dynamodb.service import dynamodb
 from outlast.cloud.services.dynamodb.state import DynamoDB
 from outlast.cloud.services.dynamodb.table import Table
 from outlast.cloud.services.dynamodb.tokens import digest_of, replayed
-from outlast.cloud.services.dynamodb.transacting import ONE_ITEM, run_actions
+from outlast.cloud.services.dynamodb.transacting import NOTHING_WRONG, ONE_ITEM, Reason, cancelled, run_actions
 from outlast.cloud.services.dynamodb.values import Item, Value
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ ACTIONS = {
     "EXISTS": "dynamodb:PartiQLSelect",
 }
 TRANSACTION_KEY = "Select statements within ExecuteTransaction must specify the primary key in the where clause."
+MISFIT = "The provided key element does not match the schema"
+NO_TABLE: Reason = {"Code": "ResourceNotFound", "Message": "Requested resource not found"}
 PRIMARY_KEY = "Select statements within BatchExecuteStatement must specify the primary key in the where clause."
 
 
@@ -175,38 +177,33 @@ def _run_member(
         return
     if find_index(table, parsed, False) is not None:
         raise ValidationException(PRIMARY_KEY)
-    key, others = _key_of(table, parsed, PRIMARY_KEY)
+    key = _key_of(table, parsed, PRIMARY_KEY)
     stored = table.items.get(table.key.of_key(key))
     consumed = Consumed(table.name, read_units(stored_size(stored), bool(given.get("ConsistentRead"))), reads=True)
     table.metrics.reads.add(consumed.total)
     _add(used, table.name, consumed)
-    item = _matching(stored, others, parsed)
+    item = _shown(stored, parsed)
     if item is not None:
         response["Item"] = item
 
 
-def _key_of(table: Table, select: Select, message: str) -> tuple[Item, tuple[Condition, ...]]:
-    """The key that a SELECT of one item names, and its other conditions; no function may be among them."""
+def _key_of(table: Table, select: Select, message: str) -> Item:
+    """The key that a SELECT of one item names, and nothing beside it; raises ValidationException."""
     if select.called is not None:
         raise ValidationException(select.called)
-    try:
-        key, others = exact_key(table, select.where)
-    except ValidationException as fault:
-        raise ValidationException(message) from fault
-    if any(isinstance(term, Predicate) for term in others):
+    key = read_key(table, select.where)
+    if key is None:
+        keyed_branches(table.schema, select.where, False)
         raise ValidationException(message)
-    return key, others
+    return key
 
 
-def _matching(stored: bytes | None, others: tuple[Any, ...], parsed: Select) -> Any:
-    """What a SELECT of one item gives: None when it is not there or does not match."""
+def _shown(stored: bytes | None, parsed: Select) -> Any:
+    """What a SELECT of one item gives: None when it is not there."""
     if stored is None:
         return None
-    item = unpacked(stored)
-    if any(not tester(term)(item, NO_VALUES) for term in others):
-        return None
     projection = projection_of(parsed)
-    return orjson.Fragment(stored[HEADER:]) if projection is None else projection.of(item)
+    return orjson.Fragment(stored[HEADER:]) if projection is None else projection.of(unpacked(stored))
 
 
 def _add(used: dict[str, Consumed], name: str, consumed: Consumed) -> None:
@@ -235,7 +232,9 @@ def execute_transaction(
         check_parameters(each.get("Parameters"))
         try:
             statement = parse(each["Statement"], each.get("Parameters"))
-            _check_member(call.state, statement)
+            table = _found(call.state, _named(statement))
+            if table is not None:
+                _check_member(table, statement)
         except ValidationException as fault:
             raise ValidationException(f"Validation failed in TransactStatements[{place}]: {fault.message}") from None
         parsed.append(statement)
@@ -243,6 +242,7 @@ def execute_transaction(
         raise ValidationException("Statements within a transaction must be all reads or all writes")
     if writing.is_read(parsed[0]):
         return _read_all(call, [each for each in parsed if isinstance(each, Select)], return_consumed_capacity)
+    _cancel([_write_misfit(call.state, statement) for statement in parsed])
     actions = [
         writing.as_action(call.state, statement, given.get("ReturnValuesOnConditionCheckFailure"))
         for statement, given in zip(parsed, transact_statements, strict=True)
@@ -251,17 +251,66 @@ def execute_transaction(
     return {**reply, "Responses": []}
 
 
-def _check_member(state: DynamoDB, statement: Statement) -> None:
+def _found(state: DynamoDB, name: str) -> Table | None:
+    try:
+        return state.table(name)
+    except ResourceNotFoundException:
+        return None
+
+
+def _check_member(table: Table, statement: Statement) -> None:
     if getattr(statement, "returning", None) is not None:
         raise ValidationException("RETURNING clause is not supported in ExecuteTransaction.")
     if isinstance(statement, Select) and statement.index is not None:
         raise ValidationException("Reads on indices are not supported within transactions.")
     if isinstance(statement, Select):
-        _key_of(state.table(statement.table), statement, TRANSACTION_KEY)
+        _key_of(table, statement, TRANSACTION_KEY)
     if isinstance(statement, Exists):
-        _, others = exact_key(state.table(statement.select.table), statement.select.where)
+        try:
+            _, others = exact_key(table, statement.select.where)
+        except ValidationException:
+            others = ()
         if not others:
             raise ValidationException("EXISTS() must contain a single item read with additional condition")
+
+
+def _cancel(reasons: list[Reason]) -> None:
+    if any(reason is not NOTHING_WRONG for reason in reasons):
+        raise cancelled(reasons)
+
+
+def _write_misfit(state: DynamoDB, statement: Statement) -> Reason:
+    """Why a write cannot name one item of a table that is there, as its transaction's reason."""
+    table = _found(state, _named(statement))
+    if table is None:
+        return NO_TABLE
+    try:
+        if isinstance(statement, Insert):
+            table.key.of_item(statement.item)
+        elif isinstance(statement, (Update, Delete)):
+            table.key.of_key(_one_key(table, statement.where))
+    except ValidationException as fault:
+        return {"Code": "ValidationError", "Message": fault.message}
+    return NOTHING_WRONG
+
+
+def _one_key(table: Table, where: Condition | None) -> Item:
+    try:
+        return only_key(table, where)[0]
+    except ValidationException as fault:
+        raise ValidationException(MISFIT if fault.message == MANDATORY else fault.message) from None
+
+
+def _read_misfit(state: DynamoDB, select: Select) -> Reason:
+    """Why a read cannot take place, as its transaction's reason."""
+    table = _found(state, select.table)
+    if table is None:
+        return NO_TABLE
+    try:
+        table.key.of_key(read_key(table, select.where) or {})
+    except ValidationException as fault:
+        return {"Code": "ValidationError", "Message": fault.message}
+    return NOTHING_WRONG
 
 
 def _read_all(call: Call[DynamoDB], selects: list[Select], detail: str | None) -> Reply:
@@ -269,10 +318,10 @@ def _read_all(call: Call[DynamoDB], selects: list[Select], detail: str | None) -
     responses: list[dict[str, Any]] = []
     used: dict[str, Consumed] = {}
     seen = set()
+    _cancel([_read_misfit(call.state, select) for select in selects])
     for select in selects:
         table = call.state.table(select.table)
-        key, others = exact_key(table, select.where)
-        raw = table.key.of_key(key)
+        raw = table.key.of_key(read_key(table, select.where) or {})
         if (table.name, raw) in seen:
             raise ValidationException(ONE_ITEM)
         seen.add((table.name, raw))
@@ -280,7 +329,7 @@ def _read_all(call: Call[DynamoDB], selects: list[Select], detail: str | None) -
         units = 2 * read_units(stored_size(stored), True)
         table.metrics.reads.add(units)
         _add(used, table.name, Consumed(table.name, units, reads=True, transactional=True))
-        item = _matching(stored, others, select)
+        item = _shown(stored, select)
         responses.append({} if item is None else {"Item": item})
     reply: dict[str, Any] = {"Responses": responses}
     shown = [found for found in (each.shown(detail) for each in used.values()) if found]

@@ -37,8 +37,15 @@ from outlast.cloud.services.dynamodb.partiql.lexer import malformed
 
 COMPARATORS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 IS_TYPES = {"NULL": "NULL", "BOOL": "BOOL", "BOOLEAN": "BOOL", "STRING": "S", "NUMBER": "N", "BINARY": "B",
-            "LIST": "L", "MAP": "M"}  # fmt: skip
+            "LIST": "L", "MAP": "M", "NUMERIC": "N", "BLOB": "B", "STRUCT": "M", "TUPLE": "M"}  # fmt: skip
 PREDICATES = {"begins_with": 2, "contains": 2, "attribute_type": 2, "attribute_exists": 1, "attribute_not_exists": 1}
+OPERATORS = frozenset({"AND", "OR", "IN", "IS", "BETWEEN", "LIKE"})
+OTHER_TYPES = frozenset({"SMALLINT", "INT2", "INT4", "INT8", "INTEGER", "INT", "BIGINT", "FLOAT", "REAL", "DOUBLE",
+                         "DECIMAL", "DATE", "TIME", "TIMESTAMP", "CHARACTER", "CHAR", "VARCHAR", "SYMBOL", "CLOB",
+                         "SEXP", "BAG", "ANY"})  # fmt: skip
+"""Names of PartiQL's types that no attribute has."""
+ENDED = "Missing right-hand side expression of infix operator"
+MAX_OPTIONS = 100
 
 
 class Conditions(Cursor):
@@ -50,14 +57,21 @@ class Conditions(Cursor):
     def disjunction(self) -> Rule[Any]:
         node = yield self.conjunction()
         terms = [node]
-        while self.keyword("OR"):
+        while self.infix("OR"):
             terms.append((yield self.conjunction()))
         return node if len(terms) == 1 else any_of([_condition(term) for term in terms])
+
+    def infix(self, word: str) -> bool:
+        """Whether this operator is next; something must follow it."""
+        found = self.keyword(word) is not None
+        if found and self.token.kind == "end":
+            raise malformed(ENDED)
+        return found
 
     def conjunction(self) -> Rule[Any]:
         node = yield self.negation()
         terms = [node]
-        while self.keyword("AND"):
+        while self.infix("AND"):
             terms.append((yield self.negation()))
         return node if len(terms) == 1 else all_of([_condition(term) for term in terms])
 
@@ -78,6 +92,8 @@ class Conditions(Cursor):
             return _truth(left, COMPARATORS[token.text], (yield self.primary()))
         if token.kind == "symbol" and token.text in COMPARATORS and not isinstance(left, CONDITIONS):
             self.at += 1
+            if self.token.kind == "end":
+                raise malformed(ENDED)
             right = _operand((yield self.primary()))
             operator = COMPARATORS[token.text]
             if operator not in ("=", "<>"):
@@ -99,13 +115,24 @@ class Conditions(Cursor):
     def state(self, operand: Operand) -> Condition:
         """IS [NOT] MISSING, NULL or the name of a type."""
         turned = self.keyword("NOT") is not None
-        word = self.keyword("MISSING", *IS_TYPES)
-        if word is None:
-            raise malformed("Expected MISSING, NULL or a type")
+        word = self.type_name()
         if word == "MISSING":
             return Predicate("attribute_exists" if turned else "attribute_not_exists", (operand,))
+        if word not in IS_TYPES:
+            raise ValidationException(
+                f"Unsupported data type for IS operator: {word}. Supported data types are [MISSING, NULL, BOOLEAN, "
+                "BLOB, STRING, NUMERIC, STRUCT, TUPLE, LIST]"
+            )
         holds = Predicate("attribute_type", (operand, Literal({"S": IS_TYPES[word]})))
         return negate(holds) if turned else holds
+
+    def type_name(self) -> str:
+        """The name of a type, in capitals; raises ValidationException."""
+        word = self.keyword("MISSING", *IS_TYPES, *OTHER_TYPES)
+        following = {"DOUBLE": "PRECISION", "CHARACTER": "VARYING"}.get(word or "")
+        if word is None or (self.keyword(following or "") is None and word == "DOUBLE"):
+            raise malformed("Expected type name")
+        return word
 
     def options(self) -> Rule[tuple[Operand, ...]]:
         """What follows IN: a list in brackets or parentheses, or a parameter that holds one."""
@@ -115,12 +142,12 @@ class Conditions(Cursor):
             members = value.get("L")
             if members is None:
                 raise malformed("Expected a list after IN")
-            return tuple(Literal(member) for member in members)
+            return _check_count([Literal(member) for member in members])
         found = [_operand((yield self.primary()))]
         while self.symbol(","):
             found.append(_operand((yield self.primary())))
         self.need_symbol(closing)
-        return tuple(found)
+        return _check_count(found)
 
     def primary(self) -> Rule[Any]:
         """Something in parentheses, a function, a literal, a parameter or a path."""
@@ -132,6 +159,10 @@ class Conditions(Cursor):
         following = self.words[self.at + 1].text if token.kind != "end" else ""
         if token.kind == "word" and following == "(" and token.text.upper() not in KEYWORDS:
             return (yield self.function())
+        if token.kind == "word" and token.text.upper() in OPERATORS:
+            raise malformed("Unexpected operator")
+        if token.kind == "word" and token.text.upper() in KEYWORDS:
+            raise malformed("Unexpected keyword")
         if token.kind == "quoted" or (token.kind == "word" and token.text.lower() not in ("true", "false", "null")):
             return self.path()
         return Literal((yield self.value()))
@@ -167,6 +198,8 @@ class Conditions(Cursor):
         if name == "begins_with":
             for argument in arguments:
                 _check_types(name, argument, frozenset({"S", "B"}))
+        if name == "attribute_type":
+            _check_types(name, arguments[1], frozenset({"S"}))
         return Predicate(name, tuple(arguments))
 
     def assigned(self) -> Rule[Operand]:
@@ -175,7 +208,10 @@ class Conditions(Cursor):
         token = self.token
         if token.kind == "symbol" and token.text in ("+", "-"):
             self.at += 1
-            return Arithmetic(token.text, left, (yield self.assignable()))
+            right = yield self.assignable()
+            for operand in (left, right):
+                _check_types(token.text, operand, frozenset({"N"}))
+            return Arithmetic(token.text, left, right)
         if token.kind == "symbol" and token.text == "||":
             raise malformed("Unexpected operator")
         return left
@@ -238,6 +274,14 @@ def _truth(condition: Predicate, operator: str, right: Any) -> Condition:
     if said is None:
         raise malformed("Unexpected condition")
     return condition if said is (operator == "=") else negate(condition)
+
+
+def _check_count(options: list[Operand]) -> tuple[Operand, ...]:
+    if len(options) > MAX_OPTIONS:
+        raise ValidationException(
+            f"The IN operator is provided with too many operands; number of operands: {len(options)}"
+        )
+    return tuple(options)
 
 
 def _condition(node: Any) -> Condition:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import values as av
-from outlast.cloud.services.dynamodb.errors import ValueFault
+from outlast.cloud.services.dynamodb.errors import ValueFault, invalid
 from outlast.cloud.services.dynamodb.expressions.parser import Rule
 from outlast.cloud.services.dynamodb.expressions.tree import Path
 from outlast.cloud.services.dynamodb.partiql.lexer import Word, malformed, words
@@ -16,7 +16,8 @@ RESERVED = KEYWORDS | {"AS", "CASE", "CAST", "CROSS", "ELSE", "END", "EXCEPT", "
                        "INTERSECT", "JOIN", "LEFT", "NATURAL", "ON", "OUTER", "RIGHT", "THEN",
                        "UNION", "WHEN"}  # fmt: skip
 """Words that may not stand after the dot of a path."""
-MAX_NESTING = 200
+MAX_NESTING = 31
+MAX_INDEX = 2**31 - 1
 MISCOUNTED = "Number of parameters in request and statement don't match."
 
 
@@ -68,10 +69,10 @@ class Cursor:
         if not self.symbol(text):
             raise malformed(f"Expected '{text}'")
 
-    def name(self) -> str:
+    def name(self, wanted: str = "Expected identifier") -> str:
         token = self.token
         if token.kind not in ("word", "quoted") or (token.kind == "word" and token.text.upper() in KEYWORDS):
-            raise malformed("Expected identifier")
+            raise malformed(wanted)
         self.at += 1
         return token.text
 
@@ -83,24 +84,35 @@ class Cursor:
                     raise malformed("Invalid path dot component")
                 parts.append(self.name())
             elif self.symbol("["):
-                token = self.token
-                if token.kind == "number" and token.text.isdigit():
-                    self.at += 1
-                    parts.append(int(token.text[:10]))
-                elif token.kind == "text":
-                    self.at += 1
-                    parts.append(token.text)
-                else:
-                    raise malformed("Expected a list index")
+                parts.append(self.subscript())
                 self.need_symbol("]")
             else:
                 return Path(tuple(parts))
 
+    def subscript(self) -> str | int:
+        """What stands in brackets after a name: a list index or a name in quotes."""
+        signed = self.symbol("-")
+        token = self.token
+        if token.kind == "text" and not signed:
+            self.at += 1
+            return token.text
+        if token.kind != "number" or not token.text.isdigit():
+            raise malformed("Expected a list index")
+        self.at += 1
+        if len(token.text) > 10 or int(token.text) > (0 if signed else MAX_INDEX):
+            raise ValidationException(
+                "List index is not within the allowable range; "
+                f"index: [{'-' if signed else ''}{token.text}] at {self.place(token)}"
+            )
+        return int(token.text)
+
     def value(self, depth: int = 0, path: str = "root") -> Rule[Value]:
         """A literal or a parameter; `path` is where in a value it stands, empty for an item itself."""
         if depth > MAX_NESTING:
-            raise ValidationException(av.TOO_DEEP)
+            raise ValidationException(f"{av.TOO_DEEP_SHORT} under {path}")
         token = self.token
+        if depth and token.text == "?" and token.kind == "symbol":
+            raise ValidationException(f"Unsupported data type: Parameter under key {path} at {self.place(token)}")
         if token.kind == "end":
             raise malformed("Unexpected term")
         if self.calls:
@@ -125,17 +137,26 @@ class Cursor:
                 raise ValidationException(MISCOUNTED)
             self.taken += 1
             return self.parameters[self.taken - 1]
-        if opening in ("-", "+") and self.token.kind == "number":
-            self.at += 1
-            return _number(opening + self.words[self.at - 1].text, path)
+        if opening in ("-", "+"):
+            return self.signed(opening, path)
         if opening == "[":
             return {"L": (yield self.members("]", depth, path))}
         if opening == "<<":
-            return _set((yield self.members(">>", depth, path)))
+            return _set((yield self.members(">>", depth, path)), path)
         if opening == "{":
             members: Value = yield self.tuple(depth, path)
             return members
         raise malformed("Unexpected token")
+
+    def signed(self, sign: str, path: str) -> Value:
+        """A number after its sign; more signs may stand between."""
+        while self.token.kind == "symbol" and self.token.text in ("-", "+"):
+            sign = "-" if sign != self.token.text else "+"
+            self.at += 1
+        if self.token.kind != "number":
+            raise malformed("Unexpected token")
+        self.at += 1
+        return _number(sign + self.words[self.at - 1].text, path)
 
     def members(self, closing: str, depth: int, path: str) -> Rule[list[Value]]:
         found: list[Value] = []
@@ -157,7 +178,7 @@ class Cursor:
                 raise malformed("Expected an attribute name in quotes")
             self.at += 1
             self.need_symbol(":")
-            members[token.text] = yield self.value(depth + 1, f"{path}.{token.text}" if path else "root")
+            members[token.text] = yield self.value(depth + 1 if path else 0, f"{path}.{token.text}" if path else "root")
             if not self.symbol(","):
                 break
         self.need_symbol("}")
@@ -173,7 +194,7 @@ def _number(text: str, path: str) -> Value:
     return value
 
 
-def _set(members: list[Value]) -> Value:
+def _set(members: list[Value], path: str) -> Value:
     if not members:
         raise ValidationException("Empty bags are not supported")
     kinds = {av.type_of(member) for member in members}
@@ -184,5 +205,8 @@ def _set(members: list[Value]) -> Value:
     try:
         av.check_value(value)
     except ValueFault as fault:
+        if fault.older == av.REPEATED_NUMBERS:
+            shown = ", ".join(member[kind] for member in members)
+            raise invalid(f"Input collection [{shown}] contains duplicates! under {path}") from None
         raise fault.in_older_words() from None
     return value

@@ -12,6 +12,7 @@ from outlast.cloud.contract.fault import ValidationException
 
 MALFORMED = "Statement wasn't well formed, can't be processed: "
 _SPACE = re.compile(r"(?:[ \t\r\n\f]+|--[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_ENDING = re.compile(r";(?:[ \t\r\n\f]+|--[^\n]*|/\*.*?\*/)*\Z", re.DOTALL)
 _TOKEN = re.compile(
     r"(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
     r"|(?P<word>[A-Za-z_$][A-Za-z0-9_$]*)"
@@ -51,6 +52,8 @@ def words(statement: str) -> list[Word]:
     place = _SPACE.match(statement).end()  # type: ignore[union-attr]
     while place < len(statement):
         match = _TOKEN.match(statement, place)
+        if match is None and _ENDING.match(statement, place):
+            break
         if match is None:
             raise malformed("")
         kind, text = str(match.lastgroup), match.group()

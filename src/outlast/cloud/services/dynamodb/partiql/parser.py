@@ -58,9 +58,20 @@ class _Parser(Conditions):
         }
         word = self.keyword(*rules)
         if word is None:
-            raise malformed("Expected data manipulation")
+            raise self.unsupported()
         found: Statement = yield rules[word]()
         return found
+
+    def unsupported(self) -> ValidationException:
+        """The fault of a statement that is no data manipulation: a bare type test is named."""
+        following = self.words[self.at + 1 : self.at + 2]
+        if self.token.kind in ("word", "quoted") and following and following[0].text.upper() == "IS":
+            self.at += 2
+            self.keyword("NOT")
+            self.type_name()
+            if self.token.kind == "end":
+                return ValidationException("Unsupported operation: IsType")
+        return malformed("Expected data manipulation")
 
     def exists(self) -> Rule[Exists]:
         self.need_symbol("(")
@@ -80,6 +91,8 @@ class _Parser(Conditions):
             while self.symbol(","):
                 paths.append(self.path().parts)
         self.need("FROM")
+        if self.token.kind == "end":
+            raise malformed("Unexpected term")
         table, index = self.source()
         where: Condition | None = None
         if self.keyword("WHERE"):
@@ -108,9 +121,9 @@ class _Parser(Conditions):
         parts = self.path().parts
         return str(parts[0]), self.keyword("ASC", "DESC") == "DESC"
 
-    def source(self, may_alias: bool = True) -> tuple[str, str | None]:
+    def source(self, may_alias: bool = True, wanted: str = "Expected identifier") -> tuple[str, str | None]:
         """The table, and perhaps its index, after FROM."""
-        parts = [self.name()]
+        parts = [self.name(wanted)]
         while self.symbol("."):
             parts.append(self.name())
         if len(parts) > 2:
@@ -122,9 +135,9 @@ class _Parser(Conditions):
             raise ValidationException("Aliasing is not supported")
         return parts[0], parts[1] if len(parts) == 2 else None
 
-    def target(self, may_alias: bool = True) -> str:
+    def target(self, may_alias: bool = True, wanted: str = "Expected identifier") -> str:
         """The table of a write."""
-        table, index = self.source(may_alias)
+        table, index = self.source(may_alias, wanted)
         if index is not None:
             raise ValidationException("Writes to an index are not supported: a statement must name its table only")
         return table
@@ -143,15 +156,13 @@ class _Parser(Conditions):
     def update(self) -> Rule[Update]:
         table = self.target()
         actions = yield self.actions()
-        self.need("WHERE")
-        where = yield self.condition()
+        where = (yield self.condition()) if self.keyword("WHERE") else None
         return Update(table, actions, where, self.returning())
 
     def update_from(self) -> Rule[Update]:
         """FROM table WHERE … SET … REMOVE …: an UPDATE that names its item first."""
         table = self.target()
-        self.need("WHERE")
-        where = yield self.condition()
+        where = (yield self.condition()) if self.keyword("WHERE") else None
         actions = yield self.actions()
         return Update(table, actions, where, self.returning())
 
@@ -178,9 +189,8 @@ class _Parser(Conditions):
 
     def delete(self) -> Rule[Delete]:
         self.need("FROM")
-        table = self.target()
-        self.need("WHERE")
-        where = yield self.condition()
+        table = self.target(wanted="Expected identifier for simple path")
+        where = (yield self.condition()) if self.keyword("WHERE") else None
         returning = self.returning()
         if returning not in (None, "ALL OLD"):
             raise ValidationException(

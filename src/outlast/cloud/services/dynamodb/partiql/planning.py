@@ -21,6 +21,7 @@ from outlast.cloud.services.dynamodb.expressions.tree import (
     Path,
     Predicate,
     Size,
+    all_of,
 )
 from outlast.cloud.services.dynamodb.indexes import Index
 from outlast.cloud.services.dynamodb.schema import KeyAttribute, KeySchema, empty_value_fault
@@ -68,9 +69,11 @@ def exact_key(table: Table, where: Condition | None) -> tuple[Item, tuple[Condit
     names = table.schema.names
     for term in terms(where):
         found = key_test(term)
-        if found is not None and found[0] in names and found[1].operator == "=" and found[0] not in key:
+        if found is None or found[0] not in names or found[1].operator != "=":
+            others.append(term)
+        elif found[0] not in key:
             key[found[0]] = found[1].values[0]
-        else:
+        elif key[found[0]] != found[1].values[0]:
             others.append(term)
     if len(key) != len(names):
         raise ValidationException(MANDATORY)
@@ -79,6 +82,31 @@ def exact_key(table: Table, where: Condition | None) -> tuple[Item, tuple[Condit
         if fault is not None:
             raise fault
     return key, tuple(others)
+
+
+def only_key(table: Table, where: Condition | None) -> tuple[Item, tuple[Condition, ...]]:
+    """As exact_key, for a write: no key attribute may be wanted to have two values; raises ValidationException."""
+    key, others = exact_key(table, where)
+    for term in others:
+        found = key_test(term)
+        if found is not None and found[0] in key and found[1].operator == "=":
+            raise ValidationException(
+                f"Multiple conditions on same key {found[0]}. Only single item Update/Insert/Delete are supported"
+            )
+    return key, others
+
+
+def read_key(table: Table, where: Condition | None) -> Item | None:
+    """The key that a SELECT of one item names by equalities alone, or by IN with one value; None for anything else."""
+    same = tuple(
+        Compare("=", term.operand, term.options[0]) if isinstance(term, In) and len(term.options) == 1 else term
+        for term in terms(where)
+    )
+    try:
+        key, others = exact_key(table, all_of(list(same)) if same else None)
+    except ValidationException:
+        return None
+    return None if others else key
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from outlast.cloud.services.dynamodb.expressions.keyconditions import KeyRange
 from outlast.cloud.services.dynamodb.expressions.projection import Projection
 from outlast.cloud.services.dynamodb.expressions.tree import PathParts, path_text
 from outlast.cloud.services.dynamodb.indexes import Index
-from outlast.cloud.services.dynamodb.partiql.planning import Reading, attributes_of, reading, terms
+from outlast.cloud.services.dynamodb.partiql.branches import Branch, absent_attributes, keyed_branches
+from outlast.cloud.services.dynamodb.partiql.planning import Reading, reading
 from outlast.cloud.services.dynamodb.partiql.statements import Select
 from outlast.cloud.services.dynamodb.requests import NO_VALUES, Guard
 from outlast.cloud.services.dynamodb.table import Table
@@ -74,13 +75,12 @@ def find_index(table: Table, select: Select, consistent: bool) -> Index | None:
     return pages.find_index(table, select.index, consistent)
 
 
-def _check_filter(index: Index | None, select: Select, plan: Reading) -> None:
-    if index is None or index.projected is None or not plan.keyed:
+def _check_filter(index: Index | None, branches: list[Branch] | None) -> None:
+    if index is None or index.projected is None or branches is None:
         return
-    held = index.projected
-    absent = [name for term in terms(select.where) for name in attributes_of(term) if name not in held]
+    absent = absent_attributes(branches, index.projected)
     if absent:
-        shown = ", ".join(dict.fromkeys(absent))
+        shown = ", ".join(absent)
         raise invalid(f"Secondary index {index.name} does not project one or more filter attributes: [{shown}]")
 
 
@@ -104,8 +104,9 @@ def run_select(
     index = find_index(table, select, consistent)
     if select.called is not None:
         raise ValidationException(select.called)
+    schema = table.schema if index is None else index.schema
+    _check_filter(index, keyed_branches(schema, select.where, index is not None))
     plan = reading(table, index, select.where)
-    _check_filter(index, select, plan)
     reverse = _descending(table, index, select, plan)
     projection = projection_of(select)
     fetch = pages.check_projected(index, None, projection, ())

@@ -14,7 +14,7 @@ from outlast.cloud.services.dynamodb.expressions.tree import Condition, Path, Pr
 from outlast.cloud.services.dynamodb.expressions.update import Update as Applied
 from outlast.cloud.services.dynamodb.expressions.updates import path_clash
 from outlast.cloud.services.dynamodb.indexes import packed, stored_size, unpacked
-from outlast.cloud.services.dynamodb.partiql.planning import exact_key
+from outlast.cloud.services.dynamodb.partiql.planning import exact_key, only_key
 from outlast.cloud.services.dynamodb.partiql.statements import Delete, Exists, Insert, Select, Statement, Update
 from outlast.cloud.services.dynamodb.requests import NO_VALUES, Guard
 from outlast.cloud.services.dynamodb.state import DynamoDB
@@ -86,7 +86,7 @@ def _consumed(table: Table, size: int) -> Consumed:
 
 
 def _update(call: Call[DynamoDB], table: Table, statement: Update, on_failure: str | None) -> Written:
-    key, others = exact_key(table, statement.where)
+    key, others = only_key(table, statement.where)
     raw = table.key.of_key(key)
     update = applied(statement)
     check_updated(table, update, NO_VALUES)
@@ -96,7 +96,10 @@ def _update(call: Call[DynamoDB], table: Table, statement: Update, on_failure: s
         old = unpacked(held) if held is not None else None
         if old is None or held is None or (guard is not None and not guard(old, NO_VALUES)):
             raise condition_failed(table, held, on_failure)
-        new = update.apply(old, NO_VALUES)
+        try:
+            new = update.apply(old, NO_VALUES)
+        except ValidationException as fault:
+            raise ValidationException(fault.message.replace(av.TOO_DEEP, av.TOO_DEEP_SHORT)) from None
         size = grown_size(stored_size(held), old, new, update)
         if size > av.MAX_ITEM_BYTES:
             raise ValidationException(UPDATE_TOO_LARGE)
@@ -111,7 +114,7 @@ def _update(call: Call[DynamoDB], table: Table, statement: Update, on_failure: s
 
 
 def _delete(call: Call[DynamoDB], table: Table, statement: Delete, on_failure: str | None) -> Written:
-    key, others = exact_key(table, statement.where)
+    key, others = only_key(table, statement.where)
     raw = table.key.of_key(key)
     guard = tester(all_of(list(others))) if others else None
     with call.state.engine.begin() as tx:
