@@ -21,7 +21,7 @@ import yaml
 from outlast.ops.act.audit import AuditLog, read
 from outlast.ops.clients import Clients
 from outlast.ops.drill.changes import CHANGES, WithChanges
-from outlast.ops.drill.faults import Running, parameters_of
+from outlast.ops.drill.faults import FisFaults, Running, parameters_of
 from outlast.ops.drill.file import FaultPlan, library, parse
 from outlast.ops.drill.injection import Injection
 from outlast.ops.load.log import Record
@@ -268,3 +268,24 @@ def test_what_is_no_change_goes_to_the_world_and_a_change_that_fails_is_told() -
     broken = SimpleNamespace(list_aliases=lambda **_: (_ for _ in ()).throw(fault("AccessDeniedException")))
     with pytest.raises(OpsError, match="AccessDenied"):
         with_changes({"lambda": broken}, world).begin(FaultPlan("bad-release"), [A], 5)
+
+
+def test_the_role_is_looked_up_once_since_the_first_fault_may_be_iam_s_own() -> None:
+    asked: list[str] = []
+
+    class Fis:
+        def create_experiment_template(self, **arguments: Any) -> Any:
+            assert arguments["roleArn"] == "arn:role"
+            return {"experimentTemplate": {"id": "T"}}
+
+        def start_experiment(self, **_: Any) -> Any:
+            return {"experiment": {"id": "E"}}
+
+        def get_experiment(self, **_: Any) -> Any:
+            return {"experiment": {"state": {"status": "running"}}}
+
+    faults = FisFaults(Fis(), lambda: asked.append("role") or "arn:role")  # type: ignore[func-returns-value]
+    assert asked == []
+    for kind in ("control-plane-lost", "gray-failure"):
+        faults.begin(FaultPlan(kind), [A], 5)
+    assert asked == ["role"]

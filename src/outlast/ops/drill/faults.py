@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/fis/latest/APIReference/API_StartExperiment.html
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 import uuid
@@ -56,9 +57,12 @@ class FisFaults:
     """Faults as FIS experiments. `region` is where FIS is asked: not a Region that the fault may take down."""
 
     def __init__(self, client: Any, role_arn: Callable[[], str], sleep: Callable[[float], None] = time.sleep) -> None:
-        """`role_arn` is asked when a fault begins: one that ends needs no role, and so no IAM, which may be hit."""
+        """`role_arn` is asked when the first fault begins, and not again: the first one may be IAM's own.
+
+        A fault that ends needs no role.
+        """
         self._client = client
-        self._role_arn = role_arn
+        self._role_arn = functools.cache(role_arn)
         self._sleep = sleep
 
     def begin(self, fault: FaultPlan, regions: Sequence[str], duration_s: float) -> Running:
