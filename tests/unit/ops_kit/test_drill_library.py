@@ -20,10 +20,13 @@ import yaml
 
 from outlast.ops.act.audit import AuditLog, read
 from outlast.ops.clients import Clients
+from outlast.ops.drill.aftermath import bury
 from outlast.ops.drill.changes import CHANGES, WithChanges
 from outlast.ops.drill.faults import FisFaults, Running, parameters_of
 from outlast.ops.drill.file import FaultPlan, library, parse
 from outlast.ops.drill.injection import Injection
+from outlast.ops.drill.story import Story
+from outlast.ops.drill.writes import AtRisk
 from outlast.ops.load.log import Record
 from outlast.ops.outcome import OpsError, UsageError
 from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
@@ -289,3 +292,24 @@ def test_the_role_is_looked_up_once_since_the_first_fault_may_be_iam_s_own() -> 
     for kind in ("control-plane-lost", "gray-failure"):
         faults.begin(FaultPlan(kind), [A], 5)
     assert asked == ["role"]
+
+
+def test_what_the_survivor_of_a_destroyed_region_lacks_is_lost() -> None:
+    """One order arrived after the cut, one never did; there is nothing to compare with."""
+
+    class Survivor:
+        def batch_get_item(self, RequestItems: Any) -> Any:
+            ((table, _),) = RequestItems.items()
+            order = {"order_id": {"S": "o-1"}, "product_id": {"S": "p-1"}}
+            product = {"product_id": {"S": "p-1"}, "sold_to_order": {"S": "o-1"}}
+            return {"Responses": {table: [order if table.endswith("orders") else product]}}
+
+        def scan(self, **_: Any) -> Any:
+            return {"Items": [{"order_id": {"S": "o-1"}, "product_id": {"S": "p-1"}}]}
+
+    told = Story("t", "h", A, {}, {}, sample_deployment(), [], lambda: 0.0)
+    told.risks = [AtRisk(f"o-{number}", f"p-{number}", A, 0.0, "missing") for number in (1, 2)]
+    bury(told, cast(Clients, FakeClients(lambda *_: Survivor())), "")
+    assert [risk.fate for risk in told.risks] == ["arrived", "lost"]
+    assert told.convergence is None
+    assert parse(BARE + "ending: gone", "x").ending == "gone"

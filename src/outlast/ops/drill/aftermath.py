@@ -59,3 +59,11 @@ def compare(story: Story, clients: Clients, prefix: str, lag_ms: Mapping[str, fl
     survivor = story.deployment.others(story.region)[0].name
     pairs = [(risk.order_id, risk.product_id) for risk in story.risks]
     story.risks = settle(story.risks, look(clients.of("dynamodb", survivor), story.deployment.tables, pairs))
+
+
+def bury(story: Story, clients: Clients, prefix: str) -> None:
+    """The last word where the Region is gone: what the survivor does not hold now is lost."""
+    survivor = clients.of("dynamodb", story.deployment.others(story.region)[0].name)
+    story.double_sales = double_sales(scan_orders(survivor, story.deployment.tables.orders, prefix))
+    pairs = [(risk.order_id, risk.product_id) for risk in story.risks]
+    story.risks = settle(story.risks, look(survivor, story.deployment.tables, pairs))

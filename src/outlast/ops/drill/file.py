@@ -14,8 +14,8 @@ from outlast.ops.drill.objectives import Objective
 from outlast.ops.drill.stop import STOPS, StopConditions
 from outlast.ops.outcome import UsageError
 
-Ending = Literal["left", "rolled back", "stayed"]
-ENDINGS: Final = ("left", "rolled back", "stayed")
+Ending = Literal["left", "rolled back", "stayed", "gone"]
+ENDINGS: Final = ("left", "rolled back", "stayed", "gone")
 ROLLBACK: Final = ("end-faults", "weights-home", "controls-on")
 """What can be done when a drill ends early, in the order in which it usually is."""
 MEMBERS: Final = frozenset(
@@ -72,8 +72,9 @@ class DrillFile:
     """One drill. `region` is a Region's name, or `first` or `second` of the deployment's; `also` begins before `fault`.
 
     In a fault's `regions`, `first` and `second` stand for the deployment's Regions too. `ending`: how the evacuation is
-    meant to end; `stayed`: the kit is meant not to leave the Region. `stop` ends the drill at once; then, and whenever
-    it does not come to its end, `rollback` is done in its order. `source`: what the drill replays.
+    meant to end; `stayed`: the kit is meant not to leave the Region; `gone`: it is left and nobody can return. `stop`
+    ends the drill at once; then, and whenever it does not come to its end, `rollback` is done in its order. `source`:
+    what the drill replays.
     """
 
     name: str

@@ -26,7 +26,7 @@ from outlast.ops.decide.rules import Decision
 from outlast.ops.decide.survivors import Survivors
 from outlast.ops.deployment import Deployment
 from outlast.ops.drill import evidence
-from outlast.ops.drill.aftermath import compare, read_cut, track
+from outlast.ops.drill.aftermath import bury, compare, read_cut, track
 from outlast.ops.drill.customers import Crowd
 from outlast.ops.drill.faults import Faults
 from outlast.ops.drill.file import DrillFile
@@ -79,6 +79,7 @@ class Drill:
     _injection: Injection = field(init=False)
     _capacity: Mapping[str, Capacity] = field(default_factory=dict)
     _stopped: bool = False
+    _buried: bool = False
 
     def __post_init__(self) -> None:
         stage, story = self.stage, self.story
@@ -139,8 +140,11 @@ class Drill:
         else:
             decision = await self._detect()
             await self._evacuate(decision)
-        if self.file.ending == "left":
+        if self.file.ending in ("left", "gone"):
             await self._live()
+        if self.file.ending == "gone":
+            await asyncio.to_thread(self._bury)
+            return
         await self._heal()
         if self.file.ending == "left":
             await self._fail_back()
@@ -219,13 +223,10 @@ class Drill:
             "decided", f"evacuate {self.region}: {len(plan.refused)} of {len(plan.checks)} checks stand against it"
         )
         survivors = Survivors.of(plan.survivors, self._watch.latest.refused)
-
-        def worse() -> str:
-            return survivors.worse(self._watch.decision, self._watch.latest.refused)
-
         names = {coast: names_for(stage.deployment, subnet) for coast, subnet in COASTS.items()}
         evacuator = Evacuator(
-            self._board(), names, stage.deployment.service_name, self._audit, worse, stage.now_s,
+            self._board(), names, stage.deployment.service_name, self._audit,
+            lambda: survivors.worse(self._watch.decision, self._watch.latest.refused), stage.now_s,
             self._breathe,
         )  # fmt: skip
         evacuator.on_switched = self._at_cut
@@ -234,7 +235,7 @@ class Drill:
             story.mark("left_s", result.seen_s)
         story.note("evacuated", result.text)
         evidence.evacuated(story, result)
-        if result.ending != self.file.ending:
+        if result.ending != ("left" if self.file.ending == "gone" else self.file.ending):
             raise Broken(f"The evacuation ended as: {result.ending}. {result.text}.")
 
     async def _at_cut(self, switched_s: float) -> None:
@@ -290,6 +291,13 @@ class Drill:
             ledger.conflicts, self.stage.clients, self.stage.deployment, story.mark("begin_s")
         )
         evidence.performs(story, self._watch.decision)
+
+    def _bury(self) -> None:
+        """The Region does not come back: the last word on every write that was on its way. It stays switched off."""
+        self.story.records += self.crowd.stop()
+        self.story.note("phase", f"{self.region} is gone: nobody returns")
+        bury(self.story, self.stage.clients, self.crowd.stock.prefix)
+        self._buried = True
 
     async def _pause(self, seconds: float) -> None:
         """Let time pass, following the customers' log and the writes at risk."""
@@ -364,7 +372,8 @@ class Drill:
         returned = self.story.returned is not None and self.story.returned.ending == "returned"
         if not self._injection.active and returned:
             return
-        switched = self.story.marks.get("decided_s") is not None  # or was just being switched
+        decided = self.story.marks.get("decided_s") is not None  # it is switched, or was just being switched
+        switched = decided and not self._buried
         steps: Mapping[str, Callable[[], None]] = {
             "end-faults": self._injection.end,
             "weights-home": self._weights_home if switched else lambda: None,
