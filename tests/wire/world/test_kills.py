@@ -142,7 +142,7 @@ def play(world: World, table: str, phase: str, victim: str, moment_s: float) -> 
         until(lambda: quiet(world, table) or replicas(world, WEST, table) == {EAST: "ACTIVE", WEST: "ACTIVE"})
         writers.append(Writer(world, WEST, table, 2))
     if phase == "catching up":
-        cuts = [world.fault("link-cut", *pair) for pair in ((EAST, WEST), (WEST, EAST))]
+        cuts = [world.fault("link-cut", *pair, duration_s=600.0) for pair in ((EAST, WEST), (WEST, EAST))]
         load(world, table, "new", 1500)
         for cut in cuts:
             world.end_fault(cut)
