@@ -2,7 +2,7 @@
 
 `python -m bench.soak [--minutes 10] [--items 10000]`. Puts, gets, conditional updates, queries and transactions in
 equal parts over HTTP, 16 connections, everything on. With `--items 600000` the working set is ten times what the Region
-caches. Exits with 1 when a request failed or when memory grew by more than a tenth after the first quarter.
+caches. Exits with 1 when a request failed or when memory grew by more than a tenth after the first half.
 """
 
 from __future__ import annotations
@@ -106,13 +106,13 @@ def main() -> int:
         print(f"idle: {idle_mb:.0f} MB private, {(running.cpu_s() - before_s) * 200:.1f} ms CPU a second", flush=True)
         fill(running, asked.items)
         turns = soak(running, asked.minutes, asked.items)
-    quarter = turns[: max(1, len(turns) // 4)]
-    early_mb, late_mb = max(turn.memory_mb for turn in quarter), turns[-1].memory_mb
+    half = turns[: max(1, len(turns) // 2)]
+    early_mb, late_mb = max(turn.memory_mb for turn in half), turns[-1].memory_mb
     failed = sum(turn.measured.failed for turn in turns)
     print(
         f"{sum(turn.measured.requests for turn in turns):,} requests, {failed} failed; p99 "
         f"{statistics.median(turn.measured.p99_ms for turn in turns):.1f} ms (median of turns), longest "
-        f"{max(turn.measured.max_ms for turn in turns):.1f} ms; memory {early_mb:.0f} MB after a quarter, "
+        f"{max(turn.measured.max_ms for turn in turns):.1f} ms; memory {early_mb:.0f} MB after a half, "
         f"{late_mb:.0f} MB at the end"
     )
     return 1 if failed or late_mb > early_mb * GROWTH else 0
