@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -223,8 +224,7 @@ def ministack() -> Iterator[Running]:
 @contextmanager
 def outlast() -> Iterator[Running]:
     """One Region of a world of our own, everything on: signatures, policies, encryption, synced writes."""
-    folder = CACHE / "world"
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix="outlast-bench-"))
     base = [sys.executable, "-m", "outlast.cli.main"]
     began = time.monotonic()
     subprocess.run(
@@ -247,6 +247,7 @@ def outlast() -> Iterator[Running]:
         yield replace(running, key=user(running.client("iam")))
     finally:
         subprocess.run([*base, "down", "--home", str(folder)], check=False, capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def user(iam: Any) -> tuple[str, str]:
