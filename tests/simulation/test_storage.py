@@ -282,3 +282,49 @@ def test_commits_that_the_log_lacks_are_named(tmp_path: Path, monkeypatch: pytes
         assert len(contents(await world.start(EAST))) == 30
 
     alone(tmp_path, play)
+
+
+@pytest.mark.parametrize("harm", ["cut", "cut short", "remove", "flip"])
+def test_after_a_clean_end_nothing_passes_for_a_torn_write(tmp_path: Path, harm: str) -> None:
+    async def play(world: SimulatedEngines) -> None:
+        for number in range(10):
+            await put(world.engines[EAST], b"%d" % number, bytes(200))
+        await world.engines[EAST].close()
+        log = max(files(tmp_path, "log-*"), key=lambda path: path.stat().st_size)
+        saved = log.read_bytes()
+        if harm == "remove":
+            log.unlink()
+        elif harm == "flip":
+            flip(log, len(saved) - 20)
+        else:
+            log.write_bytes(saved[: 50 if harm == "cut short" else -7])
+        with pytest.raises(Damaged, match="log-"):
+            await world.start(EAST)
+        log.write_bytes(saved)
+        assert len(contents(await world.start(EAST))) == 10
+        assert world.engines[EAST].dropped == ()
+
+    alone(tmp_path, play)
+
+
+def test_a_base_that_went_missing_is_named_although_the_log_is_empty(tmp_path: Path) -> None:
+    async def play(world: SimulatedEngines) -> None:
+        for number in range(10):
+            await put(world.engines[EAST], b"%d" % number, bytes(200))
+        await world.engines[EAST].store.drain()
+        await world.engines[EAST].close()
+        await world.start(EAST)
+        world.crash(EAST)
+        assert sum(path.stat().st_size for path in files(tmp_path, "log-*")) < 500
+        (base,) = files(tmp_path, "items.db")
+        saved = base.read_bytes()
+        for each in files(tmp_path, "items.db*"):
+            each.unlink()
+        with pytest.raises(Damaged, match="the log lacks the commits from 1 to"):
+            await world.start(EAST)
+        for each in files(tmp_path, "items.db*"):
+            each.unlink()
+        base.write_bytes(saved)
+        assert len(contents(await world.start(EAST))) == 10
+
+    alone(tmp_path, play)

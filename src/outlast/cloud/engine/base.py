@@ -14,7 +14,7 @@ from typing import Any, cast
 import apsw
 
 from outlast.cloud.effects import Disk
-from outlast.cloud.engine.errors import Damaged
+from outlast.cloud.engine.errors import Damaged, StorageUnavailable
 from outlast.cloud.engine.memtable import MemTable
 
 CIPHER = "aegis"
@@ -131,7 +131,10 @@ def open_with_one_of(path: Path, keys: dict[int, bytes]) -> tuple[int, apsw.Conn
         try:
             connection = connect(path, keys[number], READ_CACHE_KIB)
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-        except (Damaged, *DAMAGE) as error:
+        except Damaged:
+            if number == min(keys):
+                raise
+        except DAMAGE as error:
             if number == min(keys):
                 raise Damaged(f"{path} is damaged: {error}") from error
         else:
@@ -140,12 +143,19 @@ def open_with_one_of(path: Path, keys: dict[int, bytes]) -> tuple[int, apsw.Conn
 
 
 def change_key(path: Path, old: bytes, new: bytes) -> None:
-    """Encrypt a closed base file anew, in one transaction, and leave nothing of it in a write-ahead log."""
+    """Encrypt a closed base file anew, in one transaction, and leave nothing of it in a write-ahead log.
+
+    Raises Damaged or StorageUnavailable; the file is then as it was.
+    """
     connection = connect(path, old, WRITE_CACHE_KIB)
     try:
         connection.pragma("synchronous", "full")
         connection.execute(f"PRAGMA rekey = 'raw:{new.hex()}'")
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except DAMAGE as error:
+        raise Damaged(f"{path} is damaged: {error}") from error
+    except apsw.Error as error:
+        raise StorageUnavailable(f"{path} cannot be encrypted anew: {error}") from error
     finally:
         connection.close()
 

@@ -89,6 +89,8 @@ class Log:
             if segment is None:
                 if not newest and name != names[-2]:
                     raise Damaged(f"the log segment {name} is damaged at byte 0")
+                if contents:
+                    self.dropped.append(Dropped(name, 0, len(contents)))
                 self._disk.remove(path)  # a spare that was never used
                 continue
             self._next = segment.number + 1
@@ -100,7 +102,7 @@ class Log:
                     first, last, stamp = group_numbers(piece)
                     if first > reached + 1:
                         raise Damaged(f"the log lacks the commits from {reached + 1} to {first - 1}, before {name}")
-                    if last > after:
+                    if first <= last and last > after:  # else a mark, or in the base
                         reached = max(reached, last)
                         yield Group(last, stamp, dict(group_writes(piece)))
             if last > after:
@@ -118,10 +120,17 @@ class Log:
             self._disk.truncate(path, tail.good_bytes)
             self.dropped.append(Dropped(path.name, tail.good_bytes, tail.dropped_bytes))
 
-    def start(self) -> None:
-        """Begin a segment of this life; after `replay`."""
+    def start(self, last: int, stamp: int) -> None:
+        """Begin a segment of this life, with a mark of what base and log hold; after `replay`."""
         self.make_spare()
         self.roll()
+        self.write([], last, stamp)
+
+    def finish(self, last: int, stamp: int) -> None:
+        """End this life with a mark, behind which nothing can be torn; in the spare, so that no file's loss hides."""
+        if self._spare is not None:
+            self.roll()
+        self.write([], last, stamp)
 
     # ---- while running
 
@@ -167,7 +176,10 @@ class Log:
         self._current, self._spare = spare, None
 
     def write(self, batches: list[Writes], last: int, stamp: int) -> None:
-        """Make a group durable. May block; raises OSError, after which nothing of the group is in the log."""
+        """Make a group durable; one without writes is a mark: commits up to `last` were there before it.
+
+        May block; raises OSError, after which nothing of the group is in the log.
+        """
         current = self._current
         if current is None:
             raise OSError(errno.EBADF, "the log is closed")

@@ -67,7 +67,7 @@ class Store:
         self._flusher = disk.worker("flush")
         self._janitor = disk.worker("janitor")
         try:
-            self._log.start()
+            self._log.start(self._applied, self.stamp())
         except OSError as error:
             self._refuse(error)
         else:
@@ -216,8 +216,10 @@ class Store:
 
     async def close(self) -> None:
         """Make durable what is applied, and close the files."""
-        with contextlib.suppress(StorageUnavailable):
+        with contextlib.suppress(StorageUnavailable, OSError):
             await self.settled()
+            self.check()
+            self._log.finish(self._synced, self.stamp())
         self.abandon()
 
     def abandon(self) -> None:

@@ -111,6 +111,13 @@ class RegionProcess:
         engine = await Engine.open(
             self._folder / "data", region=self._name, key=self._secrets.master_key, effects=effects
         )
+        for cut in engine.dropped:
+            log.warning(
+                "the last life ended in a write that was never acknowledged: %d bytes were cut off %s at byte %d",
+                cut.n_bytes,
+                self._folder / "data" / cut.file,
+                cut.at,
+            )
         region = self._region(effects, engine)
         gate = Gate(region)
         self._gate = gate
