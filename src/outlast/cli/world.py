@@ -1,4 +1,4 @@
-"""The verbs of the local world: up, down, env, exec, regions."""
+"""The verbs of the local world: up, down, env, exec, regions, restart, rotate-keys."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FileOption = Annotated[
     ),
 ]
 START_TIMEOUT_S = 60.0
-VERBS = frozenset({"up", "down", "env", "exec", "regions", "restart"})
+VERBS = frozenset({"up", "down", "env", "exec", "regions", "restart", "rotate-keys"})
 """What works without the operator's kit, whose libraries take half a second to load."""
 KEY_VARIABLE = "OUTLAST_ACCESS_KEY"
 
@@ -66,6 +66,11 @@ def register(app: typer.Typer) -> None:
         epilog="Example: outlast restart us-east-1",
         help="Start a Region again that crashed or was stopped, with its data.",
     )(restart)
+    app.command(
+        "rotate-keys",
+        epilog="Example: outlast rotate-keys --only master",
+        help="Encrypt the data of a world that is down under new keys.",
+    )(rotate_keys)
 
 
 def folder_of(home: Path | None) -> Path:
@@ -324,3 +329,19 @@ def restart(region: Annotated[str, typer.Argument(help="The Region.")], home: Ho
     except WorldError as error:
         fail(str(error))
     typer.echo(f"The Region {region} answers.")
+
+
+def rotate_keys(
+    home: HomeOption = None,
+    only: Annotated[
+        Literal["master", "data"] | None,
+        typer.Option(help="master: wrap the data keys anew; data: encrypt everything anew. Default: both."),
+    ] = None,
+) -> None:
+    """Change the keys; a rotation that is cut short is ended by the next `up`."""
+    from outlast.cloud.world.rekey import rotate
+
+    try:
+        rotate(folder_of(home), master=only != "data", data=only != "master", tell=typer.echo)
+    except (WorldError, OSError) as error:
+        fail(str(error))

@@ -30,6 +30,7 @@ from outlast.cloud.world.region import Secrets
 
 KEY_PREFIX = "AKIALOCAL"
 """Access keys of a world can be told from AWS's at a glance and mean nothing there."""
+KEY_BYTES = 32
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -82,6 +83,10 @@ def make(config: WorldConfig, given_key: tuple[str, str] | None = None) -> Secre
     if given_key is not None and looks_real(given_key[0]):
         raise WorldError("That access key looks like one of AWS's own; a world takes only made-up keys (AKIALOCAL...).")
     if not (folder / "keys.json").exists():
+        if any(folder.glob("regions/*/data/keys")):
+            raise WorldError(
+                f"{folder / 'keys.json'} is missing, and the Regions' data is encrypted with its master key."
+            )
         if config.regions[0] not in config.local:
             raise WorldError(
                 f"A world on several hosts has the same keys everywhere: copy keys.json, ca.pem and ca-key.pem to "
@@ -93,8 +98,8 @@ def make(config: WorldConfig, given_key: tuple[str, str] | None = None) -> Secre
             folder / "keys.json",
             json.dumps(
                 {
-                    "sealing_key": base64.b64encode(random.token_bytes(32)).decode(),
-                    "master_key": base64.b64encode(random.token_bytes(32)).decode(),
+                    "sealing_key": base64.b64encode(random.token_bytes(KEY_BYTES)).decode(),
+                    "master_key": base64.b64encode(random.token_bytes(KEY_BYTES)).decode(),
                     "access_key_id": access_key_id,
                     "secret_access_key": secret,
                 }
@@ -127,13 +132,22 @@ def read_secrets(folder: Path) -> Secrets:
     """The secrets of the world in `folder`; raises WorldError."""
     try:
         keys = json.loads((folder / "keys.json").read_text())
-        pair = Pair((folder / "ca.pem").read_text(), (folder / "ca-key.pem").read_text())
-    except (OSError, ValueError) as error:
+        return Secrets(
+            authority=Authority(Pair((folder / "ca.pem").read_text(), (folder / "ca-key.pem").read_text())),
+            sealing_key=_key(keys, "sealing_key"),
+            master_key=_key(keys, "master_key"),
+            root_access_key_id=keys["access_key_id"],
+            root_secret_access_key=keys["secret_access_key"],
+        )
+    except KeyError as error:
+        raise WorldError(f"{folder / 'keys.json'} lacks {error}.") from error
+    except (OSError, TypeError, ValueError) as error:
         raise WorldError(f"The keys in {folder} cannot be read: {error}.") from error
-    return Secrets(
-        authority=Authority(pair),
-        sealing_key=base64.b64decode(keys["sealing_key"]),
-        master_key=base64.b64decode(keys["master_key"]),
-        root_access_key_id=keys["access_key_id"],
-        root_secret_access_key=keys["secret_access_key"],
-    )
+
+
+def _key(keys: dict[str, str], name: str) -> bytes:
+    """A key of `KEY_BYTES` bytes out of `keys.json`; raises KeyError or ValueError."""
+    key = base64.b64decode(keys[name], validate=True)
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{name} has {len(key)} bytes instead of {KEY_BYTES}")
+    return key

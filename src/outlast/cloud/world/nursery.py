@@ -79,7 +79,10 @@ class Nursery:
                 return status
 
     def _take(self, ours: socket.socket) -> None:
-        data, descriptors, _flags, _address = socket.recv_fds(ours, MESSAGE_BYTES, 1)
+        try:
+            data, descriptors, _flags, _address = socket.recv_fds(ours, MESSAGE_BYTES, 1)
+        except ConnectionResetError:  # the supervisor went before it had read everything
+            return
         if not data:
             return
         name = json.loads(data)["spawn"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outlast.cloud.world import catalogue, home, region, supervisor
+from outlast.cloud.world import catalogue, home, region, rekey, supervisor
 from outlast.cloud.world.config import WorldConfig
 from outlast.cloud.world.control import control as control
 from outlast.cloud.world.nursery import Nursery
@@ -22,6 +22,8 @@ def serve(config: WorldConfig, given_key: tuple[str, str] | None = None) -> int:
     try:
         home.check_ports(config)
         secrets = home.make(config, given_key)
+        if rekey.finish(config.path):
+            secrets = home.read_secrets(config.path)
         warm()
         nursery = Nursery(
             run_region=lambda name, connection: region.main(config, secrets, name, connection),
