@@ -5,10 +5,12 @@ from __future__ import annotations
 import ssl
 
 import pytest
+from botocore.model import StructureShape
+from botocore.parsers import create_parser
 
 from outlast.cloud.effects import RealClock
 from outlast.cloud.gateway import codings
-from outlast.cloud.wire import Request
+from outlast.cloud.wire import Request, Response
 from outlast.cloud.world.front import FrontDoor, serialize
 
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
@@ -24,6 +26,7 @@ def request(query: str = "", **headers: str) -> Request:
 
 
 SIGV4 = "AWS4-HMAC-SHA256 Credential=K/20260101/us-west-2/s3/aws4_request, SignedHeaders=host, Signature=0"
+REFUSED = "The Region us-west-2 does not answer (ConnectionRefusedError)."
 SIGV4A = "AWS4-ECDSA-P256-SHA256 Credential=K/20260101/s3/aws4_request, SignedHeaders=host, Signature=0"
 
 
@@ -60,6 +63,41 @@ async def test_a_region_that_the_world_lacks_is_refused(front: FrontDoor) -> Non
 async def test_a_region_that_does_not_answer_is_named(front: FrontDoor) -> None:
     answer = await front.respond(request(authorization=SIGV4), "", False)
     assert (answer.status, b"us-west-2" in answer.body) == (503, True)
+
+
+@pytest.mark.parametrize(
+    ("service", "protocol", "headers"),
+    [
+        ("iam", "query", {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}),
+        ("route53", "rest-xml", {}),
+        ("s3", "rest-xml", {}),
+        ("dynamodb", "json", {"x-amz-target": "DynamoDB_20120810.GetItem"}),
+        ("lambda", "rest-json", {}),
+        ("monitoring", "smithy-rpc-v2-cbor", {"smithy-protocol": "rpc-v2-cbor"}),
+    ],
+)
+async def test_a_region_that_does_not_answer_is_told_in_the_clients_own_protocol(
+    front: FrontDoor, service: str, protocol: str, headers: dict[str, str]
+) -> None:
+    signed = {"authorization": SIGV4.replace("/s3/", f"/{service}/"), **headers}
+    answer = await front.respond(Request("POST", "/", "", signed), "", False)
+    assert botocores_reading(protocol, answer) == ("ServiceUnavailable", REFUSED)
+
+
+async def test_a_signed_query_is_answered_in_xml(front: FrontDoor) -> None:
+    query = "Action=GetCallerIdentity&X-Amz-Credential=K%2F20260101%2Feu-west-1%2Fsts%2Faws4_request"
+    answer = await front.respond(request(query), "", False)
+    assert botocores_reading("query", answer)[0] == "ServiceUnavailable"
+
+
+def botocores_reading(protocol: str, answer: Response) -> tuple[str, str]:
+    """The error's code and message as botocore reads them."""
+    headers = {name.lower(): value for name, value in answer.headers}
+    response = {"status_code": answer.status, "headers": headers, "body": answer.body}
+    error = create_parser(protocol).parse(response, StructureShape("Any", {"type": "structure", "members": {}}))[
+        "Error"
+    ]
+    return error["Code"], error["Message"]
 
 
 def test_framing_headers_are_not_passed_on() -> None:

@@ -4,7 +4,7 @@ The only importer of botocore in the cloud. `load(service)` gives a ServiceModel
 request; an Operation decodes, constrains and encodes.
 """
 
-from outlast.cloud.wire.faults import ErrorModel
+from outlast.cloud.wire.faults import ErrorModel, bare
 from outlast.cloud.wire.messages import Request, Response, WireError
 from outlast.cloud.wire.model import Http, Member, Operation, ServiceModel, load
 from outlast.cloud.wire.names import snake
@@ -20,6 +20,7 @@ __all__ = [
     "ServiceModel",
     "UnknownService",
     "WireError",
+    "bare",
     "load",
     "snake",
 ]

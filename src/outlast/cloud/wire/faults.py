@@ -160,6 +160,16 @@ def encode(facts: Facts, protocol: str, failure: Failure) -> Response:
     return _FORMS[protocol](facts, failure)
 
 
+def bare(service: str, protocol: str, status: int, code: str, message: str, request_id: str) -> Response:
+    """The response for an error of a service whose model is not at hand."""
+    facts = Facts(service, "com.amazon.coral.service", "1.0", "", "", False, {}, _no_members)
+    return encode(facts, protocol, Failure(code, message, request_id, status, {}, None))
+
+
+def _no_members(_protocol: str, name: str) -> Convert:
+    raise KeyError(name)
+
+
 def _document(facts: Facts, protocol: str, failure: Failure) -> dict[str, Any]:
     model = failure.model
     document: dict[str, Any] = {}

@@ -12,17 +12,20 @@ from typing import cast
 from urllib.parse import unquote
 
 import httptools
-import orjson
 
 from outlast.cloud.effects import Clock
 from outlast.cloud.gateway import hosts
 from outlast.cloud.gateway.codings import FIRST
 from outlast.cloud.identity.presented import split_regions
-from outlast.cloud.wire import Request, Response
+from outlast.cloud.wire import Request, Response, bare
 
 SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 QUERY_SCOPE = re.compile(r"X-Amz-Credential=[^&]*?(?:/|%2F)\d{8}(?:/|%2F)([a-z0-9-]+)(?:/|%2F)([a-z0-9-]+)")
 QUERY_SET = re.compile(r"X-Amz-Region-Set=([^&]*)")
+ACTION = re.compile(r"(?:^|&)Action=")
+XML_SERVICES = frozenset({"route53", "s3"})
+SAID_BY = "front-door"
+"""What stands for a request's id in the front door's own errors: no Region has given it one."""
 POOL = 64
 TIMEOUT_S = 65.0
 DROPPED = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date", "expect"})
@@ -58,7 +61,7 @@ class FrontDoor:
         """Pass the request on and return the Region's answer; 503 when the Region does not answer."""
         region = self.region_of(request)
         if region not in self._addresses:
-            return refusal(400, "InvalidSignatureException", f"This world has no Region {region}.")
+            return refusal(request, 400, "InvalidSignatureException", f"This world has no Region {region}.")
         wire = serialize(request)
         pool = self._idle[region, secure]
         try:
@@ -74,7 +77,8 @@ class FrontDoor:
                 upstream = await self._connect(region, secure)
                 return await self._exchange(upstream, wire, pool)
         except (OSError, TimeoutError, httptools.HttpParserError) as error:
-            return refusal(503, "ServiceUnavailable", f"The Region {region} does not answer ({type(error).__name__}).")
+            message = f"The Region {region} does not answer ({type(error).__name__})."
+            return refusal(request, 503, "ServiceUnavailable", message)
 
     async def _connect(self, region: str, secure: bool) -> _Upstream:
         """A connection of the same kind as the client's, so that the Region knows whether TLS was used."""
@@ -122,10 +126,25 @@ def split_encodings(headers: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "Accept-Encoding": first, "accept-encoding": rest}
 
 
-def refusal(status: int, code: str, message: str) -> Response:
-    """An error of the front door itself."""
-    headers = (("Content-Type", "application/x-amz-json-1.0"), ("x-amzn-ErrorType", code))
-    return Response(status, headers, orjson.dumps({"__type": code, "message": message}))
+def refusal(request: Request, status: int, code: str, message: str) -> Response:
+    """An error of the front door itself, in the form that the client's protocol has."""
+    scope = SCOPE.search(request.headers.get("authorization", "")) or QUERY_SCOPE.search(request.query)
+    service = scope.group(2) if scope is not None else hosts.read(request.headers.get("host", "")).service
+    return bare(service, protocol_of(request, service), status, code, message, SAID_BY)
+
+
+def protocol_of(request: Request, service: str) -> str:
+    """The protocol that a request is written in, told without the service's model."""
+    headers = request.headers
+    if headers.get("smithy-protocol") == "rpc-v2-cbor":
+        return "smithy-rpc-v2-cbor"
+    if "x-amz-target" in headers:
+        return "json"
+    if service in XML_SERVICES:
+        return "rest-xml"
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded") or ACTION.search(request.query):
+        return "query"
+    return "rest-json"
 
 
 class _Upstream(asyncio.Protocol):
