@@ -33,7 +33,8 @@ def register(parent: typer.Typer) -> None:
 def faults_of(target: Target, deployment: Deployment | None = None) -> FisFaults:
     """The faults of a target, asked for in the observer's Region, which no drill of the library takes down."""
     region = deployment.observer_region if deployment else DEFAULT_FIS_REGION
-    return FisFaults(target.clients.of("fis", region), lambda: ensure_role(target.clients.of("iam", IAM_REGION)))
+    of = target.clients.of
+    return FisFaults(of("fis", region), lambda: ensure_role(of("iam", IAM_REGION), of("sts", region)))
 
 
 @app.command("begin", epilog="Example: outlast fault begin gray-failure us-east-1 --set error_share=0.3 --seconds 60")

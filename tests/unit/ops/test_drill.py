@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from outlast.ops.act.evacuate import Evacuated
 from outlast.ops.act.failback import Returned, Step
@@ -404,5 +405,18 @@ def test_the_role_of_the_faults_is_made_once() -> None:
             return {"Role": {"Arn": "arn:role"}}
 
     iam = Iam()
-    assert [ensure_role(iam, sleep=lambda _: None) for _ in range(2)] == ["arn:role", "arn:role"]
+    assert [ensure_role(iam, None, sleep=lambda _: None) for _ in range(2)] == ["arn:role", "arn:role"]
     assert iam.made == 1
+
+
+def test_the_role_of_the_faults_is_taken_to_be_there_while_iam_is_lost() -> None:
+    class Iam:
+        def get_role(self, RoleName: str) -> dict[str, Any]:
+            raise EndpointConnectionError(endpoint_url="https://127.0.0.1:1")
+
+    class Sts:
+        def get_caller_identity(self) -> dict[str, Any]:
+            return {"Account": "111122223333"}
+
+    found = ensure_role(Iam(), Sts(), sleep=lambda _: None)
+    assert found == "arn:aws:iam::111122223333:role/outlast-faults"

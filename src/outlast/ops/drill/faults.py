@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from outlast.ops.clients import again, error_code
+from outlast.ops.clients import again, error_code, may_pass
 from outlast.ops.drill.file import FaultPlan
 from outlast.ops.outcome import OpsError
 
@@ -128,11 +128,17 @@ def words_of(experiment: Mapping[str, Any], now_s: float) -> str:
     return f"{ident}  {status:<10}  {what}, asked for {age_s:.0f} s ago"
 
 
-def ensure_role(iam: Any, sleep: Callable[[float], None] = time.sleep) -> str:
-    """The role that FIS assumes, made when it is not there. Raises OpsError."""
+def ensure_role(iam: Any, sts: Any, sleep: Callable[[float], None] = time.sleep) -> str:
+    """The role that FIS assumes, made when it is not there. Raises OpsError.
+
+    While IAM's Region is lost, the role is taken to be there: FIS looks it up in its own Region's copy. `sts` is of
+    a Region that is not lost.
+    """
     try:
         return str(again(lambda: iam.get_role(RoleName=ROLE), sleep=sleep)["Role"]["Arn"])
-    except ClientError as error:
+    except (ClientError, BotoCoreError) as error:
+        if may_pass(error):
+            return f"arn:aws:iam::{_account(sts, sleep)}:role/{ROLE}"
         if error_code(error) not in ("NoSuchEntity", "NoSuchEntityException"):
             raise OpsError(f"The role {ROLE} cannot be looked up: {error}") from error
     statement = {"Effect": "Allow", "Principal": {"Service": "fis.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -146,6 +152,13 @@ def ensure_role(iam: Any, sleep: Callable[[float], None] = time.sleep) -> str:
         raise OpsError(f"The role {ROLE} cannot be made: {error}") from error
     sleep(ROLE_SPREAD_S)
     return str(made["Role"]["Arn"])
+
+
+def _account(sts: Any, sleep: Callable[[float], None]) -> str:
+    try:
+        return str(again(sts.get_caller_identity, sleep=sleep)["Account"])
+    except (ClientError, BotoCoreError) as error:
+        raise OpsError(f"Neither IAM nor STS answers: {error}") from error
 
 
 def parameters_of(fault: FaultPlan, regions: Sequence[str], duration_s: float) -> dict[str, str]:
