@@ -45,6 +45,24 @@ async def test_put_replaces_and_returns_the_old_item(things: Home) -> None:
         assert fault.message == "1 validation error detected: ReturnValues can only be ALL_OLD or NONE"
 
 
+@pytest.mark.parametrize(("depth", "wrapped"), [(40, True), (62, True), (63, False), (100, False)])
+async def test_return_values_beside_a_very_deep_value_are_refused_first_and_in_older_words(
+    things: Home, depth: int, wrapped: bool
+) -> None:
+    deep: dict[str, Any] = {"S": "leaf"}
+    for level in range(depth):
+        deep = {"M": {"n": deep}} if level % 2 else {"L": [deep]}
+    condition = {"ConditionExpression": "d = :d", "ExpressionAttributeValues": {":d": deep}}
+    given: dict[str, Any] = {"TableName": "things", "ReturnValues": "UPDATED_NEW"}
+    only = "ReturnValues can only be ALL_OLD or NONE"
+    for each in (condition, {"Expected": {"d": {"Value": deep}}}, {"Expected": {"d": {"AttributeValueList": [deep]}}}):
+        message = (await things.refused("DeleteItem", Key=KEY, **given, **each)).message
+        assert message == (f"1 validation error detected: {only}" if wrapped else only)
+    if not wrapped:
+        assert (await things.refused("DeleteItem", Key={"p": deep}, **given)).message == only
+        assert (await things.refused("PutItem", Item={**KEY, "d": deep}, **given)).message == only
+
+
 async def test_get_gives_what_is_asked_for(things: Home) -> None:
     assert "Item" not in await things("GetItem", TableName="things", Key={"p": {"S": "nobody"}})
     reply = await things("GetItem", TableName="things", Key=KEY, ProjectionExpression="l[1], n")

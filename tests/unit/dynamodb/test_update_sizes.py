@@ -62,3 +62,28 @@ async def test_the_finished_item_alone_counts_elsewhere(db: Home) -> None:
     await db("ExecuteStatement", Statement="UPDATE things SET b = ? WHERE p = 'K'", Parameters=[room])
     fault = await db.refused("PutItem", TableName="things", Item={**key, "b": {"S": "x" * (LIMIT - 2)}})
     assert fault.message == "Item size has exceeded the maximum allowed size"
+
+
+@pytest.mark.parametrize("condition", [None, "attribute_exists(c)", "attribute_exists(absent)"])
+async def test_a_statement_is_weighed_before_its_condition_and_whatever_it_writes(
+    db: Home, condition: str | None
+) -> None:
+    await db.table()
+    await db("PutItem", TableName="things", Item={"p": {"S": "K"}, "c": {"S": "x"}})
+    given: dict[str, Any] = {"UpdateExpression": "SET c = if_not_exists(c, :huge)"}
+    if condition is not None:
+        given["ConditionExpression"] = condition
+    values = {":huge": {"S": "h" * 409_700}}
+    fault = await db.refused(
+        "UpdateItem", TableName="things", Key={"p": {"S": "K"}}, ExpressionAttributeValues=values, **given
+    )
+    assert fault.message == TOO_LARGE
+    values[":huge"] = {"S": "h" * 400_000}
+    await db(
+        "UpdateItem",
+        TableName="things",
+        Key={"p": {"S": "K"}},
+        ExpressionAttributeValues=values,
+        **given | {"ConditionExpression": "attribute_exists(c)"},
+    )
+    assert (await db("GetItem", TableName="things", Key={"p": {"S": "K"}}))["Item"]["c"] == {"S": "x"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from outlast.cloud.contract.fault import ValidationException
@@ -14,6 +14,10 @@ from outlast.cloud.services.dynamodb.values import ITEM_TOO_LARGE, Value, check_
 
 NO_VALUES: Mapping[str, Value] = {}
 BARE = frozenset({ITEM_TOO_LARGE})
+OLD_OR_NONE = frozenset({"NONE", "ALL_OLD"})
+ONLY_OLD = "ReturnValues can only be ALL_OLD or NONE"
+_OLDER_READER = 62
+"""AWS reads a request with a value that is nested deeper than this in an older way."""
 
 
 class Guard(NamedTuple):
@@ -136,6 +140,33 @@ def projection(
     if attributes is not None:
         return legacy.attributes_projection(attributes)
     return None
+
+
+def check_deep_return(
+    return_values: str,
+    item: Mapping[str, Value],
+    expected: Mapping[str, Any] | None,
+    values: Mapping[str, Value] | None,
+) -> None:
+    """Refuse ReturnValues of a put or delete in the older words, which come first; raises ValidationException."""
+    if return_values in OLD_OR_NONE:
+        return
+    conditions = [held for held in (expected or {}).values() if isinstance(held, dict)]
+    sent = [*item.values(), *(values or {}).values(), *(held.get("Value") for held in conditions)]
+    for held in conditions:
+        sent += held.get("AttributeValueList") or ()
+    for _ in range(_OLDER_READER + 1):
+        sent = [inner for value in sent for inner in _inside(value)]
+    if sent:
+        raise ValidationException(ONLY_OLD)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    """What lies one level deeper in a value that nobody has checked."""
+    members, elements = (value.get("M"), value.get("L")) if isinstance(value, dict) else (None, None)
+    if isinstance(members, dict):
+        return members.values()
+    return elements if isinstance(elements, list) else ()
 
 
 def check_key(key: Any) -> None:

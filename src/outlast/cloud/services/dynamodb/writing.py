@@ -11,6 +11,7 @@ from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import values as av
 from outlast.cloud.services.dynamodb.capacity import Consumed, write_units
 from outlast.cloud.services.dynamodb.errors import ConditionalCheckFailedException, invalid
+from outlast.cloud.services.dynamodb.expressions.charges import statement_bytes
 from outlast.cloud.services.dynamodb.expressions.tree import Assign, ValueRef
 from outlast.cloud.services.dynamodb.expressions.update import Update
 from outlast.cloud.services.dynamodb.indexes import HEADER, empty_index_value, stored_size
@@ -35,6 +36,12 @@ def check_updated(table: Table, update: Update, values: Mapping[str, Value]) -> 
                     if not raw and kind in ("S", "B") and len(action.path) == 1:
                         word = "string" if kind == "S" else "binary"
                         raise empty_index_value(str(action.path[0]), "", word, True)
+
+
+def check_weight(update: Update | None, values: Mapping[str, Value]) -> None:
+    """Refuse a statement that writes more than an item may hold, whatever becomes of it; raises ValidationException."""
+    if update is not None and statement_bytes(update.actions, values) > av.MAX_ITEM_BYTES:
+        raise ValidationException(UPDATE_TOO_LARGE)
 
 
 def grown_size(base_size: int, base: Item, new: Item, update: Update) -> int:

@@ -40,17 +40,20 @@ Branch = dict[str | int, Any]
 class Update:
     """A list of actions, ready to apply to items.
 
-    `heads` are the top-level attributes that it touches; `creates` tells whether it makes an item where there was none.
+    `heads` are the top-level attributes that it touches; `creates` tells whether it makes an item where there was none,
+    `defaults` whether it has values that may be written nowhere. `too_deep` is said of a value past the deepest level.
     """
 
-    __slots__ = ("_nested", "_steps", "actions", "creates", "heads", "touched")
+    __slots__ = ("_nested", "_steps", "actions", "creates", "defaults", "heads", "too_deep", "touched")
 
-    def __init__(self, actions: Sequence[Action]) -> None:
+    def __init__(self, actions: Sequence[Action], too_deep: str = av.TOO_DEEP) -> None:
         self.actions = tuple(actions)
+        self.too_deep = too_deep
         self._steps = [_Step(action) for action in actions]
         self._nested = any(len(action.path) > 1 for action in actions)
         self.heads = tuple(dict.fromkeys(str(action.path[0]) for action in actions))
         self.creates = not actions or any(isinstance(action, (Assign, Add)) for action in actions)
+        self.defaults = any(isinstance(action, Assign) and _has_default(action.operand) for action in actions)
         self.touched = Projection([action.path for action in actions])
 
     def apply(self, item: Item, values: Bindings) -> Item:
@@ -88,9 +91,17 @@ class Update:
             for part in step.path[:-1]:
                 branch = branch.setdefault(part, {})
             if step.is_assign and len(step.path) - 1 + av.value_depth(operand) > av.MAX_CONTAINERS:
-                raise ValidationException(av.TOO_DEEP)
+                raise ValidationException(self.too_deep)
             branch[step.path[-1]] = _Leaf(step.edit, operand)
         return tree  # type: ignore[return-value]
+
+
+def _has_default(operand: Operand) -> bool:
+    if isinstance(operand, Arithmetic):
+        return _has_default(operand.left) or _has_default(operand.right)
+    if isinstance(operand, ListAppend):
+        return _has_default(operand.first) or _has_default(operand.second)
+    return isinstance(operand, IfNotExists)
 
 
 class _Leaf:

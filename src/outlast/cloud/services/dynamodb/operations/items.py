@@ -15,7 +15,6 @@ from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import requests
 from outlast.cloud.services.dynamodb import values as av
 from outlast.cloud.services.dynamodb.capacity import Consumed, read_units, write_units
-from outlast.cloud.services.dynamodb.expressions.charges import statement_bytes
 from outlast.cloud.services.dynamodb.expressions.update import Update
 from outlast.cloud.services.dynamodb.indexes import HEADER, packed, stored_size, unpacked
 from outlast.cloud.services.dynamodb.names import table_resource
@@ -26,6 +25,7 @@ from outlast.cloud.services.dynamodb.values import Item, Value
 from outlast.cloud.services.dynamodb.writing import (
     UPDATE_TOO_LARGE,
     check_updated,
+    check_weight,
     collection_metrics,
     condition_failed,
     grown_size,
@@ -33,7 +33,6 @@ from outlast.cloud.services.dynamodb.writing import (
 )
 
 NEARLY_FULL = av.MAX_ITEM_BYTES - 100_000
-ONLY_OLD = "ReturnValues can only be ALL_OLD or NONE"
 
 
 @dynamodb.operation(resource=table_resource)
@@ -95,12 +94,14 @@ def put_item(
     state = call.state
     began = state.latencies.now_s()
     names, values = expression_attribute_names, expression_attribute_values
+    if return_values is not None:
+        requests.check_deep_return(return_values, item, expected, values)
     try:
         if condition_expression is not None or names is not None or values is not None:
             requests.WRITE.check((condition_expression,), (expected, conditional_operator), names, values)
         size = av.check_item(item)
-        if return_values is not None and return_values not in ("NONE", "ALL_OLD"):
-            raise ValidationException(ONLY_OLD)
+        if return_values is not None and return_values not in requests.OLD_OR_NONE:
+            raise ValidationException(requests.ONLY_OLD)
         if size > av.MAX_ITEM_BYTES:
             raise ValidationException(av.ITEM_TOO_LARGE)
         guard = requests.guard(condition_expression, expected, conditional_operator, names, values)
@@ -165,11 +166,13 @@ def delete_item(
     state = call.state
     began = state.latencies.now_s()
     names, values = expression_attribute_names, expression_attribute_values
+    if return_values is not None:
+        requests.check_deep_return(return_values, key, expected, values)
     try:
         requests.WRITE.check((condition_expression,), (expected, conditional_operator), names, values)
         requests.check_key(key)
-        if return_values is not None and return_values not in ("NONE", "ALL_OLD"):
-            raise ValidationException(ONLY_OLD)
+        if return_values is not None and return_values not in requests.OLD_OR_NONE:
+            raise ValidationException(requests.ONLY_OLD)
         guard = requests.guard(condition_expression, expected, conditional_operator, names, values)
     except ValidationException as fault:
         raise requests.enveloped(fault) from None
@@ -238,6 +241,7 @@ def update_item(
         held = tx.get(table.items, raw)
         old = unpacked(held) if held is not None else None
         if guard is not None and not guard.test(old or {}, guard.values):
+            check_weight(update, values)
             raise condition_failed(table, held, return_values_on_condition_check_failure)
         new, size = _updated(table, update, values, key, old, held)
         if new is not None:
@@ -271,8 +275,10 @@ def _updated(
     if old is None and not update.creates:
         return None, 0
     size = grown_size(base_size, base, new, update)
-    if size > NEARLY_FULL and max(size, statement_bytes(update.actions, values)) > av.MAX_ITEM_BYTES:
-        raise ValidationException(UPDATE_TOO_LARGE)
+    if size > NEARLY_FULL or update.defaults:
+        if size > av.MAX_ITEM_BYTES:
+            raise ValidationException(UPDATE_TOO_LARGE)
+        check_weight(update, values)
     if table.indexes and not table.index_keys.names.isdisjoint(update.heads):
         table.index_keys.check(new, updating=frozenset(update.heads))
     return new, size
