@@ -67,6 +67,42 @@ async def test_alternatives_that_run(pairs: Home, where: str, expected: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("p = 'b' OR p = 'a'", "a1 a2 a3 b1"),
+        ("p IN ['b', 'a'] ORDER BY p DESC", "b1 a3 a2 a1"),
+        ("p = 'a' AND s = '1' OR p = 'b' ORDER BY s DESC", "a1 b1"),
+        ("p = 'a' AND s IN ['3', '1'] ORDER BY s", "a1 a3"),
+        ("p = 'a' AND (s = '1' OR s = '3') ORDER BY s DESC", "a3 a1"),
+        ("p = 'a' AND NOT s = '1' OR p = 'a' AND s >= '3'", "a2 a3"),
+        ("(p = 'a' OR p = 'b') AND s = '1'", "a1 b1"),
+        ("p = 'a' AND s > '2' OR p = 'a' AND s < '2' OR p = 'nobody'", "a1 a3"),
+    ],
+)
+async def test_alternatives_are_read_by_their_keys_in_the_order_of_partitions(
+    pairs: Home, where: str, expected: str
+) -> None:
+    await pairs("PutItem", TableName="things", Item={"p": {"S": "b"}, "s": {"S": "1"}, "x": {"S": "x" * 5_000}})
+    for number in range(9):
+        item = {"p": {"S": f"c{number}"}, "s": {"S": "1"}, "x": {"S": "x" * 40_000}}
+        await pairs("PutItem", TableName="things", Item=item)
+    statement = f"SELECT p, s FROM things WHERE {where}"
+    whole = await pairs("ExecuteStatement", Statement=statement, ReturnConsumedCapacity="TOTAL")
+    found = [item["p"]["S"] + item["s"]["S"] for item in whole["Items"]]
+    assert " ".join(found) == expected
+    assert whole["ConsumedCapacity"]["CapacityUnits"] <= 1.0
+    paged: list[Any] = []
+    token: dict[str, str] = {}
+    for _ in range(9):
+        page = await pairs("ExecuteStatement", Statement=statement, Limit=1, **token)
+        paged += page["Items"]
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    assert paged == whole["Items"]
+
+
+@pytest.mark.parametrize(
     ("where", "message"),
     [
         ("p = 'a' AND x = '1' OR p = 'a' AND s = '2'", OVERLAP),
@@ -119,7 +155,7 @@ async def test_conditions_that_are_refused(pairs: Home, where: str, message: str
         ("UPDATE things SET x = 'a' + 1 WHERE p = 'a' AND s = '1'", OPERAND.format("+", "S")),
         (
             "UPDATE things SET x = <<2, 2.0>> WHERE p = 'a' AND s = '1'",
-            "One or more parameter values were invalid: Input collection [2, 2] contains duplicates! under root",
+            "One or more parameter values were invalid: Input collection [2, 2.0] contains duplicates! under root",
         ),
         (
             "UPDATE things SET x = 1 WHERE p = 'a' AND s = '1' AND p = 'b'",
@@ -147,6 +183,10 @@ async def test_a_deep_literal_within_the_limit_is_stored_and_a_deeper_path_is_re
         "ExecuteStatement", Statement="UPDATE things SET d.b = ? WHERE p = 'd' AND s = '1'", Parameters=[value]
     )
     assert fault.message == "Nesting Levels have exceeded supported limits"
+    update = {"Statement": "UPDATE things SET d.b = ? WHERE p = 'd' AND s = '1'", "Parameters": [value]}
+    fault = await pairs.refused("ExecuteTransaction", TransactStatements=[update])
+    reason = {"Code": "ValidationError", "Message": "Nesting Levels have exceeded supported limits"}
+    assert fault.fields["CancellationReasons"] == [reason]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 
 from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import keys
@@ -40,8 +41,34 @@ def keyed_branches(schema: KeySchema, where: Condition | None, is_index: bool) -
     if len(branches) == 1:
         return branches
     _check_overlaps([_span(schema, branch, is_index) for branch in branches])
-    places = [keys.scalar_bytes(found[0].values[0]) for found in pins]
-    return [branches[place] for place in sorted(range(len(branches)), key=places.__getitem__)]
+    return sorted(branches, key=lambda branch: _place(schema, branch))
+
+
+def ordered_ranges(
+    schema: KeySchema, branches: list[Branch], ranges_of: Callable[[Branch], Iterable[KeyRange]], reverse: bool
+) -> list[list[KeyRange]]:
+    """What the alternatives read, partition by partition; the ranges of each do not overlap and lie in key order."""
+    found = []
+    for _, group in groupby(branches, lambda branch: _place(schema, branch)):
+        spans = joined(span for branch in group for span in ranges_of(branch))
+        found.append(spans[::-1] if reverse else spans)
+    return found
+
+
+def _place(schema: KeySchema, branch: Branch) -> bytes:
+    return keys.scalar_bytes(_pins(schema, branch)[0].values[0])
+
+
+def joined(spans: Iterable[KeyRange]) -> list[KeyRange]:
+    """The same keys in ranges that do not overlap, in key order."""
+    found: list[KeyRange] = []
+    for span in sorted(spans, key=lambda each: each.start):
+        last = found[-1] if found else None
+        if last is None or (last.end is not None and last.end <= span.start):
+            found.append(span)
+        elif last.end is not None and (span.end is None or span.end > last.end):
+            found[-1] = KeyRange(last.start, span.end)
+    return found
 
 
 def absent_attributes(branches: list[Branch], held: frozenset[str]) -> list[str]:

@@ -142,10 +142,13 @@ class Cursor:
         if opening == "[":
             return {"L": (yield self.members("]", depth, path))}
         if opening == "<<":
-            return _set((yield self.members(">>", depth, path)), path)
+            start = self.at
+            members = yield self.members(">>", depth, path)
+            written = "".join(word.text for word in self.words[start : self.at - 1])
+            return _set(members, written.replace(",", ", "), path)
         if opening == "{":
-            members: Value = yield self.tuple(depth, path)
-            return members
+            item: Value = yield self.tuple(depth, path)
+            return item
         raise malformed("Unexpected token")
 
     def signed(self, sign: str, path: str) -> Value:
@@ -194,7 +197,8 @@ def _number(text: str, path: str) -> Value:
     return value
 
 
-def _set(members: list[Value], path: str) -> Value:
+def _set(members: list[Value], written: str, path: str) -> Value:
+    """The set of a bag's members; `written` is how a bag of numbers reads in the statement."""
     if not members:
         raise ValidationException("Empty bags are not supported")
     kinds = {av.type_of(member) for member in members}
@@ -206,7 +210,6 @@ def _set(members: list[Value], path: str) -> Value:
         av.check_value(value)
     except ValueFault as fault:
         if fault.older == av.REPEATED_NUMBERS:
-            shown = ", ".join(member[kind] for member in members)
-            raise invalid(f"Input collection [{shown}] contains duplicates! under {path}") from None
+            raise invalid(f"Input collection [{written}] contains duplicates! under {path}") from None
         raise fault.in_older_words() from None
     return value

@@ -14,9 +14,9 @@ from outlast.cloud.services.dynamodb.errors import invalid
 from outlast.cloud.services.dynamodb.expressions.evaluate import follow, tester
 from outlast.cloud.services.dynamodb.expressions.keyconditions import KeyRange
 from outlast.cloud.services.dynamodb.expressions.projection import Projection
-from outlast.cloud.services.dynamodb.expressions.tree import PathParts, path_text
+from outlast.cloud.services.dynamodb.expressions.tree import All, PathParts, path_text
 from outlast.cloud.services.dynamodb.indexes import Index
-from outlast.cloud.services.dynamodb.partiql.branches import Branch, absent_attributes, keyed_branches
+from outlast.cloud.services.dynamodb.partiql.branches import Branch, absent_attributes, keyed_branches, ordered_ranges
 from outlast.cloud.services.dynamodb.partiql.planning import Reading, reading
 from outlast.cloud.services.dynamodb.partiql.statements import Select
 from outlast.cloud.services.dynamodb.requests import NO_VALUES, Guard
@@ -97,6 +97,18 @@ def _descending(table: Table, index: Index | None, select: Select, plan: Reading
     return select.order[-1][1]
 
 
+def _planned(table: Table, index: Index | None, select: Select, branches: list[Branch] | None) -> Reading:
+    """What is read: each alternative by its keys, partitions in their order or in its reverse where that is asked."""
+    if branches is None or len(branches) < 2:
+        return reading(table, index, select.where)
+    schema = table.schema if index is None else index.schema
+    downwards = bool(select.order) and select.order[-1][1]
+    partitions = ordered_ranges(schema, branches, lambda branch: reading(table, index, All(branch)).ranges, downwards)
+    if (schema.partition[0].name, True) in select.order:
+        partitions.reverse()
+    return Reading(tuple(span for spans in partitions for span in spans), True)
+
+
 def run_select(
     table: Table, select: Select, limit: int | None, token: str | None, consistent: bool
 ) -> tuple[pages.Page, Index | None, str | None]:
@@ -105,8 +117,9 @@ def run_select(
     if select.called is not None:
         raise ValidationException(select.called)
     schema = table.schema if index is None else index.schema
-    _check_filter(index, keyed_branches(schema, select.where, index is not None))
-    plan = reading(table, index, select.where)
+    branches = keyed_branches(schema, select.where, index is not None)
+    _check_filter(index, branches)
+    plan = _planned(table, index, select, branches)
     reverse = _descending(table, index, select, plan)
     projection = projection_of(select)
     fetch = pages.check_projected(index, None, projection, ())

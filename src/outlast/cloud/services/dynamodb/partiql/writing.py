@@ -48,7 +48,7 @@ def applied(update: Update) -> Applied:
             clash = path_clash(other, path)
             if clash is not None:
                 raise ValidationException(f"Invalid UpdateExpression: {clash[1]}")
-    return Applied(update.actions)
+    return Applied(update.actions, av.TOO_DEEP_SHORT)
 
 
 def run_write(call: Call[DynamoDB], table: Table, statement: Statement, on_failure: str | None) -> Written:
@@ -96,10 +96,7 @@ def _update(call: Call[DynamoDB], table: Table, statement: Update, on_failure: s
         old = unpacked(held) if held is not None else None
         if old is None or held is None or (guard is not None and not guard(old, NO_VALUES)):
             raise condition_failed(table, held, on_failure)
-        try:
-            new = update.apply(old, NO_VALUES)
-        except ValidationException as fault:
-            raise ValidationException(fault.message.replace(av.TOO_DEEP, av.TOO_DEEP_SHORT)) from None
+        new = update.apply(old, NO_VALUES)
         size = grown_size(stored_size(held), old, new, update)
         if size > av.MAX_ITEM_BYTES:
             raise ValidationException(UPDATE_TOO_LARGE)
