@@ -106,10 +106,43 @@ def test_a_service_needs_a_resource_policy() -> None:
     assert not decide(facts(service), resource_policy=guard({"Service": "lambda.amazonaws.com"})).allowed
 
 
-def test_not_principal_denies_all_others() -> None:
-    policy = guard({"AWS": [USER.arn]}, "Deny", "NotPrincipal")
-    assert decide(facts(USER), [ALLOW], resource_policy=policy).allowed
-    assert decide(facts(SESSION), [ALLOW], resource_policy=policy).reason == "explicit deny"
+ROOT = Principal("root", f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
+BOB = Principal("user", f"arn:aws:iam::{ACCOUNT}:user/bob", ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("who", "named", "allowed"),
+    [
+        (USER, [USER.arn], True),
+        (SESSION, [USER.arn], False),
+        (USER, [USER.arn, ROOT.arn], True),
+        (BOB, [USER.arn, ROOT.arn], False),
+        (BOB, [USER.arn, ACCOUNT], False),
+        (ROOT, [USER.arn, ROOT.arn], True),
+        (ROOT, [USER.arn], False),
+        (SESSION, [ROLE, ROOT.arn], True),
+        (SESSION, [SESSION.arn, ROLE, ROOT.arn], True),
+        (Principal("anonymous", "*", ""), [USER.arn, ROOT.arn], False),
+        (Principal("service", "lambda.amazonaws.com", ACCOUNT), [USER.arn, ROOT.arn], False),
+    ],
+)
+def test_not_principal_denies_all_others(who: Principal, named: list[str], allowed: bool) -> None:
+    policy = guard({"AWS": named}, "Deny", "NotPrincipal")
+    open_to_all = statement(Principal="*")
+    both = compile_policy(document(open_to_all, statement("Deny", NotPrincipal={"AWS": named})), "resource")
+    assert decide(facts(who), [ALLOW], resource_policy=both).allowed is allowed
+    if who.kind in ("user", "session", "root"):
+        assert decide(facts(who), [ALLOW], resource_policy=policy).allowed is allowed
+
+
+def test_not_principal_denies_whoever_has_a_permissions_boundary() -> None:
+    policy = guard({"AWS": [USER.arn, ROOT.arn]}, "Deny", "NotPrincipal")
+    assert decide(facts(USER), [ALLOW], boundary=ALLOW, resource_policy=policy).reason == "explicit deny"
+
+
+def test_not_principal_does_not_allow() -> None:
+    with pytest.raises(MalformedPolicy):
+        guard({"AWS": USER.arn}, "Allow", "NotPrincipal")
 
 
 def test_the_root_user_needs_no_policy() -> None:

@@ -114,12 +114,18 @@ class _Grant(IntEnum):
     DIRECT = 3
 
 
-def _grant(principals: Principals | None, who: Principal) -> _Grant:
+def _grant(principals: Principals | None, who: Principal, bounded: bool) -> _Grant:
+    """How a statement speaks of the caller.
+
+    A NotPrincipal exempts those whom it names themselves: naming the account exempts its root user, not its users, and
+    nobody with a permissions boundary is exempt
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html).
+    """
     if principals is None:
         return _Grant.DIRECT
     named = _named(principals, who)
     if principals.negated:
-        return _Grant.NONE if named is not _Grant.NONE else _everyone(who)
+        return _everyone(who) if bounded or named in (_Grant.NONE, _Grant.ACCOUNT) else _Grant.NONE
     return named
 
 
@@ -156,10 +162,10 @@ class _Tally:
         self.grant = _Grant.NONE
         self.stable = True
 
-    def count(self, policies: Iterable[Policy], facts: RequestFacts, *, resource_policy: bool = False) -> _Tally:
+    def count(self, policies: Iterable[Policy], facts: RequestFacts, *, bounded: bool = False) -> _Tally:
         for policy in policies:
             for label, statement in policy.about(facts.action):
-                grant = _grant(statement.principals, facts.principal) if resource_policy else _Grant.DIRECT
+                grant = _grant(statement.principals, facts.principal, bounded)
                 if grant is _Grant.NONE:
                     continue
                 self.stable = self.stable and statement.stable
@@ -197,7 +203,7 @@ def decide(
         layers.append(("session policy", _Tally().count(session, facts)))
     guard = _Tally()
     if resource_policy is not None:
-        guard.count((resource_policy,), facts, resource_policy=True)
+        guard.count((resource_policy,), facts, bounded=boundary is not None)
     stable = guard.stable and all(tally.stable for _, tally in layers)
     for source, tally in layers:
         if tally.denied_by is not _NOTHING:

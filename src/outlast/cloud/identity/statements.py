@@ -55,6 +55,8 @@ STABLE_KEYS = frozenset(
         "aws:principaltype",
         "aws:principalisawsservice",
         "aws:principalservicename",
+        "aws:tokenissuetime",
+        "aws:multifactorauthpresent",
     }
 )
 """Context keys that are the same in every request of one principal (tags of the principal too)."""
@@ -219,7 +221,7 @@ def _principals(given: Mapping[str, Any], kind: Kind) -> Principals | None:
         raise MalformedPolicy("Missing required field Principal")
     value = given[name]
     negated = name == "NotPrincipal"
-    if negated and kind == "trust":
+    if negated and (kind == "trust" or given["Effect"] == "Allow"):
         raise MalformedPolicy("Has prohibited field NotPrincipal")
     if value == "*":
         return Principals(True, frozenset(), frozenset(), frozenset(), negated)
