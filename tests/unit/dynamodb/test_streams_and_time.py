@@ -343,4 +343,5 @@ async def test_resource_policies_come_and_go(db: Home) -> None:
     assert fault.code == "PolicyNotFoundException"
     await db("DeleteResourcePolicy", ResourceArn=arn)
     assert await db("DeleteResourcePolicy", ResourceArn=arn) == {}
-    assert (await db.refused("PutResourcePolicy", ResourceArn=arn, Policy="{")).code == "ValidationException"
+    for bad in ("{", "[]", '{"Version": "2012-10-17"}', '{"Statement": [{"Effect": "Maybe", "Action": "dynamodb:*"}]}'):
+        assert (await db.refused("PutResourcePolicy", ResourceArn=arn, Policy=bad)).code == "ValidationException", bad

@@ -8,6 +8,7 @@ import orjson
 
 from outlast.cloud.contract import Call
 from outlast.cloud.contract.fault import ValidationException
+from outlast.cloud.identity.statements import MalformedPolicy, compile_statements
 from outlast.cloud.services.dynamodb.state import DynamoDB
 
 MAX_BYTES = 20 * 1024
@@ -18,9 +19,8 @@ def policy_entry(call: Call[DynamoDB], text: str) -> dict[str, Any]:
     if len(text.encode()) > MAX_BYTES:
         raise ValidationException("Policy size exceeds the limit of 20 KB")
     try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        document = None
-    if not isinstance(document, dict) or "Statement" not in document:
-        raise ValidationException("Invalid policy document: the policy is not valid JSON or has no Statement")
+        compile_statements(text, "resource")
+    except MalformedPolicy as bad:
+        raise ValidationException(f"Invalid policy document: {bad.message}") from None
+    document = orjson.loads(text)
     return {"Text": text, "Document": document, "RevisionId": str(call.now_ms)}

@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from outlast.cloud.contract import Call, Region, Reply
+from outlast.cloud.identity.statements import MalformedPolicy, compile_statements
 from outlast.cloud.services.apigateway import openapi, patching
 from outlast.cloud.services.apigateway.documents import new_api
 from outlast.cloud.services.apigateway.errors import BadRequestException
@@ -50,7 +51,8 @@ def policy_of(text: str | None, api: str, region: Region) -> str | None:
             for member in ("Resource", "NotResource"):
                 if member in statement:
                     statement[member] = _whole(statement[member], region.arn("execute-api", api))
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        compile_statements(document, "resource")
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, MalformedPolicy) as error:
         raise BadRequestException(
             "Invalid policy document. Please check the policy syntax and ensure that Principals are valid."
         ) from error
