@@ -92,6 +92,7 @@ async def send(
     principal: Principal = ANONYMOUS,
     refusal: Fault | None = None,
     fault: Fault | None = None,
+    secure: bool = True,
 ) -> Answer:
     """One request through the door."""
     path, _, query = target.partition("?")
@@ -106,6 +107,7 @@ async def send(
         place.region.clock.now_ms(),
         "10.0.0.7",
         fault,
+        secure,
     )
     response: Response = await serve(call)
     return Answer(response.status, {name.lower(): value for name, value in response.headers}, response.body)

@@ -204,7 +204,10 @@ async def test_signed_methods_need_a_signature_and_permission(place: Place) -> N
     assert (await api.get("/orders", principal=ROOT)).status == 200
 
 
-async def test_identities_judge_the_method_as_execute_api(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("secure", [True, False])
+async def test_identities_judge_the_method_as_execute_api(
+    place: Place, monkeypatch: pytest.MonkeyPatch, secure: bool
+) -> None:
     api = await new_api(place)
     await api.mock("/orders/{id}", auth="AWS_IAM")
     await api.deploy()
@@ -212,12 +215,13 @@ async def test_identities_judge_the_method_as_execute_api(place: Place, monkeypa
 
     def judge(principal: Any, action: str, arn: str, context: Any, policy: Any = None) -> Any:
         asked.append((principal, action, arn, context["aws:SourceIp"], policy))
+        assert context["aws:SecureTransport"] == ("true" if secure else "false",)
         from outlast.cloud.contract import Decision
 
         return Decision(False, f"User: x is not authorized to perform: {action} on resource: {arn}")
 
     monkeypatch.setattr(place.region.identities, "judge", judge)
-    answer = await api.get("/orders/7", principal=ROOT)
+    answer = await api.get("/orders/7", principal=ROOT, secure=secure)
     arn = f"arn:aws:execute-api:us-east-1:{ACCOUNT}:{api.id}/live/GET/orders/7"
     assert asked == [(ROOT, "execute-api:Invoke", arn, ("10.0.0.7",), None)]
     assert answer.status == 403
@@ -226,15 +230,14 @@ async def test_identities_judge_the_method_as_execute_api(place: Place, monkeypa
 
 
 async def test_a_resource_policy_guards_unsigned_methods_too(place: Place) -> None:
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Deny", "Principal": "someone", "Resource": "execute-api:/*"}],
-    }
+    other = {"AWS": f"arn:aws:iam::{ACCOUNT}:user/ann"}
+    statement = {"Effect": "Deny", "Principal": other, "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
     api = await new_api(place, policy=json.dumps(policy))
     await api.mock("/x")
     await api.deploy()
     assert (await api.get("/x")).status == 403
-    policy["Statement"][0].update(Effect="Allow", Principal="*")  # type: ignore[attr-defined]
+    statement.update(Effect="Allow", Principal="*")
     patch = [{"op": "replace", "path": "/policy", "value": json.dumps(policy)}]
     await api.call("UpdateRestApi", patchOperations=patch)
     assert (await api.get("/x")).status == 403
@@ -242,6 +245,12 @@ async def test_a_resource_policy_guards_unsigned_methods_too(place: Place) -> No
     assert (await api.get("/x")).status == 200
     kept = (await api.call("GetRestApi"))["policy"]
     assert f"arn:aws:execute-api:us-east-1:{ACCOUNT}:{api.id}/*" in kept
+
+
+async def test_a_malformed_resource_policy_is_refused(place: Place) -> None:
+    for statement in ({"Effect": "Deny", "Principal": "someone", "Action": "*"}, {"Effect": "Deny", "Principal": "*"}):
+        with pytest.raises(Fault, match="Invalid policy document"):
+            await new_api(place, policy=json.dumps({"Statement": [statement]}))
 
 
 async def test_stages_throttle(place: Place) -> None:

@@ -20,7 +20,8 @@ class Principal:
 
     `arn` is what policies and GetCallerIdentity show: `arn:aws:iam::ACCOUNT:root`, a user's, an assumed role's
     session; for a service it is the service principal's name, `apigateway.amazonaws.com`. `role_arn` is the role
-    behind a session. `session_policies` are JSON texts passed at AssumeRole. `tags` are principal tags.
+    behind a session. `session_policies` are JSON texts passed at AssumeRole. `tags` are principal tags. `issued_s` is
+    when temporary credentials were issued, in seconds since the epoch; 0 for long-term ones.
     """
 
     kind: PrincipalKind
@@ -31,6 +32,7 @@ class Principal:
     role_arn: str = ""
     session_policies: tuple[str, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
+    issued_s: int = 0
 
     @classmethod
     def service(cls, name: str, account_id: str) -> Principal:
@@ -87,6 +89,8 @@ class Call(Generic[State]):
     user_agent: str = ""
     secure: bool = True
     """Did the request come over TLS, or from inside the cloud?"""
+    on_behalf: bool = False
+    """Does a service make this call as the principal that called it?"""
 
     @property
     def now_s(self) -> float:

@@ -103,6 +103,7 @@ class DoorCall(Generic[State]):
     now_ms: int
     source_ip: str
     fault: Fault | None = None
+    secure: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ class Conditions(Mapping[str, Sequence[str]]):
                 "aws:UserAgent": (call.user_agent,),
                 "aws:EpochTime": (str(call.now_ms // 1000),),
                 "aws:SecureTransport": ("true" if call.secure else "false",),
+                "aws:ViaAWSService": ("true" if call.on_behalf else "false",),
             }
             if call.source_arn:
                 self._made["aws:SourceArn"] = (call.source_arn,)

@@ -20,7 +20,7 @@ from outlast.cloud.gateway.answers import Came, Held, as_fault, dressed, refused
 from outlast.cloud.gateway.authorization import authorize
 from outlast.cloud.gateway.gate import Gate, Hosted
 from outlast.cloud.gateway.trail import origin
-from outlast.cloud.identity.faults import SignatureFault
+from outlast.cloud.identity.faults import EXPIRED, SignatureFault
 from outlast.cloud.identity.presented import Presented, parse
 from outlast.cloud.identity.sigv4 import SKEW_S, verify
 from outlast.cloud.identity.timing import check_life
@@ -48,7 +48,7 @@ def answer(
         presented, refusal = present(request)
         door = door_of(gate, request, presented)
         if door is not None:
-            return through_door(gate, door, came, presented, refusal)
+            return through_door(gate, door, came, presented, refusal, secure)
         came.target = target = address(gate, request, presented, refusal)
         home = gate.home(target.hosted.service)
         if home is not None and home != gate.region.name:
@@ -113,7 +113,9 @@ async def invoke(gate: Gate, service: str, operation: str, params: Mapping[str, 
     except WireError as error:
         raise as_fault(error) from error
     call = replace(
-        called(gate, hosted, declared, who.principal, gate.request_id(), who.source_ip, None), source_arn=who.source_arn
+        called(gate, hosted, declared, who.principal, gate.request_id(), who.source_ip, None),
+        source_arn=who.source_arn,
+        on_behalf=bool(who.principal.access_key_id),
     )
     trail = gate.trail
     if trail is None or (declared.data and not trail.data) or who.principal.kind == "service-linked":
@@ -179,8 +181,9 @@ def verified(gate: Gate, presented: Presented, request: Request, service: str, h
     now_s = gate.region.clock.now_s()
     try:
         owner = gate.region.identities.owner(presented.access_key_id, presented.token, now_s)
-    except (Fault, SignatureFault):
-        check_life(presented, now_s, SKEW_S)  # an old signature is told before an unknown key
+    except (Fault, SignatureFault) as fault:
+        if fault.code != EXPIRED:
+            check_life(presented, now_s, SKEW_S)  # an old signature is told before an unknown key
         raise
     region = gate.region.name
     if home is not None and presented.region in gate.region.names:
@@ -237,10 +240,11 @@ async def through_door(
     came: Came,
     presented: Presented | None,
     refusal: SignatureFault | None,
+    secure: bool,
 ) -> Response:
     """The answer of a door, once what it rests on is durable."""
     try:
-        response = await ask_door(gate, found, came, presented, refusal)
+        response = await ask_door(gate, found, came, presented, refusal, secure)
         await gate.settle()
     except Exception as error:
         return await refused_in_time(came, error)
@@ -253,6 +257,7 @@ async def ask_door(
     came: Came,
     presented: Presented | None,
     refusal: SignatureFault | None,
+    secure: bool,
 ) -> Response:
     """Hand the request to a door, with whoever signed it."""
     hosted, door = found
@@ -274,6 +279,7 @@ async def ask_door(
         request_id=came.request_id,
         now_ms=gate.region.clock.now_ms(),
         source_ip=came.source_ip,
+        secure=secure,
     )
     if gate.region.faults.active:
         try:

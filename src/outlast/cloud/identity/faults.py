@@ -73,9 +73,12 @@ def unrecognized() -> SignatureFault:
     return SignatureFault("UnrecognizedClientException", "The security token included in the request is invalid.")
 
 
+EXPIRED = "ExpiredTokenException"
+
+
 def expired_token() -> SignatureFault:
     """A session that is over."""
-    return SignatureFault("ExpiredTokenException", "The security token included in the request is expired")
+    return SignatureFault(EXPIRED, "The security token included in the request is expired")
 
 
 def obscured(text: str) -> str:

@@ -119,6 +119,7 @@ class Standings:
             role_arn=session.role_arn,
             session_policies=(*session.policies, *session.policy_arns),
             tags=session.tags,
+            issued_s=session.issued_s,
         )
         owner = KeyOwner(session.secret, principal)
         self._sessions[token] = (session, owner)
@@ -267,6 +268,9 @@ def stable_context(principal: Principal) -> dict[str, tuple[str, ...]]:
         context["aws:userid"] = (principal.user_id,)
     if principal.kind == "user":
         context["aws:username"] = (principal.arn.rpartition("/")[2],)
+    if principal.issued_s:
+        context["aws:tokenissuetime"] = (_moment(principal.issued_s),)
+        context["aws:multifactorauthpresent"] = ("false",)
     for key, value in principal.tags:
         context[f"aws:principaltag/{key.lower()}"] = (value,)
     return context
@@ -278,6 +282,9 @@ def full_context(standing: Standing, given: Mapping[str, Sequence[str]]) -> dict
     context.update(standing.context)
     epoch = context.get("aws:epochtime")
     if epoch and "aws:currenttime" not in context:
-        moment = datetime.fromtimestamp(int(epoch[0]), UTC)
-        context["aws:currenttime"] = (moment.strftime("%Y-%m-%dT%H:%M:%SZ"),)
+        context["aws:currenttime"] = (_moment(int(epoch[0])),)
     return context
+
+
+def _moment(epoch_s: int) -> str:
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

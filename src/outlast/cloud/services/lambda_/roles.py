@@ -75,8 +75,8 @@ class Roles:
             arn=user["Arn"],
             account_id=region.account_id,
             user_id=user["AssumedRoleId"],
-            access_key_id=credentials["AccessKeyId"],
             role_arn=role,
+            issued_s=region.clock.now_ms() // 1000,
         )
         return Session(
             principal,

@@ -138,6 +138,7 @@ async def role_principal(state: CanaryState, canary: Canary) -> Principal:
         account_id=state.region.account_id,
         user_id=user["AssumedRoleId"],
         role_arn=canary.role,
+        issued_s=state.region.clock.now_ms() // 1000,
     )
     state.sessions[canary.role] = (principal, float(reply["Credentials"]["Expiration"]))
     return principal

@@ -78,6 +78,7 @@ class LogWriter:
             account_id=self._region.account_id,
             user_id=user["AssumedRoleId"],
             role_arn=self.role,
+            issued_s=self._region.clock.now_ms() // 1000,
         )
         self._writer = (self.role, principal, float(reply["Credentials"]["Expiration"]))
         return principal

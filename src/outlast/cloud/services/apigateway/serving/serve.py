@@ -165,6 +165,8 @@ def authorize(call: DoorCall[ApiState], place: Place, facts: Facts, method: Meth
         "aws:RequestedRegion": (call.region.name,),
         "aws:UserAgent": (facts.user_agent,),
         "aws:EpochTime": (str(call.now_ms // 1000),),
+        "aws:SecureTransport": ("true" if call.secure else "false",),
+        "aws:ViaAWSService": ("false",),
     }
     decision = call.region.identities.judge(facts.principal, INVOKE, arn, context, place.api.policy)
     if not decision.allowed:

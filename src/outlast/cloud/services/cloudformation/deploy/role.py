@@ -22,4 +22,5 @@ async def assume(region: Region, role_arn: str) -> Principal:
         account_id=region.account_id,
         user_id=user["AssumedRoleId"],
         role_arn=role_arn,
+        issued_s=region.clock.now_ms() // 1000,
     )
