@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import zlib
 
 import pytest
@@ -66,7 +67,7 @@ def test_the_first_of_several_headers_counts() -> None:
     ],
 )
 def test_a_body_is_opened(coding: str, body: bytes) -> None:
-    assert codings.inflated(Request("POST", "/", "", {"content-encoding": coding}, body)).body == b"{}"
+    assert codings.inflated(Request("POST", "/", "", {"content-encoding": coding}, body), "logs").body == b"{}"
 
 
 @pytest.mark.parametrize(
@@ -81,17 +82,50 @@ def test_a_body_is_opened(coding: str, body: bytes) -> None:
         ("br", b"{}"),
     ],
 )
-def test_what_is_no_stream_of_its_coding_is_an_internal_error(coding: str, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("service", "answer"),
+    [
+        ("dynamodb", ("InternalServerError", 500)),
+        ("dynamodbstreams", ("InternalServerError", 500)),
+        ("logs", ("SerializationException", 400)),
+    ],
+)
+def test_what_is_no_stream_of_its_coding_is_dynamodbs_own_error_and_the_clients_elsewhere(
+    coding: str, body: bytes, service: str, answer: tuple[str, int]
+) -> None:
     with pytest.raises(WireError) as caught:
-        codings.inflated(Request("POST", "/", "", {"content-encoding": coding}, body))
-    assert (caught.value.code, caught.value.status) == ("InternalServerError", 500)
+        codings.inflated(Request("POST", "/", "", {"content-encoding": coding}, body), service)
+    assert (caught.value.code, caught.value.status) == answer
 
 
 def test_bodies_are_bounded() -> None:
     bomb = Request("POST", "/", "", {"content-encoding": "gzip"}, gzip.compress(b"0" * 2_000_000))
     large = Request("POST", "/", "", {}, b"0" * (codings.MAX_PLAIN_BYTES + 1))
-    for request, limit in ((bomb, 1_000_000), (large, codings.MAX_INFLATED_BYTES)):
+    for request, limit in ((bomb, 1_000_000), (large, codings.MAX_PLAIN_BYTES)):
         with pytest.raises(WireError) as caught:
-            codings.inflated(request, limit)
+            codings.inflated(request, "dynamodb", limit)
         assert caught.value.status == 413
-    assert len(codings.inflated(bomb).body) == 2_000_000
+    assert len(codings.inflated(bomb, "dynamodb").body) == 2_000_000
+
+
+def test_a_body_of_many_streams_is_refused_before_it_costs() -> None:
+    stream = gzip.compress(b" ")
+    for count in (codings.MAX_STREAMS, codings.MAX_STREAMS + 1):
+        request = Request("POST", "/", "", {"content-encoding": "gzip"}, stream * count)
+        if count == codings.MAX_STREAMS:
+            assert codings.inflated(request, "dynamodb").body == b" " * count
+            continue
+        with pytest.raises(WireError) as caught:
+            codings.inflated(request, "dynamodb")
+        assert caught.value.status == 413
+
+
+@pytest.mark.parametrize("size", [codings.PIECE_BYTES - 1, codings.PIECE_BYTES, codings.PIECE_BYTES + 1, 100_000])
+def test_a_stream_may_end_anywhere_in_a_piece(size: int) -> None:
+    plain = random.Random(size).randbytes(size)
+    for body, wanted in (
+        (gzip.compress(plain, 0), plain),
+        (gzip.compress(plain, 0) + gzip.compress(b"more") + b"junk", plain + b"more"),
+    ):
+        request = Request("POST", "/", "", {"content-encoding": "gzip"}, body)
+        assert codings.inflated(request, "dynamodb").body == wanted

@@ -1,8 +1,9 @@
 """Content codings as DynamoDB's front ends treat them: bodies that come compressed, answers that are wanted so.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-compression.html and RFC 9110, sections 8.4 and 12.5.3. A body
-that is no stream of its coding is an internal error there, not the client's; answers are compressed from 4 KB on, by
-the client's weights, of which an unreadable one counts as 1; what follows a whole stream and is none is not looked at.
+that is no stream of its coding is an internal error to DynamoDB, and the client's mistake to every other service;
+answers are compressed from 4 KB on, by the client's weights, of which an unreadable one counts as 1; what follows a
+whole stream and is none is not looked at.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ from typing import Final
 from outlast.cloud.wire import Request, Response, WireError
 
 MAX_PLAIN_BYTES: Final = 16 * 1024 * 1024
-"""The largest request body that is not compressed."""
-MAX_INFLATED_BYTES: Final = 64 * 1024 * 1024
-"""The largest body once decompressed; DynamoDB sets none, here memory must be bounded."""
+"""The largest request body, as it came or decompressed; DynamoDB does not bound the latter, here work must be."""
+MAX_STREAMS: Final = 256
+"""The most gzip streams in one body."""
+PIECE_BYTES: Final = 16_384
+"""How much of a compressed body is handed to a stream at once: what it leaves over for the next is copied."""
+AS_DYNAMODB: Final = frozenset({"dynamodb", "dynamodbstreams"})
+"""The services that answer 500 to what they cannot decompress, as public tests against DynamoDB show."""
 COMPRESS_FROM_BYTES: Final = 4_096
 FIRST: Final = ":accept-encoding"
 """The first of several Accept-Encoding headers; only it counts."""
@@ -26,11 +31,27 @@ OFFERED: Final = ("gzip", "deflate")
 WEIGHT: Final = re.compile(r"q=([^;]*)")
 
 
-def inflated(request: Request, limit: int = MAX_INFLATED_BYTES) -> Request:
+def inflated(request: Request, service: str, limit: int = MAX_PLAIN_BYTES) -> Request:
     """The request with its body plain; raises WireError for a body too large, or no stream of its coding."""
+    try:
+        return _plain(request, limit)
+    except _Unreadable as error:
+        if service in AS_DYNAMODB:
+            raise WireError("InternalServerError", error.message, 500) from None
+        raise
+
+
+class _Unreadable(WireError):
+    """The body cannot be decompressed."""
+
+    def __init__(self, message: str = "The request body could not be decompressed.") -> None:
+        super().__init__("SerializationException", message)
+
+
+def _plain(request: Request, limit: int) -> Request:
     coding = request.headers.get("content-encoding", "").strip().lower()
     if coding in ("", "identity"):
-        if len(request.body) > MAX_PLAIN_BYTES:
+        if len(request.body) > limit:
             raise too_large()
         return request
     if coding == "gzip":
@@ -38,7 +59,7 @@ def inflated(request: Request, limit: int = MAX_INFLATED_BYTES) -> Request:
     elif coding == "deflate":
         body = _inflate(request.body, zlib.MAX_WBITS, limit)
     else:
-        raise _unreadable()
+        raise _Unreadable(f"The Content-Encoding {coding[:32]} is not supported.")
     headers = {name: value for name, value in request.headers.items() if name != "content-encoding"}
     return Request(request.method, request.path, request.query, headers, body)
 
@@ -46,31 +67,30 @@ def inflated(request: Request, limit: int = MAX_INFLATED_BYTES) -> Request:
 def _inflate(data: bytes, window: int, limit: int) -> bytes:
     """One stream, or several of gzip one after the other."""
     parts: list[bytes] = []
-    size = 0
-    while True:
+    size = place = 0
+    for _ in range(MAX_STREAMS):
         stream = zlib.decompressobj(window)
-        try:
-            part = stream.decompress(data, limit - size + 1)
-        except zlib.error:
-            raise _unreadable() from None
-        size += len(part)
-        if size > limit:
-            raise too_large()
-        if not stream.eof:
-            raise _unreadable()
-        parts.append(part)
-        data = stream.unused_data
-        if window == zlib.MAX_WBITS or not data.startswith(b"\x1f\x8b"):
+        while not stream.eof:
+            piece = data[place : place + PIECE_BYTES]
+            if not piece:
+                raise _Unreadable
+            try:
+                part = stream.decompress(piece, limit - size + 1)
+            except zlib.error:
+                raise _Unreadable from None
+            size += len(part)
+            if size > limit:
+                raise too_large()
+            parts.append(part)
+            place += len(piece) - len(stream.unconsumed_tail) - len(stream.unused_data)
+        if window == zlib.MAX_WBITS or not data.startswith(b"\x1f\x8b", place):
             return b"".join(parts)
+    raise too_large()
 
 
 def too_large() -> WireError:
     """The answer to a body over the limit."""
     return WireError("RequestEntityTooLarge", "The request body is too large.", 413)
-
-
-def _unreadable() -> WireError:
-    return WireError("InternalServerError", "The request body could not be decompressed.", 500)
 
 
 @lru_cache(maxsize=256)

@@ -16,15 +16,15 @@ TRAILING: Final = "x-amz-checksum-"
 SIGNATURE: Final = "x-amz-trailer-signature"
 
 
-def opened(request: Request, protocol: str, streams: bool) -> Request:
+def opened(request: Request, protocol: str, service: str) -> Request:
     """The request with its body plain; raises WireError or SignatureFault.
 
-    `streams` says that the service takes aws-chunked bodies. Other compressed bodies are opened where they are read.
+    S3 alone takes aws-chunked bodies. Compressed bodies of other protocols are opened where they are read.
     """
     if protocol == "json":
         if "content-encoding" in request.headers or len(request.body) > codings.MAX_PLAIN_BYTES:
-            return codings.inflated(request)
-    elif streams and chunked.is_chunked(request.headers.get("x-amz-content-sha256")):
+            return codings.inflated(request, service)
+    elif service == "s3" and chunked.is_chunked(request.headers.get("x-amz-content-sha256")):
         return unframed(request)
     return request
 

@@ -55,7 +55,7 @@ def answer(
             return elsewhere(came, home, secure)
         declared = declaration(target)
         came.principal = principal = authenticate(gate, target, declared, request)
-        opened = payload.opened(request, target.protocol, target.hosted.service.name == "s3")
+        opened = payload.opened(request, target.protocol, target.hosted.service.name)
         came.params = params = target.operation.decode(opened, target.protocol, target.captures)
         target.operation.constrain(params)
         call = called(gate, target.hosted, declared, principal, came.request_id, source_ip, opened, secure)

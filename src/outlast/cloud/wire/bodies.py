@@ -6,7 +6,7 @@ import zlib
 
 from outlast.cloud.wire.messages import Request, WireError
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
 def plain_body(request: Request) -> bytes:
