@@ -154,6 +154,17 @@ def noted(gate: Gate, number: int, name: str = "ann") -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_request_that_no_json_holds_is_recorded_without_its_parameters(gate: tuple[Gate, Policies]) -> None:
+    here, _ = gate
+    assert here.trail is not None
+    hosted = here.hosted["dynamodb"]
+    where = {"requestID": "1", "sourceIPAddress": "127.0.0.1", "userAgent": "", "accessKeyId": ""}
+    here.trail.note(hosted, hosted.service.operations["DescribeTable"], who("ann"), {"TableName": 2**70}, None, where)
+    (record,) = await records(here)
+    assert (record["eventName"], record["requestParameters"]) == ("DescribeTable", None)
+
+
+@pytest.mark.asyncio
 async def test_pages_go_back_through_the_files(gate: tuple[Gate, Policies], monkeypatch: pytest.MonkeyPatch) -> None:
     here, _ = gate
     assert here.trail is not None

@@ -171,3 +171,21 @@ def test_an_unknown_path() -> None:
         load("lambda").match(Request("GET", "/2015-03-31/nonsense", "", {}))
 
     assert (caught.value.code, caught.value.status) == ("UnknownOperationException", 404)
+
+
+def test_a_whole_number_beyond_its_type_is_the_largest_of_it() -> None:
+    body = b'{"TableName":"t","Limit":1e308,"Segment":-99999999999999999999999}'
+
+    decoded = decode("dynamodb", json_request("DynamoDB_20120810.Scan", body))
+    assert (decoded["Limit"], decoded["Segment"]) == (2**31 - 1, -(2**31))
+
+
+def test_null_in_a_list_of_scalars_is_refused_where_its_members_have_no_rule_too() -> None:
+    operation = load("dynamodb").operations["GetItem"]
+    with pytest.raises(WireError) as caught:
+        operation.constrain({"TableName": "things", "Key": {}, "AttributesToGet": [None]})
+
+    assert caught.value.message == (
+        "1 validation error detected: Value '[null]' at 'attributesToGet' failed to satisfy constraint: "
+        "Member must satisfy constraint: [Member must not be null]"
+    )

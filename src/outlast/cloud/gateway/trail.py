@@ -82,7 +82,7 @@ class Journal:
         if fault is not None:
             record["errorCode"] = _error_code(fault.code)
             record["errorMessage"] = fault.message[:1024]
-        self._pending.append(orjson.dumps(record, option=orjson.OPT_NON_STR_KEYS))
+        self._pending.append(_line(record))
 
     def refused(
         self,
@@ -224,6 +224,14 @@ class Journal:
                     yield number, line, orjson.loads(lines[line])
                 except orjson.JSONDecodeError:  # the end of a file that a crash cut short
                     continue
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    """The record as it is kept; parameters that no JSON holds (a number beyond 64 bits) are left out."""
+    try:
+        return orjson.dumps(record, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        return orjson.dumps({**record, "requestParameters": None}, option=orjson.OPT_NON_STR_KEYS)
 
 
 def matches(record: Mapping[str, Any], key: str, value: str) -> bool:

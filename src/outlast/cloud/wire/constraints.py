@@ -50,6 +50,7 @@ _ORDERS: Mapping[frozenset[str], tuple[str, ...]] = {
     )
 }
 """Enumerations that AWS lists in another order than its model."""
+_PRESENT: Rules = ((lambda _: True, "Member must not be null"),)
 _OWN_WORDS = frozenset({"AttributeName"})
 """Shapes whose lengths DynamoDB's operations check, and word, themselves."""
 
@@ -130,7 +131,9 @@ class Checks:
         own = _report_with(self.rules(shape), self._shown(shape))
         if shape.member.type_name in ("structure", "list", "map"):
             return _both(own, _each(self.of(shape.member)))
-        return _both(own, _members_of(self.rules(shape.member), self._shown(shape), "Member"))
+        if shape.member.name in self._opaque:
+            return own
+        return _both(own, _members_of(self.rules(shape.member) or _PRESENT, self._shown(shape), "Member"))
 
     def _map(self, shape: MapShape) -> Check | None:
         own = _report_with(self.rules(shape), self._shown(shape))

@@ -62,12 +62,14 @@ def _boolean(value: Any) -> bool:
     raise _refuse(value, "Boolean", "java.lang.Boolean")
 
 
-def _whole(target: str) -> Convert:
+def _whole(target: str, bits: int) -> Convert:
+    low, high = -(1 << bits - 1), (1 << bits - 1) - 1
+
     def whole(value: Any) -> int:
-        if type(value) is int:
-            return value
         if type(value) is float and math.isfinite(value):
-            return math.floor(value)
+            value = math.floor(value)
+        if type(value) is int:
+            return min(max(value, low), high)
         raise _refuse(value, target, f"java.lang.{target}")
 
     return whole
@@ -120,7 +122,7 @@ def _json_string(shape: Shape) -> Convert:
 
 
 def _number_leaves() -> dict[str, Leaf]:
-    integer, long = _whole("Integer"), _whole("Long")
+    integer, long = _whole("Integer", 32), _whole("Long", 64)
     return {
         "integer": lambda _: integer,
         "long": lambda _: long,
