@@ -1,14 +1,17 @@
 """What happens to tables and indexes by and by: statuses move, indexes are filled, deleted tables vanish.
 
-Each step is noted on the table's document before it is due, so a restart goes on with it.
+Each step is noted on the table's document before it is due, so a restart goes on with it. The steps of one table are
+done one after the other; tables do not wait for one another. A step that fails comes again, later each time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from outlast.cloud.engine import StorageUnavailable
 from outlast.cloud.services.dynamodb.indexes import Index, stored_size, unpacked
 from outlast.cloud.services.dynamodb.state import DynamoDB
 from outlast.cloud.services.dynamodb.table import Table, expiry_space_name, index_space_name
@@ -17,23 +20,77 @@ CREATE_MS = 100
 UPDATE_MS = 100
 DELETE_MS = 100
 BACKFILL_ITEMS = 250
+FIRST_PAUSE_MS, LAST_PAUSE_MS = 200, 60_000
+"""How long a step that failed waits before it is tried again: the first time, and at most."""
 Step = Callable[[DynamoDB, Table, dict[str, Any]], Awaitable[None]]
+log = logging.getLogger("outlast.dynamodb")
 
 
 async def run(state: DynamoDB) -> None:
     """Do what is due, then sleep until something else is, or until a table changes."""
     task = asyncio.current_task()
-    while task is None or not task.cancelling():  # Python 3.11's wait_for can lose a cancellation
-        state.wake.clear()
-        now_ms = state.region.clock.now_ms()
+    steps = _Steps(state)
+    try:
+        while task is None or not task.cancelling():  # Python 3.11's wait_for can lose a cancellation
+            state.wake.clear()
+            upcoming = steps.begin_due()
+            if not state.wake.is_set():
+                await wait(state, None if upcoming is None else max(upcoming - state.region.clock.now_ms(), 0) / 1000)
+    finally:
+        await steps.stop()
+
+
+class _Steps:
+    """The steps that are being done, one a table, and those that failed and wait until they are tried again."""
+
+    def __init__(self, state: DynamoDB) -> None:
+        self._state = state
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._paused: dict[int, tuple[dict[str, Any], int, int]] = {}
+        """By the step's identity: the step itself, when it is tried again, and the pause after that, in ms."""
+
+    def begin_due(self) -> int | None:
+        """Begin what is due of every table that does nothing else; when the next step is due (epoch ms), or None."""
+        now_ms = self._state.region.clock.now_ms()
         upcoming: int | None = None
-        for at_ms, table, step in sorted(state.due(), key=lambda entry: entry[0]):
+        due = sorted(self._state.due(), key=lambda entry: entry[0])
+        self._paused = {id(step): self._paused[id(step)] for _, _, step in due if id(step) in self._paused}
+        for at_ms, table, step in due:
+            if table.name in self._running:
+                continue  # its end wakes the loop
+            if id(step) in self._paused:
+                at_ms = max(at_ms, self._paused[id(step)][1])
             if at_ms <= now_ms:
-                await STEPS[step["Step"]](state, table, step)
-            elif upcoming is None:
+                self._running[table.name] = asyncio.ensure_future(self._do(table, step))
+            elif upcoming is None or at_ms < upcoming:
                 upcoming = at_ms
-        if not state.wake.is_set():
-            await wait(state, None if upcoming is None else max(upcoming - state.region.clock.now_ms(), 0) / 1000)
+        return upcoming
+
+    async def _do(self, table: Table, step: dict[str, Any]) -> None:
+        state = self._state
+        try:
+            await STEPS[step["Step"]](state, table, step)
+            self._paused.pop(id(step), None)
+        except Exception as error:
+            known = self._paused.get(id(step))
+            pause_ms = FIRST_PAUSE_MS if known is None else known[2]
+            if known is None:
+                shown = None if isinstance(error, StorageUnavailable) else error
+                log.error(
+                    "%s: %s of table %s waits: %s", state.region.name, step["Step"], table.name, error, exc_info=shown
+                )
+            again = state.region.clock.now_ms() + pause_ms
+            self._paused[id(step)] = (step, again, min(pause_ms * 2, LAST_PAUSE_MS))
+        finally:
+            del self._running[table.name]
+            state.wake.set()
+
+    async def stop(self) -> None:
+        """Leave what is being done where it is; it goes on after a restart."""
+        running = list(self._running.values())
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def wait(state: DynamoDB, seconds: float | None) -> None:

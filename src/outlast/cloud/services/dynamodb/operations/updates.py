@@ -72,7 +72,7 @@ def update_table(
         "OnDemandThroughput": on_demand_throughput,
         "WarmThroughput": warm_throughput,
     }
-    given = {member: value for member, value in wanted.items() if value is not None}
+    given = {member: value for member, value in wanted.items() if value is not None and value != []}
     _check_request(given)
     table = call.state.controlled(table_name)
     if table.status != "ACTIVE":
