@@ -135,3 +135,15 @@ async def test_an_index_of_several_attributes_is_not_for_partiql(db: Home) -> No
     for statement in ('SELECT * FROM things."all" WHERE g = 5', 'SELECT COUNT(*) FROM things."all"'):
         assert (await db.refused("ExecuteStatement", Statement=statement)).message == SEVERAL
     assert await run(db, "SELECT * FROM things WHERE p = 'x'") == []
+
+
+async def test_exists_is_for_transactions_alone(db: Home) -> None:
+    await db.table()
+    statement = "EXISTS(SELECT * FROM things WHERE p = 'a' AND g = 1)"
+    fault = await db.refused("ExecuteStatement", Statement=statement)
+    assert (fault.code, fault.message) == ("ValidationException", "EXISTS is supported in ExecuteTransaction only")
+    answered = await db("BatchExecuteStatement", Statements=[{"Statement": statement}])
+    assert answered["Responses"][0]["Error"] == {
+        "Code": "ValidationError",
+        "Message": "EXISTS is supported in ExecuteTransaction only",
+    }

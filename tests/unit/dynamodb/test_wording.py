@@ -258,3 +258,14 @@ async def test_an_empty_map_of_values_is_refused_after_the_same_text_went_withou
     assert (await things("Scan", **call))["Count"] == 0
     fault = await things.refused("Scan", **call, ExpressionAttributeValues={})
     assert fault.message == "ExpressionAttributeValues must not be empty"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [([{"S": "a"}], "Start of list found where not expected"), ("a", "Unexpected value type in payload")],
+)
+async def test_values_of_expressions_are_a_map(things: Home, values: Any, message: str) -> None:
+    fault = await things.refused(
+        "Query", TableName="things", KeyConditionExpression="p = :p", ExpressionAttributeValues=values
+    )
+    assert (fault.code, fault.message) == ("SerializationException", message)

@@ -182,6 +182,8 @@ def prepare(
 
     A request whose texts and names came before costs one look-up and the checks of its values.
     """
+    if values is not None and values.__class__ is not dict:
+        raise av.mistyped(values, "structure")
     try:
         key = (texts, tuple(names.items()) if names else ())
         found = _prepared.get(key) if names != {} else None

@@ -105,8 +105,6 @@ def execute_statement(
         if token is not None:
             reply["NextToken"] = token
     else:
-        if not isinstance(parsed, (Insert, Update, Delete)):
-            raise ValidationException("EXISTS is supported in ExecuteTransaction only")
         written = writing.run_write(call, table, parsed, return_values_on_condition_check_failure)
         consumed = written.consumed
         reply = {"Items": [] if written.returned is None else [written.returned]}

@@ -57,7 +57,8 @@ def run_write(call: Call[DynamoDB], table: Table, statement: Statement, on_failu
         return _insert(call, table, statement)
     if isinstance(statement, Update):
         return _update(call, table, statement, on_failure)
-    assert isinstance(statement, Delete)
+    if not isinstance(statement, Delete):
+        raise ValidationException("EXISTS is supported in ExecuteTransaction only")
     return _delete(call, table, statement, on_failure)
 
 
