@@ -18,6 +18,7 @@ from outlast.ops import deployment as deployments
 from outlast.ops.deploy.parameters import LOCAL_RHYTHM, Rhythm, Wish
 from outlast.ops.deploy.run import Deployer
 from outlast.ops.deploy.stacks import StackEvent
+from outlast.ops.deployment import Deployed
 from outlast.ops.outcome import UsageError
 
 QUIET = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
@@ -41,7 +42,8 @@ def source_of(given: Path | None) -> Path:
     raise UsageError("There are no templates here: name the project's folder with --source.")
 
 
-def wish_of(target: Target, source: Path, zone: str, regions: tuple[str, str, str], fast: bool) -> Wish:
+def wish_of(target: Target, source: Path, zone: str, regions: tuple[str, str, str], fast: bool,
+            switch: Deployed | None = None) -> Wish:  # fmt: skip
     """What to deploy at a target."""
     return Wish(
         source=source,
@@ -50,6 +52,7 @@ def wish_of(target: Target, source: Path, zone: str, regions: tuple[str, str, st
         second_region=regions[1],
         observer_region=regions[2],
         deletion_protection=not fast,
+        switch=switch,
         rhythm=LOCAL_RHYTHM if fast else Rhythm(),
         name_servers=target.name_servers,
         https_port=target.https_port,
@@ -84,13 +87,21 @@ def deploy(
     first: Annotated[str, typer.Option(help="First application Region.")] = "us-east-1",
     second: Annotated[str, typer.Option(help="Second application Region.")] = "us-west-2",
     observer: Annotated[str, typer.Option(help="Region of the observer.")] = "us-east-2",
+    switch: Annotated[
+        Deployed | None,
+        typer.Option(
+            show_default=False,
+            help="What an evacuation is switched by: by default what was deployed before, else routing-controls; "
+            "standby-takes-over costs no cluster, and up to two minutes more.",
+        ),
+    ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Delete all stacks instead.")] = False,
     output: OutputOption = "text",
 ) -> None:
     """Make or update every stack, in order."""
     with one_line():
         where = open_target(target, home, profile)
-        wish = wish_of(where, source_of(source), zone, (first, second, observer), fast=where.kind == "local")
+        wish = wish_of(where, source_of(source), zone, (first, second, observer), where.kind == "local", switch)
         deployer = Deployer(where.clients, wish, Told())
         if remove:
             deployer.remove()
@@ -101,8 +112,8 @@ def deploy(
     if output == "json":
         typer.echo(json.dumps(asdict(made)))
     elif output == "table":
-        print_table(("Region", "API", "routing control"), [(part.name, part.api_url, part.routing_control_arn)
-                                                           for part in made.regions])  # fmt: skip
+        print_table(("Region", "API", "switch"), [(part.name, part.api_url, part.routing_control_arn or made.switch)
+                                                  for part in made.regions])  # fmt: skip
     else:
         typer.echo(f"{made.base_url} is served from {' and '.join(made.region_names)}.")
         typer.echo(f"What an evacuation needs is in {where.deployment_path}.")

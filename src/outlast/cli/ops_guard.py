@@ -15,10 +15,10 @@ from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_switch import SwitchOption, Wish, carry_out, confirm, note, show_plan
 from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
 from outlast.ops.act.audit import AuditLog
-from outlast.ops.act.boards import Switch, board_of
+from outlast.ops.act.boards import board_of
 from outlast.ops.act.evacuate import Evacuated
 from outlast.ops.decide.rules import Decision
-from outlast.ops.deployment import Deployment
+from outlast.ops.deployment import Deployment, Switch
 from outlast.ops.observe.facts import gather
 from outlast.ops.outcome import Exit
 from outlast.ops.plan.evacuation import EvacuationPlan, plan_evacuation
@@ -49,7 +49,7 @@ def guard(
     watch_s: Annotated[
         float, typer.Option(min=0.0, help="Seconds to watch the survivors; worse is taken back.")
     ] = 30.0,
-    switch: SwitchOption = "routing-controls",
+    switch: SwitchOption = None,
     output: OutputOption = "text",
 ) -> None:
     """Watch, conclude, act once."""
@@ -93,7 +93,7 @@ def objections(plan: EvacuationPlan) -> list[str]:
 
 
 async def _guard(
-    target: Target, deployment: Deployment, mode: Mode, limit_s: float, watch_s: float, switch: Switch
+    target: Target, deployment: Deployment, mode: Mode, limit_s: float, watch_s: float, switch: Switch | None
 ) -> tuple[Decision, Evacuated | None]:
     audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
     board = board_of(switch, target.clients, deployment, lambda tried: note(audit, tried))

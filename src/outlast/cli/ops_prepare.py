@@ -11,7 +11,8 @@ from outlast.cli.ops_deploy import Told, source_of, wish_of
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, ProfileOption, TargetOption, one_line, open_target
 from outlast.ops import deployment as deployments
-from outlast.ops.act.arc import Switchboard, Try
+from outlast.ops.act.arc import Try
+from outlast.ops.act.boards import board_of
 from outlast.ops.deploy.run import Deployer
 from outlast.ops.outcome import Exit, OpsError
 
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
         "prepare",
         epilog="Example: outlast prepare",
         help="Write the deployment file anew from the stacks: endpoints, ARNs and limits for `evacuate --offline`. "
-        "Changes nothing else. Exit: 0 ready, 1 the cluster's endpoints do not answer.",
+        "Changes nothing else. Exit: 0 ready, 1 the switch cannot be reached.",
     )(prepare)
 
 
@@ -44,17 +45,17 @@ def prepare(
         deployments.save(made, where.deployment_path)
         failed: list[Try] = []
         try:
-            states = Switchboard(where.clients, made, failed.append).states()
+            states = board_of(None, where.clients, made, failed.append).states()
         except OpsError as error:
             raise OpsError(f"The file is written, but {error}") from error
     told = {name: "on" if on else "OFF" for name, on in states.items()}
     if output == "json":
         typer.echo(json.dumps({"file": str(where.deployment_path), "routing_controls": told}))
     elif output == "table":
-        print_table(("Region", "routing control"), list(told.items()))
+        print_table(("Region", "switch"), list(told.items()))
     else:
         typer.echo(f"What an evacuation needs is in {where.deployment_path}; keep a copy where you can reach it.")
-        typer.echo(f"Routing controls: {', '.join(f'{name} {on}' for name, on in told.items())}.")
+        typer.echo(f"{made.switch}: {', '.join(f'{name} {on}' for name, on in told.items())}.")
     for tried in (each for each in failed if each.error):
         typer.echo(f"{tried.endpoint} in {tried.region} did not answer: {tried.error}", err=True)
     raise typer.Exit(int(Exit.GOOD))

@@ -10,8 +10,8 @@ import typer
 
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, ProfileOption, TargetOption, YesOption, one_line, open_target
-from outlast.ops.act.arc import Switchboard
 from outlast.ops.act.audit import AuditLog
+from outlast.ops.act.boards import board_of
 from outlast.ops.act.replica import Replicas
 from outlast.ops.clients import Kind
 from outlast.ops.outcome import RefusedError
@@ -61,7 +61,7 @@ def _change(
         deployment.region(region)
         audit = AuditLog(where.home / "audit.jsonl", getpass.getuser())
         replicas = Replicas(where.clients, deployment, audit, lambda text: typer.echo(text, err=True))
-        replicas.check(region, Switchboard(where.clients, deployment).states())
+        replicas.check(region, board_of(None, where.clients, deployment).states())
         _confirm(f"{verb} the replicas of {region}", yes)
         changed = replicas.remove(region) if verb == "remove" else replicas.rebuild(region)
     if output == "json":

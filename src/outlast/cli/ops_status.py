@@ -16,7 +16,7 @@ from rich.live import Live
 
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
-from outlast.ops.act.arc import Switchboard
+from outlast.ops.act.boards import board_of
 from outlast.ops.decide.rules import Decision
 from outlast.ops.deployment import Deployment
 from outlast.ops.observe.recording import save
@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
 def controls_of(target: Target, deployment: Deployment) -> dict[str, bool] | None:
     """The routing controls; None when no endpoint of the cluster answers."""
     try:
-        return Switchboard(target.clients, deployment).states()
+        return board_of(None, target.clients, deployment).states()
     except OpsError:
         return None
 

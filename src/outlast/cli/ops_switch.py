@@ -24,15 +24,15 @@ from outlast.cli.ops_target import (
     one_line,
     open_target,
 )
-from outlast.ops.act.arc import Switchboard, Try
+from outlast.ops.act.arc import Try
 from outlast.ops.act.audit import AuditLog
-from outlast.ops.act.boards import Switch, board_of
+from outlast.ops.act.boards import board_of
 from outlast.ops.act.evacuate import Board, Evacuated, Evacuator
 from outlast.ops.act.failback import Failback, Returned, Step
 from outlast.ops.act.gateway import Gateway
 from outlast.ops.act.weights import Weights
 from outlast.ops.decide.survivors import Survivors
-from outlast.ops.deployment import Deployment
+from outlast.ops.deployment import Deployment, Switch
 from outlast.ops.observe import ledger
 from outlast.ops.observe.facts import gather
 from outlast.ops.observe.survey import COASTS, names_for
@@ -44,7 +44,12 @@ from outlast.ops.watch import Watch
 
 LOOK_S = 6.0
 SwitchOption = Annotated[
-    Switch, typer.Option("--switch", help="What is switched; weighted-records is the last resort: a control plane.")
+    Switch | None,
+    typer.Option(
+        "--switch",
+        show_default=False,
+        help="What is switched: by default what was deployed; weighted-records is the last resort: a control plane.",
+    ),
 ]
 RegionArgument = Annotated[str, typer.Argument(help="The Region.")]
 
@@ -69,7 +74,7 @@ def evacuate(
     home: HomeOption = None,
     profile: ProfileOption = None,
     reason: Annotated[str, typer.Option(help="Why; goes into the audit log.")] = "the operator's decision",
-    switch: SwitchOption = "routing-controls",
+    switch: SwitchOption = None,
     offline: Annotated[
         bool, typer.Option("--offline", help="Do not look first; use the deployment file alone.")
     ] = False,
@@ -113,7 +118,7 @@ class Wish:
 
     region: str
     reason: str
-    switch: Switch
+    switch: Switch | None
     offline: bool
     break_glass: str
     second_person: bool
@@ -168,7 +173,7 @@ async def carry_out(
     evacuator = Evacuator(board, names, deployment.service_name, audit, worse)
     if wish.offline and wish.watch_s:
         evacuator.on_switched = begin_to_watch
-    rule = deployment.arc.safety_rule_arn if wish.switch == "routing-controls" else ""
+    rule = deployment.arc.safety_rule_arn if (wish.switch or deployment.switch) == "routing-controls" else ""
     result = await evacuator.run(
         plan, break_glass=wish.break_glass, rule=rule, watch_s=wish.watch_s, second_person=second
     )
@@ -261,7 +266,7 @@ async def _failback(
         if plan.refused:
             raise RefusedError("; ".join(check.text for check in plan.refused))
         confirm(f"fail back to {region}", yes)
-        board = Switchboard(target.clients, deployment, lambda tried: note(audit, tried))
+        board = board_of(None, target.clients, deployment, lambda tried: note(audit, tried))
 
         def worse() -> str:
             return watch.decision.finding(region).worsened

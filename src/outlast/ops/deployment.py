@@ -11,13 +11,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from outlast.ops.clients import Kind
 from outlast.ops.names import NameServer
 from outlast.ops.outcome import UsageError
 
 SCHEMA: Final = "outlast.deployment/1"
+Deployed = Literal["routing-controls", "standby-takes-over"]
+"""The switches that the templates can make."""
+Switch = Literal["routing-controls", "standby-takes-over", "weighted-records"]
+"""What an evacuation can be switched by; weighted records are always there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class ClusterEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Arc:
-    """The cluster that holds the routing controls."""
+    """The cluster that holds the routing controls; empty where standbys take over."""
 
     cluster_arn: str
     control_panel_arn: str
@@ -87,6 +91,7 @@ class Deployment:
     ca_path: str | None = None
     canary_period_s: float = 60.0
     alarm_period_s: int = 60
+    switch: Deployed = "routing-controls"
     capacity: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """What each Region let in when this was written (`throttle_rps`, `concurrency`): for plans made offline."""
 

@@ -55,7 +55,7 @@ def test_a_survivor_that_is_off_or_full_or_doubtful_is_a_warning() -> None:
 
 def test_what_is_not_known_is_said_to_be_unknown() -> None:
     plan = plan_evacuation(A, "x", (A, B), Facts(1000.0, {}))
-    assert weights(plan)["routing control"] == "unknown"
+    assert weights(plan)["switch"] == "unknown"
     assert weights(plan)["room in us-west-2"] == "unknown"
     assert weights(plan)["writes at risk"] == "unknown"
     assert plan.writes_at_risk is None

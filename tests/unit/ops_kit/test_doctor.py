@@ -284,7 +284,7 @@ DEFECTS: dict[str, tuple[Facts, str, str]] = {
     "the cluster is pending": (in_part("switch", "cluster", put(Status="PENDING")), "cluster status", "serious"),
     "a control is gone": (in_part("switch", "controls", lambda held: held[1:]), "endpoint file", "serious"),
     "the file is old": (replace(ready(), at_s=NOW_S + 100 * DAY_S), "endpoint file", "warning"),
-    "a Region is off": (in_part("switch", "states", put(**{A: False})), "routing control", "serious"),
+    "a Region is off": (in_part("switch", "states", put(**{A: False})), "switch state", "serious"),
     "no safety rule": (in_part("switch", "rules", lambda _: ()), "safety rule", "serious"),
     "a safety rule is inverted": (in_rule(Inverted=True), "safety rule", "serious"),
     "a safety rule wants all": (in_rule(Threshold=2), "safety rule", "serious"),

@@ -1,27 +1,24 @@
 """What an evacuation can be switched by, behind one verb.
 
-Routing controls come first: a data plane of five Regions. Weighted records are the last resort: they need Route 53's
-control plane, which is in one Region.
+Routing controls come first: a data plane of five Regions. Stop alarms cost next to nothing: the data plane of the
+standby. Weighted records are the last resort: they need Route 53's control plane, which is in one Region.
 https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/route-53.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from outlast.ops.act.arc import Switchboard, Try
 from outlast.ops.act.evacuate import Board
 from outlast.ops.act.failback import Pair
+from outlast.ops.act.standby import StandbyBoard
 from outlast.ops.act.weights import FULL, Weights
 from outlast.ops.clients import Clients, error_code
-from outlast.ops.deployment import Deployment
-from outlast.ops.outcome import OpsError, RefusedError
-
-Switch = Literal["routing-controls", "weighted-records"]
-SWITCHES: Final[tuple[Switch, ...]] = ("routing-controls", "weighted-records")
+from outlast.ops.deployment import Deployment, Switch
+from outlast.ops.outcome import OpsError, RefusedError, UsageError
 
 
 class WeightedBoard:
@@ -61,9 +58,16 @@ class WeightedBoard:
 
 
 def board_of(
-    switch: Switch, clients: Clients, deployment: Deployment, note: Callable[[Try], None] = lambda _: None
+    switch: Switch | None, clients: Clients, deployment: Deployment, note: Callable[[Try], None] = lambda _: None
 ) -> Board:
-    """The board that `switch` names."""
-    if switch == "weighted-records":
+    """The board that `switch` names; None: the one that was deployed. Raises UsageError for one that was not."""
+    wanted = switch or deployment.switch
+    if wanted == "weighted-records":
         return WeightedBoard(Weights(clients, deployment), deployment.region_names)
+    if wanted != deployment.switch:
+        raise UsageError(
+            f"{deployment.application} was deployed with {deployment.switch}; {wanted} would move nothing."
+        )
+    if wanted == "standby-takes-over":
+        return StandbyBoard(clients, deployment, note)
     return Switchboard(clients, deployment, note)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from outlast.ops.deployment import Deployed
 from outlast.ops.names import NameServer
 from outlast.ops.outcome import UsageError
 
@@ -31,7 +32,7 @@ LOCAL_RHYTHM: Final = Rhythm("rate(3 seconds)", 3.0, 3, 10, 3, 0.3)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to deploy, where. `name_servers` empty: those of the zone."""
+    """What to deploy, where. `name_servers` empty: those of the zone. `switch` None: what was deployed before."""
 
     source: Path
     zone_name: str
@@ -41,6 +42,7 @@ class Wish:
     observer_region: str = "us-east-2"
     deletion_protection: bool = True
     manage_api_gateway_account: bool = True
+    switch: Deployed | None = None
     rhythm: Rhythm = Rhythm()
     name_servers: tuple[NameServer, ...] = ()
     https_port: int = 443
@@ -123,6 +125,7 @@ class Parameters:
             "FirstDomain": self.out("application", wish.first_region, "RegionalDomain"),
             "SecondDomain": self.out("application", wish.second_region, "RegionalDomain"),
             "RecordTtl": str(wish.rhythm.record_ttl_s),
+            "Switch": wish.switch or "routing-controls",
         }
 
     def watch(self, region: str) -> dict[str, str]:
@@ -135,6 +138,8 @@ class Parameters:
             "StageName": self.out("application", region, "StageName"),
             "FunctionName": self.out("application", region, "FunctionName"),
             "OtherRegion": other,
+            "Switch": self.wish.switch or "routing-controls",
+            "StopPeriodSeconds": str(min(self.wish.rhythm.alarm_period_s, 60)),
         }
 
     def observer(self) -> dict[str, str]:

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from outlast.ops.act.arc import Switchboard
+from outlast.ops.act.boards import board_of
 from outlast.ops.clients import Clients, again
 from outlast.ops.deploy.package import Archive, canary_archive, function_archive
 from outlast.ops.deploy.parameters import ARC_REGION, ZONE_REGION, Parameters, Wish
 from outlast.ops.deploy.stacks import Progress, StackEvent, StackMaker, StackPlan, StackResult
-from outlast.ops.deployment import Arc, ClusterEndpoint, Deployment, RegionPart, Tables
+from outlast.ops.deployment import Arc, ClusterEndpoint, Deployed, Deployment, RegionPart, Tables
 from outlast.ops.names import NameServer
 from outlast.ops.observe.facts import capacities
 from outlast.ops.outcome import OpsError
@@ -34,7 +34,7 @@ class Deployer:
 
     def run(self) -> Deployment:
         """Make everything, turn the routing controls on, and say what was made. Raises OpsError."""
-        wish = self._wish
+        wish = self._wish = replace(self._wish, switch=self._wish.switch or self._switch_before())
         function, canary = function_archive(wish.source), canary_archive(wish.source)
         given = Parameters(wish, self._out, function.key, canary.key)
         self._together(
@@ -46,13 +46,14 @@ class Deployer:
         )
         self._together([partial(self._upload, region, (function, canary)) for region in wish.all_regions])
         self._together([partial(self._application, region, given) for region in wish.app_regions])
-        self._together(
-            [
-                partial(self._make, "routing", ARC_REGION, given.routing),
-                *(partial(self._make, "watch", region, partial(given.watch, region)) for region in wish.app_regions),
-                partial(self._make, "observer", wish.observer_region, given.observer),
-            ]
-        )
+        routing = partial(self._make, "routing", ARC_REGION, given.routing)
+        looking = [partial(self._make, "watch", region, partial(given.watch, region)) for region in wish.app_regions]
+        looking.append(partial(self._make, "observer", wish.observer_region, given.observer))
+        if wish.switch == "standby-takes-over":
+            self._together(looking)
+            routing()
+        else:
+            self._together([routing, *looking])
         deployment = self._deployment()
         self._switch_on(deployment)
         return deployment
@@ -130,9 +131,6 @@ class Deployer:
     def _deployment(self) -> Deployment:
         wish = self._wish
         panel = self._done["routing", ARC_REGION].outputs
-        config = self._clients.of("route53-recovery-control-config", ARC_REGION)
-        cluster = again(lambda: config.describe_cluster(ClusterArn=panel["ClusterArn"]))["Cluster"]
-        endpoints = tuple(ClusterEndpoint(each["Endpoint"], each["Region"]) for each in cluster["ClusterEndpoints"])
         servers = self._out("zone", ZONE_REGION, "NameServers").split(",")
         tables = self._done["data", wish.first_region].outputs
         made = Deployment(
@@ -146,7 +144,8 @@ class Deployer:
             observer_region=wish.observer_region,
             name_canary=self._out("observer", wish.observer_region, "NameCanary"),
             tables=Tables(tables["CustomersTable"], tables["ProductsTable"], tables["OrdersTable"]),
-            arc=Arc(panel["ClusterArn"], panel["ControlPanelArn"], panel["SafetyRuleArn"], endpoints),
+            arc=self._arc(panel) if "ClusterArn" in panel else Arc("", "", "", ()),
+            switch="routing-controls" if "ClusterArn" in panel else "standby-takes-over",
             name_servers=wish.name_servers or addresses_of(servers),
             https_port=wish.https_port,
             ca_path=wish.ca_path,
@@ -154,6 +153,17 @@ class Deployer:
             alarm_period_s=wish.rhythm.alarm_period_s,
         )
         return replace(made, capacity={name: asdict(each) for name, each in capacities(self._clients, made).items()})
+
+    def _switch_before(self) -> Deployed:
+        """A standby is not replaced by a cluster, which costs, because somebody left an option out."""
+        outputs = self._maker(ARC_REGION).outputs(self._stack_name("routing"))
+        return "standby-takes-over" if outputs and "ClusterArn" not in outputs else "routing-controls"
+
+    def _arc(self, panel: Mapping[str, str]) -> Arc:
+        config = self._clients.of("route53-recovery-control-config", ARC_REGION)
+        cluster = again(lambda: config.describe_cluster(ClusterArn=panel["ClusterArn"]))["Cluster"]
+        endpoints = tuple(ClusterEndpoint(each["Endpoint"], each["Region"]) for each in cluster["ClusterEndpoints"])
+        return Arc(panel["ClusterArn"], panel["ControlPanelArn"], panel["SafetyRuleArn"], endpoints)
 
     def _part(self, region: str, which: str) -> RegionPart:
         application = self._done["application", region].outputs
@@ -170,7 +180,7 @@ class Deployer:
             function=application["FunctionName"],
             canary=watch["CanaryName"],
             alarm=watch["ImpairedAlarm"],
-            routing_control_arn=routing[f"{which}ControlArn"],
+            routing_control_arn=routing.get(f"{which}ControlArn", ""),
             health_check_id=routing[f"{which}HealthCheckId"],
             code_bucket=self._out("foundation", region, "CodeBucket"),
             observer_canary=observer[f"{which}Canary"],
@@ -178,8 +188,11 @@ class Deployer:
         )
 
     def _switch_on(self, deployment: Deployment) -> None:
-        """Routing controls start off: a new pair is switched on. One that an operator has switched off stays off."""
-        board = Switchboard(self._clients, deployment)
+        """Routing controls start off: a new pair is switched on. One that an operator has switched off stays off.
+
+        Stop alarms start quiet, which is on.
+        """
+        board = board_of(None, self._clients, deployment)
         if not any(board.states().values()):
             board.set(dict.fromkeys(deployment.region_names, True))
             for region in deployment.region_names:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from outlast.ops.act.standby import NAMESPACE
 from outlast.ops.doctor.facts import Document, Facts, RegionFacts
 from outlast.ops.doctor.findings import Finding, unequal
 
@@ -74,7 +75,7 @@ def _judged(region: str, alarms: Sequence[Document]) -> Iterator[Finding]:
             why = "replication's metric stops, and does not rise, when the link is cut"
             fix = "Set TreatMissingData to missing, and watch the heartbeat."
             yield Finding("warning", "alarm missing data", region, arn, what, why, fix)
-        if alarm.get("StateValue") == "ALARM":
+        if alarm.get("StateValue") == "ALARM" and alarm.get("Namespace") != NAMESPACE:
             what, why = f"{name} is in alarm", "a drill or an evacuation begins from an unhealthy state"
             yield Finding("serious", "alarm state", region, arn, what, why, "Find out why before the night comes.")
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from outlast.ops.act.arc import Switchboard
+from outlast.ops.act.boards import board_of
 from outlast.ops.clients import Clients, again, error_code
 from outlast.ops.deploy.parameters import ARC_REGION, ZONE_REGION
 from outlast.ops.deployment import Deployment, RegionPart
@@ -209,6 +209,13 @@ class Gatherer:
         return found or Traffic()
 
     def _switch(self) -> SwitchFacts:
+        try:
+            states: Mapping[str, bool] = board_of(None, self.clients, self.deployment).states()
+        except OpsError as error:
+            self.unseen.append(Unseen("", "switch states", str(error)))
+            states = {}
+        if self.deployment.switch == "standby-takes-over":
+            return SwitchFacts({}, states)
         arc, config = self.deployment.arc, self.clients.of("route53-recovery-control-config", ARC_REGION)
         cluster = self._read(ARC_REGION, "cluster", lambda: config.describe_cluster(ClusterArn=arc.cluster_arn))
         panel = arc.control_panel_arn
@@ -216,11 +223,6 @@ class Gatherer:
             ARC_REGION, "routing controls", lambda: config.list_routing_controls(ControlPanelArn=panel)
         )
         rules = self._read(ARC_REGION, "safety rules", lambda: config.list_safety_rules(ControlPanelArn=panel))
-        try:
-            states: Mapping[str, bool] = Switchboard(self.clients, self.deployment).states()
-        except OpsError as error:
-            self.unseen.append(Unseen(ARC_REGION, "routing control states", str(error)))
-            states = {}
         return SwitchFacts(
             endpoints={each.url: self._ask(each.url, each.region) for each in arc.endpoints},
             states=states,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from outlast.ops.act.standby import alarm_name, holder_of
+from outlast.ops.deployment import RegionPart
 from outlast.ops.doctor.facts import Document, Facts
 from outlast.ops.doctor.findings import Finding
 
@@ -24,7 +26,7 @@ def rules(facts: Facts) -> Iterator[Finding]:
         yield from _weights(facts)
         yield from _answers(facts)
     for part in facts.deployment.regions:
-        yield from _follows(part.name, part.health_check_id, part.routing_control_arn, facts)
+        yield from _follows(part, facts)
     for ident, check in facts.names.checks.items():
         yield from _check(ident, check)
 
@@ -60,7 +62,7 @@ def _record(record: Document, facts: Facts) -> Iterator[Finding]:
     ident = record.get("HealthCheckId")
     if ident and ident not in {part.health_check_id for part in facts.deployment.regions}:
         what = f"{name} follows {ident}, which is no health check of this deployment"
-        why = "switching the routing control does not move it"
+        why = "the operator's switch does not move it"
         yield Finding("serious", "record health", "", zone, what, why, "Give it the Region's health check.")
 
 
@@ -85,16 +87,28 @@ def _answers(facts: Facts) -> Iterator[Finding]:
             yield Finding("serious", "record target", part.name, zone, what, why, "Run `outlast deploy` again.")
 
 
-def _follows(region: str, ident: str, control_arn: str, facts: Facts) -> Iterator[Finding]:
+def _follows(part: RegionPart, facts: Facts) -> Iterator[Finding]:
+    ident = part.health_check_id
     check = facts.names.checks.get(ident)
     if check is None:
         return
-    config = check["HealthCheckConfig"]
-    if config.get("Type") != "RECOVERY_CONTROL" or config.get("RoutingControlArn") != control_arn:
+    config, deployment = check["HealthCheckConfig"], facts.deployment
+    why = "the operator's switch moves nothing"
+    if deployment.switch == "standby-takes-over":
+        holder = holder_of(deployment, part.name)
+        wanted = {"Name": alarm_name(deployment.application, part.name), "Region": holder}
+        if config.get("Type") != "CLOUDWATCH_METRIC" or config.get("AlarmIdentifier") != wanted:
+            what = f"the health check {ident} does not follow {wanted['Name']} in {holder}"
+            fix = "Run `outlast deploy` again, or `outlast prepare`."
+            yield Finding("serious", "health check", part.name, ident, what, why, fix)
+        elif config.get("InsufficientDataHealthStatus") != "LastKnownStatus":
+            what = f"the health check {ident} does not keep its last known status"
+            why = "a standby that dies moves customers, or calls back those that were moved"
+            yield Finding("serious", "health check", part.name, ident, what, why, "Set LastKnownStatus.")
+    elif config.get("Type") != "RECOVERY_CONTROL" or config.get("RoutingControlArn") != part.routing_control_arn:
         what = f"the health check {ident} does not follow the Region's routing control"
-        why = "the operator's switch moves nothing"
         fix = "Make it RECOVERY_CONTROL with the Region's control, or run `outlast prepare`."
-        yield Finding("serious", "health check", region, ident, what, why, fix)
+        yield Finding("serious", "health check", part.name, ident, what, why, fix)
 
 
 def _check(ident: str, check: Document | None) -> Iterator[Finding]:

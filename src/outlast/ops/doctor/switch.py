@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
+from outlast.ops.act.standby import alarm_name
 from outlast.ops.doctor.facts import Facts
 from outlast.ops.doctor.findings import Finding, Severity
 
@@ -18,11 +19,32 @@ OLD_S: Final = 90 * 86_400.0
 
 def rules(facts: Facts) -> Iterator[Finding]:
     """All findings on the switch."""
-    yield from _endpoints(facts)
-    yield from _stale(facts)
     yield from _age(facts)
     yield from _states(facts)
+    if facts.deployment.switch == "standby-takes-over":
+        yield from _stops(facts)
+        return
+    yield from _endpoints(facts)
+    yield from _stale(facts)
     yield from _safety(facts)
+
+
+def _stops(facts: Facts) -> Iterator[Finding]:
+    """Each Region holds every Region's stop alarm, and silence leaves it as it was told."""
+    for region in facts.regions:
+        held = None if region.alarms is None else {str(each["AlarmName"]): each for each in region.alarms}
+        for part in facts.deployment.regions if held is not None else ():
+            name = alarm_name(facts.deployment.application, part.name)
+            alarm = (held or {}).get(name)
+            if alarm is None:
+                what, why = f"there is no alarm {name}", f"{part.name} cannot be switched off by it, or not be read"
+                fix = "Run `outlast deploy --switch standby-takes-over`."
+                yield Finding("serious", "stop alarm", region.name, name, what, why, fix)
+            elif alarm.get("TreatMissingData") != "ignore" or alarm.get("Statistic") != "Sum":
+                what = f"{name} does not keep what it was told last"
+                why = "a Region that was left comes back by itself"
+                fix = "Set TreatMissingData to ignore and Statistic to Sum."
+                yield Finding("serious", "stop alarm", region.name, name, what, why, fix)
 
 
 def _endpoints(facts: Facts) -> Iterator[Finding]:
@@ -79,9 +101,11 @@ def _age(facts: Facts) -> Iterator[Finding]:
 def _states(facts: Facts) -> Iterator[Finding]:
     for region, on in facts.switch.states.items():
         if not on:
-            arn = facts.deployment.region(region).routing_control_arn
-            what, why = f"the routing control of {region} is off", "there is no Region to spare"
-            yield Finding("serious", "routing control", region, arn, what, why, f"`outlast failback {region}`.")
+            arn = facts.deployment.region(region).routing_control_arn or alarm_name(
+                facts.deployment.application, region
+            )
+            what, why = f"{region} is switched off", "there is no Region to spare"
+            yield Finding("serious", "switch state", region, arn, what, why, f"`outlast failback {region}`.")
 
 
 def _safety(facts: Facts) -> Iterator[Finding]:

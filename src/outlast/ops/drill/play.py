@@ -16,9 +16,10 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from outlast.ops.act import audit as audits
-from outlast.ops.act.arc import Switchboard, Try
+from outlast.ops.act.arc import Try
 from outlast.ops.act.audit import AuditLog
-from outlast.ops.act.evacuate import Evacuator, set_back
+from outlast.ops.act.boards import board_of
+from outlast.ops.act.evacuate import Board, Evacuator, set_back
 from outlast.ops.act.failback import Failback, Step
 from outlast.ops.act.weights import Weights
 from outlast.ops.clients import Clients, error_code
@@ -348,8 +349,8 @@ class Drill:
             write_share=WRITE_SHARE,
         )
 
-    def _board(self) -> Switchboard:
-        return Switchboard(self.stage.clients, self.stage.deployment, self._note_try)
+    def _board(self) -> Board:
+        return board_of(None, self.stage.clients, self.stage.deployment, self._note_try)
 
     def _home_worse(self) -> str:
         return self._watch.decision.finding(self.region).worsened

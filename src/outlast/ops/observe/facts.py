@@ -8,14 +8,14 @@ from typing import Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from outlast.ops.act.arc import Switchboard
+from outlast.ops.act.boards import board_of
 from outlast.ops.act.evacuate import Board
 from outlast.ops.clients import Clients
 from outlast.ops.decide.rules import Decision
 from outlast.ops.deployment import Deployment, RegionPart
 from outlast.ops.observe.survey import Latest
 from outlast.ops.outcome import OpsError
-from outlast.ops.plan.facts import Capacity, Facts
+from outlast.ops.plan.facts import SWITCH_S, Capacity, Facts
 
 Result = TypeVar("Result")
 EVERY_METHOD: Final = "*/*"
@@ -34,7 +34,7 @@ def gather(
     board: Board | None = None,
 ) -> Facts:
     """Facts as of now. `offline` asks no control plane; `capacity` was learnt earlier; `board` tells what is on."""
-    read = board or Switchboard(clients, deployment)
+    read = board or board_of(None, clients, deployment)
     states = _or_none(read.states)
     known = dict(capacity or {})
     if not known:
@@ -47,9 +47,19 @@ def gather(
         lag_ms={part.name: _lag_ms(part.name, latest) for part in deployment.regions},
         capacity=known,
         ttl_s=deployment.record_ttl_s,
+        switch_s=switch_s(deployment),
         write_share=write_share,
         offline=offline,
     )
+
+
+def switch_s(deployment: Deployment) -> float:
+    """Seconds from the switch to changed answers: a health check follows its control within a few, an alarm within the
+    period that is running and the next look at it.
+    """
+    if deployment.switch == "standby-takes-over":
+        return 2.0 * min(deployment.alarm_period_s, 60)
+    return SWITCH_S
 
 
 def cached(deployment: Deployment) -> dict[str, Capacity]:

@@ -10,8 +10,6 @@ from outlast.ops.outcome import RefusedError
 from outlast.ops.plan.facts import Facts
 
 Weight = Literal["fine", "warning", "refusal", "unknown"]
-SWITCH_S: Final = 2.0
-"""Seconds from an ARC answer to changed DNS answers: the health check follows its control within a few."""
 HEADROOM: Final = 0.8
 """A survivor is full at this share of its limits."""
 
@@ -71,7 +69,7 @@ def plan_evacuation(region: str, reason: str, regions: Sequence[str], facts: Fac
         controls={**dict.fromkeys(survivors, True), region: False},
         before=dict(facts.states),
         checks=checks,
-        expected_s=facts.ttl_s + SWITCH_S,
+        expected_s=facts.ttl_s + facts.switch_s,
         writes_at_risk=writes_at_risk(region, facts),
     )
 
@@ -86,10 +84,10 @@ def writes_at_risk(region: str, facts: Facts) -> float | None:
 
 def _already(region: str, facts: Facts) -> Check:
     if region not in facts.states:
-        return Check("routing control", "unknown", f"the state of {region}'s routing control could not be read")
+        return Check("switch", "unknown", f"whether {region} is on could not be read")
     if not facts.states[region]:
-        return Check("routing control", "warning", f"{region} is off already: this changes nothing for it")
-    return Check("routing control", "fine", f"{region} is on and will be switched off")
+        return Check("switch", "warning", f"{region} is off already: this changes nothing for it")
+    return Check("switch", "fine", f"{region} is on and will be switched off")
 
 
 def _health(region: str, facts: Facts) -> Check:
@@ -137,5 +135,8 @@ def _risk(region: str, facts: Facts) -> Check:
 
 
 def _time(facts: Facts) -> Check:
-    text = f"answers live {facts.ttl_s} s: well-behaved clients have moved after about {facts.ttl_s + SWITCH_S:.0f} s"
+    after_s = facts.ttl_s + facts.switch_s
+    text = (
+        f"the switch takes {facts.switch_s:.0f} s, answers live {facts.ttl_s} s: clients moved in about {after_s:.0f} s"
+    )
     return Check("expected time", "fine", text)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+SWITCH_S: Final = 2.0
+"""Seconds from an ARC answer to changed DNS answers: the health check follows its control within a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +22,9 @@ class Capacity:
 class Facts:
     """Everything a plan looks at, as of `at_s` (epoch seconds).
 
-    `states`: routing controls, by Region. `rates`: requests a second, by Region. `health`: the finding on each Region,
-    in one word. `lag_ms`: age of each origin's heartbeat elsewhere. `write_share`: writes among requests.
-    `duration_ms`: how long a function run takes at the 90th percentile.
+    `states`: whether each Region is switched on. `rates`: requests a second, by Region. `health`: the finding on each
+    Region, in one word. `lag_ms`: age of each origin's heartbeat elsewhere. `write_share`: writes among requests.
+    `duration_ms`: how long a function run takes at the 90th percentile. `switch_s`: from the switch to changed answers.
     """
 
     at_s: float
@@ -30,6 +34,7 @@ class Facts:
     lag_ms: Mapping[str, float | None] = field(default_factory=dict)
     capacity: Mapping[str, Capacity] = field(default_factory=dict)
     ttl_s: int = 60
+    switch_s: float = SWITCH_S
     write_share: float = 1.0
     duration_ms: float | None = None
     offline: bool = False

@@ -102,5 +102,5 @@ def _ledger(reviewed: bool, unreviewed: int | None) -> Check:
 
 def _off(region: str, facts: Facts) -> Check:
     if facts.states.get(region):
-        return Check("routing control", "warning", f"{region} is on already: weights alone will be stepped")
-    return Check("routing control", "fine", f"{region} is off; it is switched on behind a weight of 0")
+        return Check("switch", "warning", f"{region} is on already: weights alone will be stepped")
+    return Check("switch", "fine", f"{region} is off; it is switched on behind a weight of 0")

@@ -38,7 +38,7 @@ def _votes(deployment: Deployment, decision: Decision, controls: Mapping[str, bo
         table.add_column(region)
     findings = [decision.finding(region) for region in deployment.region_names]
     table.add_row("judged", *(Text(finding.state, style=STATES[finding.state]) for finding in findings))
-    table.add_row("routing control", *(_switch(controls, region) for region in deployment.region_names))
+    table.add_row("switch", *(_switch(controls, region) for region in deployment.region_names))
     for vantage, side in SIDES.items():
         cells = []
         for finding in findings:
