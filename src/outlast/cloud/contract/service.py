@@ -143,6 +143,7 @@ class Service(Generic[State]):
     resource_types: Sequence[ResourceType] = ()
     operations: dict[str, Declared] = field(default_factory=dict)
     timers: list[Callable[[State], Awaitable[None]]] = field(default_factory=list)
+    starters: list[Callable[[State], Awaitable[None]]] = field(default_factory=list)
     closers: list[Callable[[State], Awaitable[None]]] = field(default_factory=list)
     doors: list[Door[State]] = field(default_factory=list)
     _model: ServiceModel | None = None
@@ -214,6 +215,11 @@ class Service(Generic[State]):
     def timer(self, function: Callable[[State], Awaitable[None]]) -> Callable[[State], Awaitable[None]]:
         """Run the coroutine from the Region's start to its stop; restarted with backoff when it raises or returns."""
         self.timers.append(function)
+        return function
+
+    def starter(self, function: Callable[[State], Awaitable[None]]) -> Callable[[State], Awaitable[None]]:
+        """Await the coroutine, which must be bounded in time, before the Region listens to clients; links are open."""
+        self.starters.append(function)
         return function
 
     def closer(self, function: Callable[[State], Awaitable[None]]) -> Callable[[State], Awaitable[None]]:

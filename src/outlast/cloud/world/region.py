@@ -132,6 +132,9 @@ class RegionProcess:
             self._open(gate, service)
         self._take_faults(await self.channel.ask("faults"))
         await network.start()
+        await asyncio.gather(
+            *(starter(hosted.state) for hosted in gate.hosted.values() for starter in hosted.service.starters)
+        )
         await self._listen(gate)
         self._run_timers(gate)
 

@@ -125,14 +125,15 @@ class Endpoint:
         """The switches of a cluster.
 
         A service of this Region (a health check) gets what the endpoint knows, at most about a second old while the
-        endpoint reaches a majority. Others get what a majority holds; without a majority, the last state known here.
+        endpoint reaches a majority; but nothing from before the endpoint's start, which may be long past. Others get
+        what a majority holds; without a majority, the last state known here.
         """
         node, key = self._member(), cluster.encode()
         if principal.kind not in SERVICES:
             with suppress(NoMajority):  # the last state known is better than none: reads go on, changes do not
                 return parse(await node.read(key))
         known = node.known(key)
-        if known is None and node.age_s(key) is None:
+        if node.age_s(key) is None and (known is None or principal.kind in SERVICES):
             raise EndpointTemporarilyUnavailableException(
                 "This endpoint has not heard from a majority of the cluster's endpoints yet."
             )

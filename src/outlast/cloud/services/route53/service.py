@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from outlast.cloud.contract import Region, Service
 from outlast.cloud.services.route53 import timers
+from outlast.cloud.services.route53.catching_up import CatchingUp
 from outlast.cloud.services.route53.gossip import Gossip
 from outlast.cloud.services.route53.resources import RESOURCE_TYPES
 from outlast.cloud.services.route53.state import HOME, State
@@ -13,6 +14,7 @@ def open_state(region: Region) -> State:
     """The state of one Region after its storage has been recovered."""
     state = State(region)
     state.gossip = Gossip(state)
+    state.catching_up = CatchingUp(state)
     return state
 
 
@@ -31,6 +33,12 @@ route53 = Service(
 
 ZONE = "arn:aws:route53:::hostedzone/{Id}"
 CHECK = "arn:aws:route53:::healthcheck/{HealthCheckId}"
+
+
+@route53.starter
+async def catch_up(state: State) -> None:
+    """No answer from a copy that is older than the others'."""
+    await state.catching_up.run()
 
 
 @route53.timer

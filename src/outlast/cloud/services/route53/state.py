@@ -22,6 +22,7 @@ from outlast.cloud.services.route53.model import Check, NameServer, Zone, bare_i
 from outlast.cloud.services.route53.probes import EndpointProber, Prober
 
 if TYPE_CHECKING:
+    from outlast.cloud.services.route53.catching_up import CatchingUp
     from outlast.cloud.services.route53.gossip import Gossip
 
 HOME: Final = "us-east-1"
@@ -75,6 +76,7 @@ class State:
         )
         self.prober: Prober = region.capabilities.get("prober") or EndpointProber(region.clock)
         self.gossip: Gossip
+        self.catching_up: CatchingUp
         region.network.serve(VERSIONS_CHANNEL, self._answer_versions)
         self._load()
 
