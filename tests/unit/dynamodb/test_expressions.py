@@ -75,6 +75,8 @@ def _message(text: str, values: dict[str, Any] | None = None, names: dict[str, s
         ("_a = :b", 'Syntax error; token: "_", near: "_a"'),
         ("((a = b))", "The expression has redundant parentheses;"),
         ("f(a) = b", "Invalid function name; function: f"),
+        ("if_not_exists(a, b) = c", "The function is not allowed in a condition expression; function: if_not_exists"),
+        ("a = list_append(b, c)", "The function is not allowed in a condition expression; function: list_append"),
         ("size(a)", "The function is not allowed to be used this way in an expression; function: size"),
         (
             "a = attribute_exists(b)",
@@ -146,7 +148,9 @@ def test_conditions_refuse_values_of_the_wrong_type(text: str, value: dict[str, 
         ("SET a = ", 'Syntax error; token: "<EOF>", near: "="'),
         ("SET a = :v + :v + :v", 'Syntax error; token: "+", near: ":v + :v"'),
         ("SET a = :v SET b = :v", 'The "SET" section can only be used once in an update expression;'),
-        ("SET a = size(b)", "Invalid function name; function: size"),
+        ("SET a = f(b)", "Invalid function name; function: f"),
+        ("SET a = size(b)", "The function is not allowed in an update expression; function: size"),
+        ("SET a = contains(b, :s)", "The function is not allowed in an update expression; function: contains"),
         (
             "SET a.b = :v, a = :v",
             "Two document paths overlap with each other; must remove or rewrite one of these paths; "
@@ -157,8 +161,16 @@ def test_conditions_refuse_values_of_the_wrong_type(text: str, value: dict[str, 
             "Two document paths conflict with each other; must remove or rewrite one of these paths; "
             "path one: [a, [0]], path two: [a, b]",
         ),
-        ("ADD a :s", "Incorrect operand type for operator or function; operator: ADD, operand type: STRING"),
-        ("DELETE a :v", "Incorrect operand type for operator or function; operator: DELETE, operand type: NUMBER"),
+        (
+            "ADD a :s",
+            "Incorrect operand type for operator or function; operator: ADD, operand type: STRING, "
+            "typeSet: ALLOWED_FOR_ADD_OPERAND",
+        ),
+        (
+            "DELETE a :v",
+            "Incorrect operand type for operator or function; operator: DELETE, operand type: NUMBER, "
+            "typeSet: ALLOWED_FOR_DELETE_OPERAND",
+        ),
         (
             "SET a = list_append(b, :v)",
             "Incorrect operand type for operator or function; operator or function: list_append, operand type: N",

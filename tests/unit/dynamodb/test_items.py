@@ -63,6 +63,19 @@ async def test_return_values_beside_a_very_deep_value_are_refused_first_and_in_o
         assert (await things.refused("PutItem", Item={**KEY, "d": deep}, **given)).message == only
 
 
+@pytest.mark.parametrize("expression", ["REMOVE x.y", "REMOVE x[0], z", "REMOVE x DELETE y :s", "DELETE x.y :s"])
+async def test_taking_away_from_an_item_that_is_not_there_does_nothing(things: Home, expression: str) -> None:
+    update: dict[str, Any] = {"TableName": "things", "Key": {"p": {"S": "nobody"}}, "UpdateExpression": expression}
+    if ":s" in expression:
+        update["ExpressionAttributeValues"] = {":s": {"SS": ["s"]}}
+    assert await things("UpdateItem", **update, ReturnValues="ALL_NEW") == {}
+    await things("TransactWriteItems", TransactItems=[{"Update": update}])
+    assert await things("GetItem", TableName="things", Key={"p": {"S": "nobody"}}) == {}
+    if "x." in expression or "[" in expression:
+        fault = await things.refused("UpdateItem", **{**update, "Key": KEY})
+        assert fault.message == "The document path provided in the update expression is invalid for update"
+
+
 async def test_get_gives_what_is_asked_for(things: Home) -> None:
     assert "Item" not in await things("GetItem", TableName="things", Key={"p": {"S": "nobody"}})
     reply = await things("GetItem", TableName="things", Key=KEY, ProjectionExpression="l[1], n")

@@ -120,12 +120,12 @@ class Action:
         return NOTHING_WRONG
 
     def _apply_update(self, table: Table, update: Update, old: Item | None) -> None:
-        base = old if old is not None else dict(self.key)
-        base_size = stored_size(self.held) if self.held is not None else av.item_size(base)
-        new = update.apply(base, self.values)
         if old is None and not update.creates:
             self.writes = False
             return
+        base = old if old is not None else dict(self.key)
+        base_size = stored_size(self.held) if self.held is not None else av.item_size(base)
+        new = update.apply(base, self.values)
         self.size = grown_size(base_size, base, new, update)
         if self.size > av.MAX_ITEM_BYTES:
             raise ValidationException(UPDATE_TOO_LARGE)

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from outlast.cloud.services.dynamodb import values as av
-from outlast.cloud.services.dynamodb.expressions.parser import Parser, Rule, Values, bound, run
+from outlast.cloud.services.dynamodb.expressions.parser import (
+    CONDITION_FUNCTIONS,
+    UPDATE_FUNCTIONS,
+    Parser,
+    Rule,
+    Values,
+    bound,
+    run,
+)
 from outlast.cloud.services.dynamodb.expressions.tree import (
     CONDITIONS,
     Between,
@@ -30,14 +38,6 @@ from outlast.cloud.services.dynamodb.expressions.tree import (
 
 KEYWORDS = frozenset({"AND", "OR", "NOT", "BETWEEN", "IN"})
 COMPARATORS = frozenset({"=", "<>", "<", "<=", ">", ">="})
-OPERANDS = {
-    "attribute_exists": 1,
-    "attribute_not_exists": 1,
-    "attribute_type": 2,
-    "begins_with": 2,
-    "contains": 2,
-    "size": 1,
-}
 ORDERED = frozenset({"S", "N", "B"})
 MAX_IN = 100
 RANKS = ("parens", "function", "misused", "index", "reserved", "depth")
@@ -206,9 +206,12 @@ class ConditionParser(Parser):
         return In(operand, options)
 
     def function(self, name: str, arguments: tuple[Operand, ...]) -> Any:
-        wanted = OPERANDS.get(name)
+        wanted = CONDITION_FUNCTIONS.get(name)
         if wanted is None:
-            self.note("function", f"Invalid function name; function: {name}")
+            elsewhere = "The function is not allowed in a condition expression"
+            self.note(
+                "function", f"{elsewhere if name in UPDATE_FUNCTIONS else 'Invalid function name'}; function: {name}"
+            )
             return _Unknown(name)
         if wanted != len(arguments):
             self.note(

@@ -24,6 +24,18 @@ MAX_PATH_DEPTH = 32
 DEFERRED = ("name", "count", "distinct", "type")
 
 
+CONDITION_FUNCTIONS = {
+    "attribute_exists": 1,
+    "attribute_not_exists": 1,
+    "attribute_type": 2,
+    "begins_with": 2,
+    "contains": 2,
+    "size": 1,
+}
+"""The functions of conditions, and how many operands each has."""
+UPDATE_FUNCTIONS = frozenset({"if_not_exists", "list_append"})
+
+
 def run(rule: Rule[Node]) -> Node:
     """Drive a rule, and the rules that it yields, to its result."""
     pending: list[Rule[Any]] = [rule]

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from outlast.cloud.services.dynamodb.expressions.parser import Parser, Rule, Values, bound, run
+from outlast.cloud.services.dynamodb.expressions.parser import (
+    CONDITION_FUNCTIONS,
+    UPDATE_FUNCTIONS,
+    Parser,
+    Rule,
+    Values,
+    bound,
+    run,
+)
 from outlast.cloud.services.dynamodb.expressions.tree import (
     Action,
     Add,
@@ -131,8 +139,11 @@ class UpdateParser(Parser):
         return self.path(SECTIONS)
 
     def function(self, name: str, arguments: list[Operand]) -> Operand:
-        if name not in ("if_not_exists", "list_append"):
-            self.note("function", f"Invalid function name; function: {name}")
+        if name not in UPDATE_FUNCTIONS:
+            elsewhere = "The function is not allowed in an update expression"
+            self.note(
+                "function", f"{elsewhere if name in CONDITION_FUNCTIONS else 'Invalid function name'}; function: {name}"
+            )
             return Path(("",))
         if len(arguments) != 2:
             self.later(
@@ -182,7 +193,8 @@ class UpdateParser(Parser):
             kind = next(iter(bound(values, name)), "SS")
             if kind in ("SS", "NS", "BS") or (word == "ADD" and kind == "N"):
                 return None
-            return f"Incorrect operand type for operator or function; operator: {word}, operand type: {_SPELLED[kind]}"
+            shown = f"operator: {word}, operand type: {_SPELLED[kind]}, typeSet: ALLOWED_FOR_{word}_OPERAND"
+            return f"Incorrect operand type for operator or function; {shown}"
 
         self.value_checks.insert(0, check)
 

@@ -271,9 +271,9 @@ def _updated(
     base_size = stored_size(held) if held is not None else av.item_size(base)
     if update is None:
         return base, base_size
-    new = update.apply(base, values)
     if old is None and not update.creates:
         return None, 0
+    new = update.apply(base, values)
     size = grown_size(base_size, base, new, update)
     if size > NEARLY_FULL or update.defaults:
         if size > av.MAX_ITEM_BYTES:
