@@ -104,6 +104,22 @@ async def test_data_events_are_kept_only_when_asked_and_without_contents(gate: t
     assert await records(here) == []
 
 
+@pytest.mark.asyncio
+async def test_a_refused_data_event_repeats_no_value(gate: tuple[Gate, Policies]) -> None:
+    here, _ = gate
+    assert here.trail is not None
+    here.trail.data = True
+    operations = here.hosted["dynamodb"].service.operations
+    operations["DescribeTable"] = replace(operations["DescribeTable"], data=True)
+    where = {"requestID": "r", "sourceIPAddress": "127.0.0.1", "userAgent": "", "accessKeyId": ""}
+    fault = Fault("SECRET cannot be converted to a numeric value")
+    here.trail.refused(here.hosted["dynamodb"], "DescribeTable", who("ann"), {}, fault, where)
+    here.trail.flush()
+    text = files(here)[0].read_text()
+    assert json.loads(text)["errorCode"] == fault.code
+    assert "SECRET" not in text
+
+
 def test_a_data_event_has_names_and_no_contents() -> None:
     given = {
         "TableName": "t",

@@ -13,6 +13,7 @@ from outlast.cloud.engine import (
     Engine,
     EngineBusy,
     EngineError,
+    Misplaced,
     Transaction,
     Unwritable,
     WrongKey,
@@ -164,6 +165,17 @@ async def test_replicas_are_kept(reopen: Opener) -> None:
 async def test_a_second_engine_is_refused(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(EngineBusy, match="another process"):
         await Engine.open(tmp_path / "data", region="us-east-1", key=KEY, effects=effects())
+
+
+async def test_another_regions_folder_is_refused_and_left_as_it_was(reopen: Opener, tmp_path: Path) -> None:
+    engine = await reopen()
+    with engine.begin() as tx:
+        tx.put(engine.space("t"), b"k", b"v")
+    await engine.close()
+    for _ in range(2):
+        with pytest.raises(Misplaced, match="us-west-2 is that of us-east-1"):
+            await Engine.open(tmp_path / "data", region="us-west-2", key=KEY, effects=effects())
+    assert (await reopen()).space("t").get(b"k") == b"v"
 
 
 async def test_a_wrong_key_gives_one_line(reopen: Opener, tmp_path: Path) -> None:

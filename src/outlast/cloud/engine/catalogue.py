@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from outlast.cloud.engine import layout
-from outlast.cloud.engine.errors import EngineError
+from outlast.cloud.engine.errors import EngineError, Misplaced
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.store import Store
 
@@ -88,6 +88,13 @@ class Catalogue:
         """The items of a dropped space are gone."""
         self.dropped.remove(number)
         writes[layout.DROPPED + number.to_bytes(4, "big")] = None
+
+    def check_owner(self, region: str, identity: str) -> None:
+        """Raise Misplaced when the folder, of that identity, is another Region's: its items would pass for our own."""
+        for name in self.regions:
+            owner, _, known = name.partition("#")
+            if known == identity and owner != region:
+                raise Misplaced(f"the data in the folder of the Region {region} is that of {owner}")
 
     def number(self, name: str) -> int:
         """The number of a Region; -1 when it has none."""

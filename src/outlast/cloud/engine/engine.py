@@ -53,7 +53,7 @@ class Engine:
     async def open(folder: Path | str, *, region: str, key: bytes, effects: Effects) -> Engine:
         """Open or make the engine in `folder` under a 32-byte master key.
 
-        Raises EngineBusy (another engine has it), Unwritable, WrongKey, Damaged; each with one clear line.
+        Raises EngineBusy (another engine has it), Unwritable, WrongKey, Damaged, Misplaced; each with one clear line.
         """
         folder = Path(folder)
         disk = effects.disk
@@ -61,7 +61,11 @@ class Engine:
         try:
             data_keys = keys.load(folder, key, disk, effects.entropy)
             store = Store(folder, data_keys, disk, effects.entropy, effects.clock)
-            return Engine(region, effects, store, lock)
+            try:
+                return Engine(region, effects, store, lock)
+            except BaseException:
+                store.abandon()
+                raise
         except BaseException:
             lock.release()
             raise

@@ -15,6 +15,10 @@ class Unwritable(EngineError):
     """The folder cannot be made or written."""
 
 
+class Misplaced(EngineError):
+    """The folder holds the data of another Region."""
+
+
 class WrongKey(EngineError):
     """The folder was encrypted with another master key."""
 

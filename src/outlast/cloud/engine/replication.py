@@ -80,6 +80,8 @@ class Replication:
         if identity is None:
             identity = self.engine.effects.entropy.hex(IDENTITY_CHARS).encode()
             writes[layout.IDENTITY_KEY] = identity
+        else:
+            self._catalogue.check_owner(self.engine.region, identity.decode())
         number = self._catalogue.region(f"{self.engine.region}#{identity.decode()}", writes)
         if writes:
             store.submit(writes)

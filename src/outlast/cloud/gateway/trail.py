@@ -81,7 +81,8 @@ class Journal:
             log.debug("a refused request has no resources to tell", exc_info=error)
         if fault is not None:
             record["errorCode"] = _error_code(fault.code)
-            record["errorMessage"] = fault.message[:1024]
+            if not declared.data:  # its text may repeat keys and values
+                record["errorMessage"] = fault.message[:1024]
         self._pending.append(_line(record))
 
     def refused(
