@@ -78,6 +78,52 @@ async def test_a_long_step_holds_up_no_other_table(db: Home, monkeypatch: pytest
     await db.active("things")
 
 
+async def test_a_table_is_there_until_its_backup_is_made_and_its_past_restored(
+    db: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore, delete, released, tries = STEPS["restore"], STEPS["delete"], asyncio.Event(), 0
+
+    async def slow(*given: Any) -> None:
+        await released.wait()
+        await restore(*given)
+
+    async def counted(*given: Any) -> None:
+        nonlocal tries
+        tries += 1
+        await delete(*given)
+
+    monkeypatch.setitem(STEPS, "restore", slow)
+    monkeypatch.setitem(STEPS, "delete", counted)
+    await db.table()
+    await db(
+        "UpdateContinuousBackups",
+        TableName="things",
+        PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+    )
+    await db("PutItem", TableName="things", Item={"p": {"S": "a"}})
+    await db(
+        "RestoreTableToPointInTime", SourceTableName="things", TargetTableName="again", UseLatestRestorableTime=True
+    )
+    made = (await db("CreateBackup", TableName="things", BackupName="last"))["BackupDetails"]
+    await db("DeleteTable", TableName="things")
+
+    async def tried() -> bool:
+        return tries > 1
+
+    await until(tried)
+    assert (await db("DescribeTable", TableName="things"))["Table"]["TableStatus"] == "DELETING"
+    released.set()
+    await db.active("again")
+    assert (await db("Scan", TableName="again"))["Count"] == 1
+
+    async def gone() -> bool:
+        return (await db("ListTables"))["TableNames"] == ["again"]
+
+    await until(gone)
+    backup = (await db("DescribeBackup", BackupArn=made["BackupArn"]))["BackupDescription"]["BackupDetails"]
+    assert (backup["BackupStatus"], backup["BackupSizeBytes"] > 0) == ("AVAILABLE", True)
+
+
 @pytest.mark.parametrize("more", [{}, {"AttributeDefinitions": []}, {"AttributeDefinitions": DEFINITIONS}])
 async def test_no_index_update_is_no_update(db: Home, more: dict[str, Any]) -> None:
     await db.table()

@@ -121,10 +121,15 @@ async def _active(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
 
 
 async def delete(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
-    """Forget the table, unless another has taken its name."""
-    del step
-    if state.tables.get(table.name) is table:
-        state.remove(table)
+    """Forget the table, unless another has taken its name; one whose past is being restored waits for that."""
+    if state.tables.get(table.name) is not table:
+        return
+    if any(each["Step"] == "restore" and each.get("Source") == table.name for _, _, each in state.due()):
+        done(table, step)
+        state.schedule(table, "delete", DELETE_MS)
+        state.save(table)
+        return
+    state.remove(table)
 
 
 def _entry(table: Table, name: str) -> dict[str, Any] | None:

@@ -210,9 +210,9 @@ def delete_table(call: Call[DynamoDB], *, table_name: str) -> Reply:
 
 
 def begin_delete(state: DynamoDB, table: Table, step: str = "delete") -> None:
-    """Set a table on its way out."""
+    """Set a table on its way out; backups that were begun are finished before."""
     table.doc["Status"] = "DELETING"
-    table.doc["Due"] = []
+    table.doc["Due"] = [each for each in table.doc.get("Due") or () if each["Step"] == "backup"]
     state.schedule(table, step, DELETE_MS)
     state.save(table)
 
