@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, Literal, cast
-
-import yaml
+from typing import Any, Final, Literal, TypeVar
 
 from outlast.ops.drill.objectives import Objective
 from outlast.ops.drill.stop import STOPS, StopConditions
+from outlast.ops.forms import hold, text_of, yaml_of
 from outlast.ops.outcome import UsageError
 
 Ending = Literal["left", "rolled back", "stayed", "gone"]
-ENDINGS: Final = ("left", "rolled back", "stayed", "gone")
 ROLLBACK: Final = ("end-faults", "weights-home", "controls-on")
 """What can be done when a drill ends early, in the order in which it usually is."""
-MEMBERS: Final = frozenset(
-    {"name", "title", "hypothesis", "source", "region", "fault", "also", "load", "phases", "expect", "ending", "stop"}
-    | {"rollback"}
-)
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,67 +90,34 @@ class DrillFile:
 
 
 def parse(text: str, source: str) -> DrillFile:
-    """The drill in a YAML text; raises UsageError naming what is wrong."""
-    try:
-        read = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"{source} is not YAML: {error}") from error
-    if not isinstance(read, dict):
-        raise UsageError(f"{source} is not a drill: it must be a mapping.")
-    unknown = sorted(set(read) - MEMBERS)
-    if unknown:
-        raise UsageError(f"{source}: a drill has no member {unknown[0]}.")
-    missing = sorted({"name", "hypothesis", "fault"} - set(read))
-    if missing:
-        raise UsageError(f"{source}: the member {missing[0]} is missing.")
+    """The drill in a YAML text; raises UsageError naming what does not keep schema.json."""
+    read = yaml_of(text, source)
+    hold(read, _schema(), source)
     return DrillFile(
-        name=str(read["name"]),
-        title=str(read.get("title", read["name"])),
-        hypothesis=str(read["hypothesis"]).strip(),
-        region=str(read.get("region", "first")),
-        fault=_part(FaultPlan, read["fault"], f"{source}: fault"),
-        also=tuple(_part(FaultPlan, each, f"{source}: also") for each in _list(read.get("also", []), source)),
-        load=_part(LoadPlan, read.get("load", {}), f"{source}: load"),
-        phases=_part(PhasePlan, read.get("phases", {}), f"{source}: phases"),
-        expect=tuple(Objective.parse(str(text)) for text in read.get("expect", [])),
-        ending=_ending(str(read.get("ending", "left")), source),
-        stop=StopConditions(tuple(Objective.parse(str(text), STOPS) for text in read.get("stop", []))),
-        rollback=_rollback(read.get("rollback", list(ROLLBACK)), source),
-        source=str(read.get("source", "")),
+        name=read["name"],
+        title=read.get("title", read["name"]),
+        hypothesis=read["hypothesis"].strip(),
+        region=read.get("region", "first"),
+        fault=_part(FaultPlan, read["fault"]),
+        also=tuple(_part(FaultPlan, each) for each in read.get("also", [])),
+        load=_part(LoadPlan, read.get("load", {})),
+        phases=_part(PhasePlan, read.get("phases", {})),
+        expect=tuple(Objective.parse(text) for text in read.get("expect", [])),
+        ending=read.get("ending", "left"),
+        stop=StopConditions(tuple(Objective.parse(text, STOPS) for text in read.get("stop", []))),
+        rollback=tuple(read.get("rollback", ROLLBACK)),
+        source=read.get("source", ""),
     )
 
 
-def _ending(word: str, source: str) -> Ending:
-    if word not in ENDINGS:
-        raise UsageError(f"{source}: an ending is {', '.join(ENDINGS)}, not {word}.")
-    return cast(Ending, word)
-
-
-def _rollback(read: Any, source: str) -> tuple[str, ...]:
-    """Every step of it, each once: a drill that stops leaves nothing behind, only the order is free."""
-    if not isinstance(read, list) or sorted(map(str, read)) != sorted(ROLLBACK):
-        raise UsageError(f"{source}: rollback is {', '.join(ROLLBACK)}, each once, in the order that is wanted.")
-    return tuple(map(str, read))
-
-
-def _list(read: Any, source: str) -> list[Any]:
-    if not isinstance(read, list):
-        raise UsageError(f"{source}: also must be a list of faults.")
+@cache
+def _schema() -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(resources.files("outlast.ops.drill").joinpath("schema.json").read_bytes())
     return read
 
 
-def _part(kind: Any, read: Any, where: str) -> Any:
-    if not isinstance(read, dict):
-        raise UsageError(f"{where} must be a mapping.")
-    known = {member.name for member in fields(kind)}
-    unknown = sorted(set(read) - known)
-    if unknown:
-        raise UsageError(f"{where} has no member {unknown[0]}; it has {', '.join(sorted(known))}.")
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise UsageError(f"{where}: {error}.") from error
+def _part(kind: Callable[..., Part], read: Mapping[str, Any]) -> Part:
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in read.items()})
 
 
 def library() -> dict[str, DrillFile]:
@@ -171,5 +135,5 @@ def find(name: str) -> DrillFile:
         return known[name]
     path = Path(name)
     if path.suffix in (".yaml", ".yml") and path.exists():
-        return parse(path.read_text(encoding="utf-8"), str(path))
+        return parse(text_of(path), str(path))
     raise UsageError(f"There is no drill {name}; there are {', '.join(sorted(known))}, or give a YAML file.")

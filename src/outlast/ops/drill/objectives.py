@@ -10,7 +10,7 @@ from typing import Final
 
 from outlast.ops.outcome import Exit, UsageError
 
-FORM: Final = re.compile(r"\s*([a-z_]+)\s*(<=|>=|==|<|>)\s*([0-9.]+)\s*(s|ms|%|)\s*")
+FORM: Final = re.compile(r"\s*([a-z_]+)\s*(<=|>=|==|<|>)\s*([0-9]+(?:\.[0-9]+)?)\s*(s|ms|%|)\s*")
 COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "<=": operator.le,
     ">=": operator.ge,

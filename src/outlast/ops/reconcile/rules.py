@@ -10,8 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import yaml
-
+from outlast.ops.forms import text_of, yaml_of
 from outlast.ops.outcome import UsageError
 
 SCHEMA: Final = "outlast.rules/1"
@@ -86,10 +85,7 @@ class RuleFile:
 
 def parse(text: str, source: str, names: Mapping[str, str] | None = None) -> RuleFile:
     """The rules in a YAML text; `names` fills `{member}` in names of tables. Raises UsageError naming what is wrong."""
-    try:
-        read = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"{source} is not YAML: {error}") from error
+    read = yaml_of(text, source)
     whole = _Members(read, source, {"schema", "name", "tables", "rules"})
     if whole.text("schema") != SCHEMA:
         raise UsageError(f"{source}: schema must be {SCHEMA}.")
@@ -114,7 +110,7 @@ def find(name: str, names: Mapping[str, str] | None = None) -> RuleFile:
         return parse(known[name], f"{name}.yaml", names)
     path = Path(name)
     if path.suffix in (".yaml", ".yml") and path.exists():
-        return parse(path.read_text(encoding="utf-8"), str(path), names)
+        return parse(text_of(path), str(path), names)
     raise UsageError(f"There are no rules {name}; there are {', '.join(sorted(known))}, or give a YAML file.")
 
 
