@@ -14,7 +14,7 @@ from outlast.cli.ops_target import HomeOption, one_line
 from outlast.cloud.world import config as configuration
 from outlast.ops.act import audit
 from outlast.ops.act.audit import Entry
-from outlast.ops.outcome import Exit, UsageError
+from outlast.ops.outcome import Exit, OpsError, UsageError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 """The sub-commands of `audit`."""
@@ -52,8 +52,7 @@ def verify(
     """Check every link of the chain; beside a report, the last hash too. Exit: 0 intact, 3 not."""
     with one_line():
         log = _log(path, home)
-        entries = _read(log)
-        problem = audit.verify(entries)
+        entries, problem = _judged(log)
         last = entries[-1].hash if entries else audit.ROOT
         noted = head or _noted(log.parent / "report.json")
         if not problem and noted and noted != last:
@@ -76,6 +75,17 @@ def _read(log: Path) -> list[Entry]:
     if not log.exists():
         raise UsageError(f"There is no audit log at {log}.")
     return audit.read(log)
+
+
+def _judged(log: Path) -> tuple[list[Entry], str]:
+    """The entries and what is wrong with them; a line that is no entry is wrong, too."""
+    try:
+        entries = _read(log)
+    except UsageError:
+        raise
+    except OpsError as error:
+        return [], str(error).rstrip(".")
+    return entries, audit.verify(entries)
 
 
 def _noted(report: Path) -> str:

@@ -205,6 +205,42 @@ def test_the_audit_log_is_a_chain_that_shows_every_change(tmp_path: Path) -> Non
         audits.read(path)
 
 
+def test_half_a_line_of_a_killed_writer_keeps_nobody_from_acting(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(path, "tester", lambda: 1.0)
+    log.add("did")
+    whole = path.read_bytes()
+    for cut in (1, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole + whole[:cut])
+        assert [entry.number for entry in audits.read(path)][:1] == [1]
+    path.write_bytes(whole + whole[:40])
+    log.add("went on")
+    assert [entry.action for entry in audits.read(path)] == ["did", "went on"]
+    assert audits.verify(audits.read(path)) == ""
+    path.write_bytes(whole.rstrip())
+    log.add("went on")
+    assert audits.verify(audits.read(path)) == "", "a last line without its end is kept"
+    path.write_bytes(whole + b"tampered\n")
+    log.add("went on")
+    with pytest.raises(OpsError, match="Line 2"):
+        audits.read(path)
+
+
+def test_a_full_disk_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(path, "tester", lambda: 1.0)
+    log.add("did")
+    whole = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OpsError, match="No space left"):
+        log.add("did not")
+    assert path.read_bytes() == whole
+
+
 class Route53:
     def __init__(self) -> None:
         self.records = [

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from outlast.cli import ops_audit, ops_report
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.drill.story import Story
-from outlast.ops.outcome import Exit
+from outlast.ops.outcome import Exit, UsageError
+from outlast.ops.report import terminal
 from outlast.ops.report.build import build
 from outlast.ops.report.compare import compare
 from outlast.ops.report.cost import Use, monthly, prices
 from outlast.ops.report.junit import junit, write_junit
 from outlast.ops.report.page import render
+from outlast.ops.report.write import read as read_report
 from outlast.ops.report.write import write
 from tests.unit.ops.fakes import sample_deployment
 from tests.unit.ops.samples import BEGIN_S, story
@@ -165,3 +170,64 @@ def test_the_chain_is_verified_and_a_cut_end_is_found(report: Any, tmp_path: Pat
     assert "switched" in shown.stdout
     assert CliRunner().invoke(app, ["audit", "verify", str(tmp_path / "none.jsonl")]).exit_code == 2
     assert replace(log.add("again")).number == 4
+    log.path.write_bytes(b"\xff\n")
+    assert (verify().exit_code, "Line 1" in json.loads(verify().stdout)["problem"]) == (3, True)
+
+
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>&[red][/no]\x1b[31m\x07'
+
+
+def poisoned(read: Any) -> Any:
+    """The document with every text that is free to be anything made hostile."""
+    if isinstance(read, dict):
+        return {name: value if name in FIXED else poisoned(value) for name, value in read.items()}
+    if isinstance(read, list):
+        return [poisoned(each) for each in read]
+    return f"{read}{HOSTILE}" if isinstance(read, str) else read
+
+
+FIXED = frozenset({"schema", "measured", "basis", "word", "state"})
+
+
+class Tags(HTMLParser):
+    """What a browser would make elements of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, list[tuple[str, str | None]]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, attrs))
+
+
+def test_hostile_texts_run_nowhere(tmp_path: Path) -> None:
+    document = poisoned(json.loads(json.dumps(build(story()))))
+    tags = Tags()
+    tags.feed(render(document))
+    assert len(tags.seen) > 100
+    assert not [
+        tag for tag, attrs in tags.seen if tag in ("script", "img") or any(n.startswith("on") for n, _ in attrs)
+    ]
+    write_junit(document, tmp_path / "junit.xml")
+    ElementTree.parse(tmp_path / "junit.xml")
+    shown = io.StringIO()
+    terminal.show(document, Console(file=shown, width=200))
+    assert "alert(1)" in shown.getvalue()
+    assert not {"\x1b", "\x07"} & set(shown.getvalue())
+
+
+@pytest.mark.parametrize(
+    "change", [{"objectives": 5}, {"rto": None}, {"steps": [{}]}, {"title": 7}, {"audit": []}, {"marks": "x"}], ids=str
+)
+def test_a_damaged_report_is_named_in_one_line(tmp_path: Path, change: dict[str, Any]) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({**json.loads(json.dumps(build(story()))), **change}))
+    with pytest.raises(UsageError, match="damaged"):
+        read_report(tmp_path)
+
+
+def test_what_is_no_report_is_named_in_one_line(tmp_path: Path) -> None:
+    for text in ("", "[]", "{", "[" * 100_000):
+        (tmp_path / "report.json").write_text(text)
+        with pytest.raises(UsageError):
+            read_report(tmp_path)
+    assert read_report(write(json.loads(json.dumps(build(story()))), tmp_path)[0])["steps"]

@@ -12,11 +12,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
-from outlast.ops.outcome import OpsError
+from outlast.ops.outcome import OpsError, UsageError
 
 ROOT: Final = "0" * 64
 
@@ -51,15 +52,31 @@ class AuditLog:
         """Append an entry and have it on disk before anything follows. Raises OpsError when it cannot be written."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a+", encoding="utf-8") as log:
+            with self._path.open("a+b") as log:
                 fcntl.flock(log, fcntl.LOCK_EX)
-                number, previous = _tail(log)
-                entry = seal(number + 1, round(self._now_s(), 6), self._who, action, detail, previous)
-                log.write(_line(entry) + "\n")
-                log.flush()
-                os.fsync(log.fileno())
+                return self._append(log, action, detail)
         except OSError as error:
             raise OpsError(f"The audit log {self._path} cannot be written: {error}.") from error
+
+    def _append(self, log: BinaryIO, action: str, detail: Mapping[str, Any]) -> Entry:
+        """The chain goes on from the last line that is an entry: damage keeps nobody from acting."""
+        log.seek(0)
+        lines = log.read().split(b"\n")
+        last = next((entry for entry in map(_parsed, reversed(lines)) if entry is not None), None)
+        number, previous = (last.number, last.hash) if last else (0, ROOT)
+        entry = seal(number + 1, round(self._now_s(), 6), self._who, action, detail, previous)
+        size = log.seek(0, os.SEEK_END)
+        if lines[-1] and _parsed(lines[-1]) is None:  # a writer was killed at half a line: it never was an entry
+            size -= len(lines[-1])
+            log.truncate(size)
+        try:
+            log.write((b"\n" if lines[-1] and _parsed(lines[-1]) else b"") + _line(entry).encode() + b"\n")
+            log.flush()
+            os.fsync(log.fileno())
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(log.fileno(), size)
+            raise
         return entry
 
 
@@ -71,16 +88,21 @@ def seal(number: int, at_s: float, who: str, action: str, detail: Mapping[str, A
 
 
 def read(path: Path) -> list[Entry]:
-    """All entries; an absent log is empty. Raises OpsError for a line that is no entry."""
+    """All entries; half a line at the end is none, an absent log is empty. Raises OpsError for any other line."""
     if not path.exists():
         return []
+    try:
+        *lines, rest = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise UsageError(f"The audit log {path} cannot be read: {error.strerror}.") from error
     entries = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            entries.append(Entry(**json.loads(line)))
-        except (ValueError, TypeError) as error:
-            raise OpsError(f"Line {number} of the audit log {path} is no entry.") from error
-    return entries
+    for number, line in enumerate(lines, 1):
+        entry = _parsed(line)
+        if entry is None:
+            raise OpsError(f"Line {number} of the audit log {path} is no entry.")
+        entries.append(entry)
+    last = _parsed(rest)
+    return [*entries, last] if last else entries
 
 
 def verify(entries: list[Entry]) -> str:
@@ -105,12 +127,11 @@ def _line(entry: Entry) -> str:
     return json.dumps(members(entry), separators=(",", ":"))
 
 
-def _tail(log: Any) -> tuple[int, str]:
-    log.seek(0)
-    last = ""
-    for line in log:
-        last = line
-    if not last:
-        return 0, ROOT
-    read_back = json.loads(last)
-    return int(read_back["number"]), str(read_back["hash"])
+def _parsed(line: bytes) -> Entry | None:
+    """The entry in a line; None when it is none."""
+    try:
+        entry = Entry(**json.loads(line))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    sound = isinstance(entry.number, int) and isinstance(entry.hash, str) and isinstance(entry.at_s, int | float)
+    return entry if sound else None

@@ -54,7 +54,7 @@ def _suite(
         kind = "error" if ended["word"] == "error" else "failure"
         ElementTree.SubElement(case, kind, message=_text(ended["text"]))
         cases = [case, *cases]
-    suite = ElementTree.SubElement(root, "testsuite", name=name, timestamp=report["made_at"].removesuffix("Z"))
+    suite = ElementTree.SubElement(root, "testsuite", name=name, timestamp=_text(report["made_at"]).removesuffix("Z"))
     for word, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(word, str(sum(case.find(tag) is not None for case in cases)))
     suite.set("tests", str(len(cases)))
@@ -76,7 +76,7 @@ def _told(ended: Mapping[str, Any], report: Mapping[str, Any]) -> bool:
 
 def _objective(each: Mapping[str, Any]) -> ElementTree.Element:
     case = ElementTree.Element("testcase", name=_text(each["text"]))
-    measured = figure(each["value"], each["unit"])
+    measured = _text(figure(each["value"], each["unit"]))
     if each["met"] is False:
         ElementTree.SubElement(case, "failure", message=f"measured: {measured}")
     elif each["met"] is None:

@@ -14,6 +14,7 @@ from outlast.ops.report.wording import (
     WORDS,
     convergence_text,
     figure,
+    printable,
     rpo_text,
     rto_text,
     stubborn_text,
@@ -46,7 +47,9 @@ def summary(report: Mapping[str, Any]) -> RenderableType:
         objectives.add_row(Text(each["text"]), Text(figure(each["value"], each["unit"])), Text(met, style=style))
     told = [rto_text(report), sum_text(report), stubborn_text(report), rpo_text(report), convergence_text(report)]
     body = Group(head, "", figures, "", objectives, "", *(Text(line) for line in told))
-    return Panel(body, title=report["title"], subtitle=f"every figure measured: {report['measured']}", expand=False)
+    return Panel(
+        body, title=Text(report["title"]), subtitle=f"every figure measured: {report['measured']}", expand=False
+    )
 
 
 def steps(report: Mapping[str, Any]) -> RenderableType:
@@ -61,6 +64,7 @@ def steps(report: Mapping[str, Any]) -> RenderableType:
 
 
 def show(report: Mapping[str, Any], console: Console) -> None:
-    """Print steps and summary."""
+    """Print steps and summary. Texts of the report cannot steer the terminal."""
+    report = printable(report)
     console.print(steps(report))
     console.print(summary(report))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 WORDS: Final = {
     "met": "Objectives met",
     "missed": "Objective missed",
@@ -136,3 +138,12 @@ def figure(value: float | None, unit: str) -> str:
 def share(part: float, whole: float) -> str:
     """A share in per cent."""
     return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def printable(read: Any) -> Any:
+    """The document with a mark in the place of every control character: those are orders to a terminal."""
+    if isinstance(read, Mapping):
+        return {name: printable(value) for name, value in read.items()}
+    if isinstance(read, list):
+        return [printable(each) for each in read]
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", read) if isinstance(read, str) else read

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from outlast.ops.forms import hold
 from outlast.ops.outcome import UsageError
 from outlast.ops.report.build import SCHEMA
 from outlast.ops.report.page import render
@@ -26,8 +28,13 @@ def read(path: Path) -> dict[str, Any]:
     path = path / "report.json" if path.is_dir() else path
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"There is no report at {path}: {error}.") from error
     if not isinstance(report, dict) or report.get("schema") != SCHEMA:
         raise UsageError(f"{path} is not a report of this version.")
+    form = json.loads(resources.files("outlast.ops.report").joinpath("schema.json").read_bytes())
+    try:
+        hold(report, form, "the report")
+    except UsageError as error:
+        raise UsageError(f"The report {path} is damaged: {error}") from None
     return report
