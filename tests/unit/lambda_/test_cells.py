@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -106,6 +107,38 @@ return said
     assert said.pop("authority") == "AUTHORITY\n"
     assert len(said) == len(hidden)
     assert set(said.values()) == {"FileNotFoundError"}, said
+
+
+async def test_packages_below_the_scratch_folder_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as clone:
+        packages = Path(clone) / "site-packages"
+        packages.mkdir()
+        (packages / "late.py").write_text("ANSWER = 42\n")
+        (Path(clone) / "secret").write_text("SECRET")
+        monkeypatch.setenv("PYTHONPATH", str(packages))  # the template takes it over
+        host = Host(lambda: 0, Outside(Cell((), "", ()), INSIDE, 1, nobody), idle_s=300, folder=str(tmp_path))
+        await host.warm()
+        if host.bare:
+            await host.close()
+            pytest.skip(f"this system has no namespaces for us: {host.bare}")
+        body = f"""
+said = [open({str(packages / "late.py")!r}).read(), os.listdir({clone!r})]
+for path in ({str(packages / "late.py")!r}, "/tmp/mine"):
+    try:
+        open(path, "a").close()
+        said.append("written")
+    except OSError as error:
+        said.append(os.strerror(error.errno))
+return said
+"""
+        said = await told(host, body)
+        await host.close()
+    assert said == ["ANSWER = 42\n", ["site-packages"], "Read-only file system", "written"]
+
+
+async def nobody(_listening: socket.socket) -> asyncio.Server:
+    """No one is asked."""
+    raise AssertionError
 
 
 async def test_only_its_own_scratch_can_be_written(place: tuple[Host, Path, list[str]]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -73,16 +73,22 @@ def move_in(room: Room, at: str) -> None:
     kernel.mount("none", "/", None, ROOT_FLAGS)
 
 
-def settle(shown: Iterable[tuple[str, str, bool]], stage: str) -> None:
+def settle(shown: Sequence[tuple[str, str, bool]], stage: str, kept: Iterable[str] = ()) -> None:
     """In a mount namespace of its own, the first process of a process namespace: take a place in the room for good.
 
     `shown` are (source, path, writable), the sources below `stage`, which is closed afterwards; so is every way to
-    change what is seen. Raises OSError.
+    change what is seen. `kept` are folders that stay to be seen, to read, where something writable is shown over them.
+    Raises OSError.
     """
+    over = [path for _, path, writable in shown if writable]
+    held = {path: os.open(path, os.O_PATH) for path in _outermost(kept) if _is_below(path, over)}
     for source, path, writable in shown:
         kernel.bind(source, path)
         if not writable:
             kernel.mount("none", path, None, ROOT_FLAGS)
+    for path, descriptor in held.items():
+        _show(f"/proc/self/fd/{descriptor}", path, writable=False)
+        os.close(descriptor)
     kernel.bind(EMPTY, stage)
     kernel.mount("proc", "/proc", "proc", PROC_FLAGS)
     kernel.give_up_privileges()

@@ -145,7 +145,7 @@ class Births:
 def take_place(shown: tuple[tuple[str, str, bool], ...]) -> None:
     """In such a child: see what is one's own, and have no privilege left. Raises OSError."""
     kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
-    settle(shown, STAGE)
+    settle(shown, STAGE, libraries())
 
 
 def places(folder: Path, code: str, ident: int) -> list[tuple[str, str, bool]]:
