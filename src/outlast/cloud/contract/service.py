@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 ActionArn = tuple[str, str]
-Conditions = Callable[[Mapping[str, Any]], Mapping[str, Sequence[str]]]
+Conditions = Callable[[Mapping[str, Any], Call[Any]], Mapping[str, Sequence[str]]]
+"""The condition keys of an operation's own, from its parameters and the call."""
 Resource = str | Callable[[Mapping[str, Any], "Region"], str | Iterable[ActionArn]]
 
 

@@ -68,7 +68,7 @@ class Conditions(Mapping[str, Sequence[str]]):
                 self._made["aws:SourceArn"] = (call.source_arn,)
                 self._made["aws:SourceAccount"] = (call.region.account_id,)
             if self._declared.conditions is not None:
-                self._made.update(self._declared.conditions(self._params))
+                self._made.update(self._declared.conditions(self._params, self._call))
         return self._made
 
     def __getitem__(self, key: str) -> Sequence[str]:

@@ -20,11 +20,12 @@ RECENT_S = 3 * 3_600
 OWN = ("service", "service-linked")
 
 
-def namespace_condition(params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def namespace_condition(params: Mapping[str, Any], call: Call[Watch]) -> dict[str, tuple[str, ...]]:
     """The condition key of PutMetricData.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
     """
+    del call
     return {"cloudwatch:namespace": (str(params.get("Namespace", "")),)}
 
 

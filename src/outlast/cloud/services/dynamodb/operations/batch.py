@@ -15,6 +15,7 @@ from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import requests, wording
 from outlast.cloud.services.dynamodb import values as av
 from outlast.cloud.services.dynamodb.capacity import Consumed, read_units, write_units
+from outlast.cloud.services.dynamodb.condition_keys import batch_keys
 from outlast.cloud.services.dynamodb.errors import ValueFault
 from outlast.cloud.services.dynamodb.expressions.projection import Projection
 from outlast.cloud.services.dynamodb.indexes import HEADER, packed, stored_size, unpacked
@@ -52,7 +53,7 @@ def _wanted(name: str, entry: Mapping[str, Any]) -> Wanted:
     return Wanted(name, entry["Keys"], projection, bool(entry.get("ConsistentRead")), entry)
 
 
-@dynamodb.operation(resource=batch_resources("dynamodb:BatchGetItem"))
+@dynamodb.operation(resource=batch_resources("dynamodb:BatchGetItem"), conditions=batch_keys)
 def batch_get_item(
     call: Call[DynamoDB], *, request_items: dict[str, Any], return_consumed_capacity: str | None = None
 ) -> Reply:
@@ -166,7 +167,7 @@ def _place(table: Table, write: Write) -> bytes:
     return raw
 
 
-@dynamodb.operation(resource=batch_resources("dynamodb:BatchWriteItem"))
+@dynamodb.operation(resource=batch_resources("dynamodb:BatchWriteItem"), conditions=batch_keys)
 def batch_write_item(
     call: Call[DynamoDB],
     *,

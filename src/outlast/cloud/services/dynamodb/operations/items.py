@@ -15,6 +15,7 @@ from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import requests
 from outlast.cloud.services.dynamodb import values as av
 from outlast.cloud.services.dynamodb.capacity import Consumed, read_units, write_units
+from outlast.cloud.services.dynamodb.condition_keys import item_keys, read_keys
 from outlast.cloud.services.dynamodb.expressions.update import Update
 from outlast.cloud.services.dynamodb.indexes import HEADER, packed, stored_size, unpacked
 from outlast.cloud.services.dynamodb.names import table_resource
@@ -35,7 +36,7 @@ from outlast.cloud.services.dynamodb.writing import (
 NEARLY_FULL = av.MAX_ITEM_BYTES - 100_000
 
 
-@dynamodb.operation(resource=table_resource)
+@dynamodb.operation(resource=table_resource, conditions=read_keys)
 def get_item(
     call: Call[DynamoDB],
     *,
@@ -74,7 +75,7 @@ def get_item(
     return reply
 
 
-@dynamodb.operation(resource=table_resource)
+@dynamodb.operation(resource=table_resource, conditions=item_keys)
 def put_item(
     call: Call[DynamoDB],
     *,
@@ -146,7 +147,7 @@ def _finish(reply: dict[str, Any], table: Table, name: str, size: int, detail: s
         reply["ConsumedCapacity"] = shown
 
 
-@dynamodb.operation(resource=table_resource)
+@dynamodb.operation(resource=table_resource, conditions=item_keys)
 def delete_item(
     call: Call[DynamoDB],
     *,
@@ -196,7 +197,7 @@ def delete_item(
     return reply
 
 
-@dynamodb.operation(resource=table_resource)
+@dynamodb.operation(resource=table_resource, conditions=item_keys)
 def update_item(
     call: Call[DynamoDB],
     *,

@@ -14,6 +14,7 @@ from outlast.cloud.contract import Call, Reply
 from outlast.cloud.contract.fault import Fault, ValidationException
 from outlast.cloud.services.dynamodb import reading as pages
 from outlast.cloud.services.dynamodb.capacity import Consumed, read_units
+from outlast.cloud.services.dynamodb.condition_keys import statement_keys
 from outlast.cloud.services.dynamodb.errors import ResourceNotFoundException
 from outlast.cloud.services.dynamodb.expressions.tree import Condition
 from outlast.cloud.services.dynamodb.indexes import HEADER, stored_size, unpacked
@@ -80,7 +81,7 @@ def many_resources(member: str) -> Any:
     return resources
 
 
-@dynamodb.operation(resource=one_resource)
+@dynamodb.operation(resource=one_resource, conditions=statement_keys)
 def execute_statement(
     call: Call[DynamoDB],
     *,
@@ -119,7 +120,7 @@ def _named(parsed: Statement) -> str:
     return parsed.select.table if isinstance(parsed, Exists) else parsed.table
 
 
-@dynamodb.operation(resource=many_resources("Statements"))
+@dynamodb.operation(resource=many_resources("Statements"), conditions=statement_keys)
 def batch_execute_statement(
     call: Call[DynamoDB], *, statements: list[Any], return_consumed_capacity: str | None = None
 ) -> Reply:
@@ -211,7 +212,7 @@ def _add(used: dict[str, Consumed], name: str, consumed: Consumed) -> None:
         used[name] = consumed
 
 
-@dynamodb.operation(resource=many_resources("TransactStatements"))
+@dynamodb.operation(resource=many_resources("TransactStatements"), conditions=statement_keys)
 def execute_transaction(
     call: Call[DynamoDB],
     *,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from outlast.cloud.contract import Call, Reply
 from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import keys, reading, requests
+from outlast.cloud.services.dynamodb.condition_keys import read_keys
 from outlast.cloud.services.dynamodb.errors import ValueFault
 from outlast.cloud.services.dynamodb.expressions import bind, legacy
 from outlast.cloud.services.dynamodb.expressions.evaluate import tester
@@ -74,7 +75,7 @@ def _legacy_filter(conditions: Mapping[str, Any] | None, operator: str | None) -
     return None if condition is None else Guard(tester(condition), NO_VALUES)
 
 
-@dynamodb.operation(resource=index_resource)
+@dynamodb.operation(resource=index_resource, conditions=read_keys)
 def query(
     call: Call[DynamoDB],
     *,
@@ -207,7 +208,7 @@ def _resumed(
     return KeyRange(span.start, place)
 
 
-@dynamodb.operation(resource=index_resource)
+@dynamodb.operation(resource=index_resource, conditions=read_keys)
 def scan(
     call: Call[DynamoDB],
     *,

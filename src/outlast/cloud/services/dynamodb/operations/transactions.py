@@ -13,6 +13,7 @@ from outlast.cloud.contract import Call, Reply
 from outlast.cloud.contract.fault import Fault, ValidationException
 from outlast.cloud.services.dynamodb import requests
 from outlast.cloud.services.dynamodb.capacity import Consumed, read_units
+from outlast.cloud.services.dynamodb.condition_keys import transaction_keys
 from outlast.cloud.services.dynamodb.errors import ValueFault
 from outlast.cloud.services.dynamodb.expressions.projection import Projection
 from outlast.cloud.services.dynamodb.indexes import HEADER, stored_size, unpacked
@@ -35,7 +36,7 @@ from outlast.cloud.services.dynamodb.values import Item
 NONE = {"Code": "None"}
 
 
-@dynamodb.operation(resource=transact_resources)
+@dynamodb.operation(resource=transact_resources, conditions=transaction_keys)
 def transact_write_items(
     call: Call[DynamoDB],
     *,
@@ -94,7 +95,7 @@ class Get:
             self.fault = fault
 
 
-@dynamodb.operation(resource=transact_resources)
+@dynamodb.operation(resource=transact_resources, conditions=transaction_keys)
 def transact_get_items(
     call: Call[DynamoDB], *, transact_items: list[Any], return_consumed_capacity: str | None = None
 ) -> Reply:

@@ -1,0 +1,133 @@
+"""Condition keys of item operations: which partitions and attributes a request touches, and what it asks back.
+
+Made only when a policy looks at a condition. What the operation itself will refuse has no keys here.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from outlast.cloud.contract import Call
+from outlast.cloud.contract.fault import Fault
+from outlast.cloud.services.dynamodb.expressions import bind, legacy
+from outlast.cloud.services.dynamodb.expressions.keyconditions import bound_tests, key_shape
+from outlast.cloud.services.dynamodb.reading import find_index
+from outlast.cloud.services.dynamodb.state import DynamoDB
+from outlast.cloud.services.dynamodb.values import Value
+
+Params = Mapping[str, Any]
+Keys = dict[str, Sequence[str]]
+LEADING = "dynamodb:LeadingKeys"
+ATTRIBUTES = "dynamodb:Attributes"
+UNKNOWN: Keys = {LEADING: ("",), ATTRIBUTES: ("",)}
+"""Of statements in PartiQL, which are not read for this: no limit on keys or attributes is met."""
+_NAMED = ("Key", "Item", "Expected", "AttributeUpdates", "KeyConditions", "QueryFilter", "ScanFilter")
+_ALWAYS = {"ReturnConsumedCapacity": "NONE", "ReturnValues": "NONE"}
+
+
+def item_keys(params: Params, call: Call[DynamoDB]) -> Keys:
+    """Of an operation on one item."""
+    return _asked(params, ("ReturnValues", "ReturnConsumedCapacity")) | _touched([params], call)
+
+
+def read_keys(params: Params, call: Call[DynamoDB]) -> Keys:
+    """Of GetItem, Query and Scan; `Select` as it holds when it is left out."""
+    whole = "ALL_PROJECTED_ATTRIBUTES" if params.get("IndexName") else "ALL_ATTRIBUTES"
+    some = params.get("ProjectionExpression") is not None or params.get("AttributesToGet") is not None
+    found = _asked(params, ("ReturnConsumedCapacity",)) | _touched([params], call)
+    if "Key" not in params:
+        found["dynamodb:Select"] = (str(params.get("Select") or ("SPECIFIC_ATTRIBUTES" if some else whole)),)
+    return found
+
+
+def batch_keys(params: Params, call: Call[DynamoDB]) -> Keys:
+    """Of BatchGetItem and BatchWriteItem."""
+    parts: list[Params] = []
+    for table, asked in (params.get("RequestItems") or {}).items():
+        if isinstance(asked, Mapping):
+            shared = {name: asked[name] for name in asked if name != "Keys"}
+            parts += [{**shared, "TableName": table, "Key": key} for key in asked.get("Keys") or ()]
+        else:
+            parts += [{**each, "TableName": table} for entry in asked for each in entry.values() if each]
+    return _asked(params, ("ReturnConsumedCapacity",)) | _touched(parts, call)
+
+
+def transaction_keys(params: Params, call: Call[DynamoDB]) -> Keys:
+    """Of TransactWriteItems and TransactGetItems."""
+    parts = [
+        each for entry in params.get("TransactItems") or () for each in entry.values() if isinstance(each, Mapping)
+    ]
+    found = _asked(params, ("ReturnConsumedCapacity",)) | _touched(parts, call)
+    found["dynamodb:EnclosingOperation"] = (call.operation,)
+    return found
+
+
+def statement_keys(params: Params, call: Call[DynamoDB]) -> Keys:
+    """Of PartiQL."""
+    del params, call
+    return dict(UNKNOWN)
+
+
+def _asked(params: Params, names: Iterable[str]) -> Keys:
+    return {f"dynamodb:{name}": (str(params.get(name) or _ALWAYS[name]),) for name in names}
+
+
+def _touched(parts: Iterable[Params], call: Call[DynamoDB]) -> Keys:
+    """Leading keys and top-level attributes of everything that the request names."""
+    leading: dict[str, None] = {}
+    attributes: dict[str, None] = {}
+    for part in parts:
+        try:
+            leading.update(dict.fromkeys(_leading(part, call.state)))
+            attributes.update(dict.fromkeys(_attributes(part)))
+        except (Fault, AttributeError, TypeError):  # the operation refuses it in its own words
+            continue
+    found: Keys = {}
+    if leading:
+        found[LEADING] = tuple(leading)
+    if attributes:
+        found[ATTRIBUTES] = tuple(attributes)
+    return found
+
+
+def _leading(part: Params, state: DynamoDB) -> list[str]:
+    """The partition key's values, as text."""
+    table = state.table(str(part.get("TableName")))
+    index = find_index(table, part.get("IndexName"), consistent=False)
+    schema = table.schema if index is None else index.schema
+    held: Mapping[str, Value] = part.get("Key") or part.get("Item") or _tested(part)
+    return [str(next(iter(held[each.name].values()))) for each in schema.partition if each.name in held]
+
+
+def _tested(part: Params) -> dict[str, Value]:
+    """What a Query asks of the key: attribute and first value of each condition."""
+    if part.get("KeyConditions"):
+        tests = legacy.key_condition_tests(part["KeyConditions"])
+    else:
+        prepared, bound = _prepared(part)
+        if prepared.key is None:
+            return {}
+        tests = bound_tests(key_shape(prepared.key.condition), bound)
+    return {name: test.values[0] for name, test in tests.items()}
+
+
+def _attributes(part: Params) -> Iterable[str]:
+    for name in _NAMED:
+        yield from part.get(name) or ()
+    yield from part.get("AttributesToGet") or ()
+    prepared, _ = _prepared(part)
+    for compiled in prepared.all:
+        yield from compiled.heads
+
+
+def _prepared(part: Params) -> tuple[bind.Prepared, Mapping[str, Value]]:
+    texts = bind.Texts(
+        part.get("UpdateExpression"),
+        part.get("ConditionExpression"),
+        part.get("KeyConditionExpression"),
+        part.get("FilterExpression"),
+        part.get("ProjectionExpression"),
+    )
+    return bind.prepare(texts, part.get("ExpressionAttributeNames"), part.get("ExpressionAttributeValues"))
