@@ -11,7 +11,7 @@ import typer
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import one_line
 from outlast.ops.decide.replay import replay
-from outlast.ops.decide.rules import Decision
+from outlast.ops.decide.rules import HOLD_S, Decision
 from outlast.ops.observe.recording import load
 from outlast.ops.outcome import Exit
 from outlast.ops.watch import rule_at
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def replay_file(
     path: Annotated[Path, typer.Argument(help="The recording.")],
     quorum: Annotated[int, typer.Option(min=1, max=10, help="Vantage points that must say bad.")] = 3,
-    hold_s: Annotated[float, typer.Option(min=0.0, help="Seconds that they must say it.")] = 3.0,
+    hold_s: Annotated[float, typer.Option(min=0.0, help="Seconds that customers must be let down.")] = HOLD_S,
     output: OutputOption = "text",
 ) -> None:
     """Tell every change of mind."""

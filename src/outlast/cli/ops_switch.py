@@ -89,7 +89,7 @@ def evacuate(
     ] = False,
     watch_s: Annotated[
         float, typer.Option(min=0.0, help="Seconds to watch the survivors; worse is rolled back.")
-    ] = 10.0,
+    ] = 20.0,
     yes: YesOption = False,
     output: OutputOption = "text",
 ) -> None:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Final
 
 from outlast.ops.clients import Clients
-from outlast.ops.decide.rules import Decision, Judge, Rule
+from outlast.ops.decide.rules import HOLD_S, Decision, Judge, Rule
 from outlast.ops.decide.window import sights
 from outlast.ops.deployment import Deployment
 from outlast.ops.http import tls_context
@@ -26,7 +26,7 @@ def rule_for(deployment: Deployment) -> Rule:
     return rule_at(deployment.canary_period_s)
 
 
-def rule_at(canary_period_s: float, *, quorum: int = 3, hold_s: float = 3.0) -> Rule:
+def rule_at(canary_period_s: float, *, quorum: int = 3, hold_s: float = HOLD_S) -> Rule:
     """The rule at a pace of canaries."""
     calm_s = max(5.0, canary_period_s)
     return Rule(sights(canary_period_s), quorum=quorum, hold_s=hold_s, calm_s=calm_s, damp_s=2 * calm_s)

@@ -9,35 +9,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from outlast.ops.decide.window import Sight, Verdict, Window, sights
 from outlast.ops.sightings import LAGGING, SIDES, Sample, Side
 
 State = Literal["healthy", "suspect", "impaired", "unknown"]
 Action = Literal["none", "evacuate", "undecided"]
+HOLD_S: Final = 10.0
+QUICK: Final = frozenset({"probe-fresh", "probe-pooled"})
+"""Vantage points that look often enough to say within a second that it is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """When a Region counts as impaired.
 
-    `quorum` vantage points must say bad, `outside` of them customers that look now, for `hold_s`. It is healthy again
-    once nobody has said bad for `calm_s` (alarms and events, which lag, are not waited for), and never before `damp_s`
-    have passed: a verdict does not flap.
+    `quorum` vantage points must say bad for `settle_s`, `outside` of them customers that look now, and customers for
+    `hold_s`; and the latest looks of customers are still bad. So a busy machine's stall that is shorter than `hold_s`
+    moves nobody, though shares outlast it by the length of their window.
+
+    It is healthy again once nobody has said bad for `calm_s` (alarms and events, which lag, are not waited for), and
+    never before `damp_s` have passed: a verdict does not flap.
     """
 
     sights: Mapping[str, Sight] = field(default_factory=lambda: sights(10.0))
     quorum: int = 3
     outside: int = 1
-    hold_s: float = 3.0
+    hold_s: float = HOLD_S
+    settle_s: float = 3.0
     calm_s: float = 10.0
     damp_s: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One vantage point's word on one Region."""
+    """One vantage point's word on one Region. `going_on`: its latest looks were bad too."""
 
     vantage: str
     side: Side
@@ -45,6 +52,7 @@ class Vote:
     share: float
     samples: int
     detail: str
+    going_on: bool = False
 
     @property
     def direct(self) -> bool:
@@ -116,6 +124,7 @@ class _Standing:
     state: State = "unknown"
     since_s: float = 0.0
     bad_since_s: float | None = None
+    hurt_since_s: float | None = None
     calm_since_s: float | None = None
 
 
@@ -169,7 +178,7 @@ class Judge:
     def _vote(self, region: str, vantage: str, now_s: float) -> Vote:
         window = self._windows[region, vantage]
         verdict = window.look(now_s)
-        return Vote(vantage, SIDES[vantage], verdict, window.share, window.samples, window.detail)
+        return Vote(vantage, SIDES[vantage], verdict, window.share, window.samples, window.detail, window.going_on)
 
     def _advance(self, standing: _Standing, votes: Sequence[Vote], now_s: float) -> None:
         """Move a Region's state on; see Rule for when."""
@@ -177,13 +186,15 @@ class Judge:
         good = [vote for vote in votes if vote.verdict == "good"]
         outside = sum(vote.direct and vote.side == "customer" for vote in bad)
         enough = len(bad) >= self.rule.quorum and outside >= self.rule.outside
-        standing.bad_since_s = (now_s if standing.bad_since_s is None else standing.bad_since_s) if enough else None
+        standing.bad_since_s = _since(standing.bad_since_s, enough, now_s)
+        standing.hurt_since_s = _since(standing.hurt_since_s, outside >= self.rule.outside, now_s)
         calm = bool(good) and not any(vote.direct for vote in bad)
-        standing.calm_since_s = (now_s if standing.calm_since_s is None else standing.calm_since_s) if calm else None
-        held = standing.bad_since_s is not None and now_s - standing.bad_since_s >= self.rule.hold_s
-        calmed = standing.calm_since_s is not None and now_s - standing.calm_since_s >= self.rule.calm_s
+        standing.calm_since_s = _since(standing.calm_since_s, calm, now_s)
+        settled = _lasted(standing.bad_since_s, now_s, min(self.rule.settle_s, self.rule.hold_s))
+        held = settled and _lasted(standing.hurt_since_s, now_s, self.rule.hold_s)
+        calmed = _lasted(standing.calm_since_s, now_s, self.rule.calm_s)
         state = standing.state
-        if held:
+        if held and (state == "impaired" or _goes_on(bad)):
             state = "impaired"
         elif state == "impaired":
             if calmed and now_s - standing.since_s >= self.rule.damp_s:
@@ -196,6 +207,24 @@ class Judge:
             state = "unknown"
         if state != standing.state:
             standing.state, standing.since_s = state, now_s
+
+
+def _since(since_s: float | None, true: bool, now_s: float) -> float | None:
+    """Since when it has been true without a break; None while it is not."""
+    if not true:
+        return None
+    return now_s if since_s is None else since_s
+
+
+def _lasted(since_s: float | None, now_s: float, seconds: float) -> bool:
+    return since_s is not None and now_s - since_s >= seconds
+
+
+def _goes_on(bad: Sequence[Vote]) -> bool:
+    """Whether customers are still let down, by the quickest of those who say bad."""
+    customers = [vote for vote in bad if vote.direct and vote.side == "customer"]
+    quick = [vote for vote in customers if vote.vantage in QUICK]
+    return any(vote.going_on for vote in quick or customers)
 
 
 def _dissent(finding: Finding) -> tuple[str, ...]:

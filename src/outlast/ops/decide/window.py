@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, Literal
 
 from outlast.ops.sightings import Sample
@@ -16,6 +17,7 @@ class Sight:
     """How a vantage point is read. Shares are of bad samples within `window_s`; silence of `stale_s` is unknown.
 
     To turn bad takes a share of `enter` and `min_bad` bad samples: one bad look is never enough where looks are many.
+    It goes on while `late_bad` of the `late` latest samples are bad.
     """
 
     window_s: float = 10.0
@@ -24,6 +26,8 @@ class Sight:
     min_samples: int = 4
     min_bad: int = 3
     stale_s: float = 15.0
+    late: int = 3
+    late_bad: int = 2
 
 
 PROBE: Final = Sight()
@@ -33,7 +37,16 @@ EVENTS: Final = Sight(window_s=30.0, enter=0.5, leave=0.2, min_samples=1, min_ba
 
 def canary_sight(period_s: float) -> Sight:
     """A canary that runs every `period_s`: two bad runs of the last three or four."""
-    return Sight(window_s=3.5 * period_s, enter=0.4, leave=0.2, min_samples=2, min_bad=2, stale_s=3.5 * period_s)
+    return Sight(
+        window_s=3.5 * period_s,
+        enter=0.4,
+        leave=0.2,
+        min_samples=2,
+        min_bad=2,
+        stale_s=3.5 * period_s,
+        late=1,
+        late_bad=1,
+    )
 
 
 def sights(canary_period_s: float) -> dict[str, Sight]:
@@ -87,6 +100,12 @@ class Window:
     def share(self) -> float:
         """Share of bad samples in the window."""
         return self._bad / len(self._samples) if self._samples else 0.0
+
+    @property
+    def going_on(self) -> bool:
+        """Whether the latest looks were bad: a share outlasts the trouble it was taken from by a window's length."""
+        latest = islice(reversed(self._samples), self.sight.late)
+        return sum(bad for _, bad in latest) >= self.sight.late_bad
 
     @property
     def samples(self) -> int:
