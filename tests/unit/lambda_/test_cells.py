@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from outlast.cloud.enclosure import landlock
+from outlast.cloud.enclosure import kernel, landlock
 from outlast.cloud.enclosure.ways import Way
 from outlast.cloud.runtime.cell import Cell
 from outlast.cloud.runtime.host import Host, Outside
@@ -158,6 +158,34 @@ return said
     expected = {"task": "/var/task", "home": "/tmp", "uid": 993, "/tmp/x": "written", "mine": ["x"]}
     for _ in range(2):
         assert await told(host, body) == {**expected, **dict.fromkeys(refused, "refused")}
+
+
+async def test_the_machine_cannot_be_changed_through_its_settings(place: tuple[Host, Path, list[str]]) -> None:
+    host, _, _ = place
+    settings = ("sys/kernel/hostname", "sys/kernel/core_pattern", "sysrq-trigger", "self/oom_score_adj")
+    body = f"""
+said = {{}}
+for name in {settings}:
+    try:
+        os.close(os.open("/proc/" + name, os.O_WRONLY))
+        said[name] = "open"
+    except OSError as error:
+        said[name] = "refused"
+return said
+"""
+    assert await told(host, body) == dict.fromkeys(settings, "refused")
+
+
+async def test_privileges_cannot_be_had_again_by_a_namespace_of_users(place: tuple[Host, Path, list[str]]) -> None:
+    host, _, _ = place
+    allowed_outside = namespaces_allowed()
+    body = f"import ctypes\nreturn ctypes.CDLL(None).unshare({kernel.CLONE_NEWUSER})"
+    assert await told(host, body) == -1
+    assert namespaces_allowed() == allowed_outside
+
+
+def namespaces_allowed() -> str:
+    return Path("/proc/sys/user/max_user_namespaces").read_text()
 
 
 async def test_there_is_no_way_back_to_what_was_hidden(place: tuple[Host, Path, list[str]]) -> None:

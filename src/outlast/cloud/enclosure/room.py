@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,8 @@ DEVICES: Final = ("null", "zero", "full", "random", "urandom")
 EMPTY: Final = "/var/empty"
 ROOT_FLAGS: Final = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV
 PROC_FLAGS: Final = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+USER_NAMESPACES: Final = "/proc/sys/user/max_user_namespaces"
+"""How many may be made below the reader's own; see namespaces(7). Written in a room, it says nothing about others."""
 OPEN_FILES: Final = (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"))
 
 
@@ -78,7 +81,9 @@ def settle(shown: Sequence[tuple[str, str, bool]], stage: str, kept: Iterable[st
 
     `shown` are (source, path, writable), the sources below `stage`, which is closed afterwards; so is every way to
     change what is seen. `kept` are folders that stay to be seen, to read, where something writable is shown over them.
-    Raises OSError.
+    /proc cannot be written: where root runs the world, its files would still be root's to the
+    kernel (the machine's name, what it runs when a program crashes, its restart). Nor can a namespace of users be made
+    inside, which would give privileges again. Raises OSError.
     """
     over = [path for _, path, writable in shown if writable]
     held = {path: os.open(path, os.O_PATH) for path in _outermost(kept) if _is_below(path, over)}
@@ -91,6 +96,9 @@ def settle(shown: Sequence[tuple[str, str, bool]], stage: str, kept: Iterable[st
         os.close(descriptor)
     kernel.bind(EMPTY, stage)
     kernel.mount("proc", "/proc", "proc", PROC_FLAGS)
+    with suppress(OSError):  # a system without namespaces of users for users
+        Path(USER_NAMESPACES).write_text("0")
+    kernel.mount("none", "/proc", None, ROOT_FLAGS | kernel.MS_NOEXEC)
     kernel.give_up_privileges()
 
 
