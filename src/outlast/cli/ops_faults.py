@@ -32,9 +32,15 @@ def register(parent: typer.Typer) -> None:
 
 def faults_of(target: Target, deployment: Deployment | None = None) -> FisFaults:
     """The faults of a target, asked for in the observer's Region, which no drill of the library takes down."""
-    region = deployment.observer_region if deployment else DEFAULT_FIS_REGION
+    region = deployment.observer_region if deployment else fis_region(target)
     of = target.clients.of
-    return FisFaults(of("fis", region), lambda: ensure_role(of("iam", IAM_REGION), of("sts", region)))
+    home = IAM_REGION if target.has(IAM_REGION) else target.regions[0]
+    return FisFaults(of("fis", region), lambda: ensure_role(of("iam", home), of("sts", region)))
+
+
+def fis_region(target: Target) -> str:
+    """Where faults are asked for without a deployment: in a world that lacks the usual Region, in its last one."""
+    return DEFAULT_FIS_REGION if target.has(DEFAULT_FIS_REGION) else target.regions[-1]
 
 
 @app.command("begin", epilog="Example: outlast fault begin gray-failure us-east-1 --set error_share=0.3 --seconds 60")
@@ -69,7 +75,8 @@ def end(
 def show(home: HomeOption = None, output: OutputOption = "text") -> None:
     """The faults that are active, and those that ended of late."""
     with one_line():
-        client = open_target("local", home, None).clients.of("fis", DEFAULT_FIS_REGION)
+        target = open_target("local", home, None)
+        client = target.clients.of("fis", fis_region(target))
         found = again(client.list_experiments)["experiments"]
     if output == "json":
         typer.echo(json.dumps(found, default=str))

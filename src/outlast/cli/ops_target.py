@@ -39,7 +39,10 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmat
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to go, and with whose credentials. `variables` are what a child process needs to go there too."""
+    """Where to go, and with whose credentials. `variables` are what a child process needs to go there too.
+
+    `regions` are those of a local world; AWS has them all.
+    """
 
     kind: Kind
     home: Path
@@ -49,6 +52,11 @@ class Target:
     name_servers: tuple[NameServer, ...]
     https_port: int
     ca_path: str | None
+    regions: tuple[str, ...] = ()
+
+    def has(self, region: str) -> bool:
+        """Whether the Region is there."""
+        return not self.regions or region in self.regions
 
     @property
     def deployment_path(self) -> Path:
@@ -91,6 +99,7 @@ def _local(folder: Path) -> Target:
         name_servers=tuple(NameServer(host, config.dns_port) for host in config.hosts.values()),
         https_port=config.port,
         ca_path=ca_path,
+        regions=config.regions,
     )
 
 
