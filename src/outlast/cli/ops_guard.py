@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from outlast.cli.ops_confirm import confirm
 from outlast.cli.ops_output import OutputOption, print_table
-from outlast.cli.ops_switch import SwitchOption, Wish, carry_out, confirm, note, show_plan
+from outlast.cli.ops_switch import SwitchOption, Wish, carry_out, note, show_plan
 from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.boards import board_of
@@ -122,6 +123,6 @@ async def _guard(
             await watch.until(lambda decision: decision.action != "evacuate", min(1.0, max(0.0, left_s)))
         show_plan(plan)
         typer.echo(f"dissent: {'; '.join(decision.dissent) or 'nobody'}", err=True)
-        confirm(f"evacuate {decision.region}", yes=mode == "automatic")
+        await confirm(f"evacuate {decision.region}", yes=mode == "automatic")
         wish = Wish(decision.region, decision.why, switch, False, "", False, False, watch_s, mode == "automatic")
         return decision, await carry_out(target, deployment, wish, plan, board, audit, watch, held)

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from outlast.cli.ops_confirm import confirm, second
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import (
     HomeOption,
@@ -144,9 +145,9 @@ async def _evacuate(target: Target, deployment: Deployment, wish: Wish) -> Evacu
         show_plan(plan)
         if plan.refused and not wish.break_glass:
             raise RefusedError(f"{plan.refused[0].text} (--break-glass REASON goes on against it).")
-        confirm(f"evacuate {wish.region}", wish.yes)
-        second = _second(f"evacuate {wish.region}") if wish.second_person else ""
-        return await carry_out(target, deployment, wish, plan, board, audit, watch, open_watch, second)
+        await confirm(f"evacuate {wish.region}", wish.yes)
+        other = await second(f"evacuate {wish.region}") if wish.second_person else ""
+        return await carry_out(target, deployment, wish, plan, board, audit, watch, open_watch, other)
 
 
 async def carry_out(
@@ -158,7 +159,7 @@ async def carry_out(
     audit: AuditLog,
     watch: Watch,
     open_watch: AsyncExitStack,
-    second: str = "",
+    second_person: str = "",
 ) -> Evacuated:
     """Switch as planned and agreed, verify, watch the survivors, refuse at the gateway if that was wished."""
     survivors = Survivors.of(plan.survivors, watch.latest.refused)
@@ -170,12 +171,12 @@ async def carry_out(
         await open_watch.enter_async_context(watch)
 
     names = {coast: names_for(deployment, subnet) for coast, subnet in COASTS.items()}
-    evacuator = Evacuator(board, names, deployment.service_name, audit, worse)
+    evacuator = Evacuator(board, names, deployment.service_name, audit, worse, tell=_tell)
     if wish.offline and wish.watch_s:
         evacuator.on_switched = begin_to_watch
     rule = deployment.arc.safety_rule_arn if (wish.switch or deployment.switch) == "routing-controls" else ""
     result = await evacuator.run(
-        plan, break_glass=wish.break_glass, rule=rule, watch_s=wish.watch_s, second_person=second
+        plan, break_glass=wish.break_glass, rule=rule, watch_s=wish.watch_s, second_person=second_person
     )
     if wish.refuse_at_gateway and result.ending == "left":
         await asyncio.to_thread(_refuse, Gateway(target.clients, deployment), wish.region, audit)
@@ -193,14 +194,14 @@ def _refuse(gateway: Gateway, region: str, audit: AuditLog) -> None:
     audit.add("refused at the gateway", region=region)
 
 
-def _admit(gateway: Gateway, region: str, audit: AuditLog, yes: bool) -> None:
+async def _admit(gateway: Gateway, region: str, audit: AuditLog, yes: bool) -> None:
     """A Region whose stage refuses everybody looks unwell: let it in before it is looked at. Raises RefusedError."""
     try:
-        if not gateway.refuses(region):
+        if not await asyncio.to_thread(gateway.refuses, region):
             return
         typer.echo(f"The stage in {region} lets nothing in: it is let in first, so that it can be looked at.", err=True)
-        confirm(f"admit {region}", yes)
-        gateway.admit(region)
+        await confirm(f"admit {region}", yes)
+        await asyncio.to_thread(gateway.admit, region)
         audit.add("admitted at the gateway", region=region)
     except OpsError as error:
         if isinstance(error, RefusedError):
@@ -245,7 +246,7 @@ async def _failback(
     yes: bool,
 ) -> Returned:
     audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
-    _admit(Gateway(target.clients, deployment), region, audit, yes)
+    await _admit(Gateway(target.clients, deployment), region, audit, yes)
     async with Watch(target.clients, deployment, target.keys) as watch:
         await watch.until(lambda decision: decision.finding(region).state == "healthy", 4 * LOOK_S)
         facts = await asyncio.to_thread(gather, target.clients, deployment, watch.latest, watch.decision, 0.0)
@@ -265,7 +266,7 @@ async def _failback(
         _show_failback(plan)
         if plan.refused:
             raise RefusedError("; ".join(check.text for check in plan.refused))
-        confirm(f"fail back to {region}", yes)
+        await confirm(f"fail back to {region}", yes)
         board = board_of(None, target.clients, deployment, lambda tried: note(audit, tried))
 
         def worse() -> str:
@@ -288,6 +289,10 @@ def note(audit: AuditLog, tried: Try) -> None:
         audit.add("tried", operation=tried.operation, endpoint=tried.endpoint, error=tried.error)
 
 
+def _tell(text: str) -> None:
+    typer.echo(text, err=True)
+
+
 def _tell_step(step: Step) -> None:
     typer.echo(f"{step.percent} %: {step.problem or 'well'}", err=True)
 
@@ -303,24 +308,3 @@ def _show_failback(plan: FailbackPlan) -> None:
     told += f"; goes on from {plan.resumed_at} %" if plan.resumed_at else ""
     steps = Check("steps", "fine", told)
     Console(stderr=True).print(checks(f"To fail back to {plan.region}:", [steps, *plan.checks]))
-
-
-def _second(words: str) -> str:
-    """The name of a second person who agrees. Raises RefusedError when nobody else does."""
-    try:
-        name = str(typer.prompt("Second person, your name", default="", show_default=False, err=True)).strip()
-        typed = str(typer.prompt(f"{name}, type `agree to {words}`", default="", show_default=False, err=True))
-    except typer.Abort:
-        name, typed = "", ""
-    if not name or name == getpass.getuser() or typed.strip() != f"agree to {words}":
-        raise RefusedError("No second person agreed; nothing was changed.")
-    return name
-
-
-def confirm(words: str, yes: bool) -> None:
-    """Have the operator type what will be done. Raises RefusedError when it is not typed."""
-    if yes:
-        return
-    typed = typer.prompt(f"Type `{words}` to go on", default="", show_default=False, err=True)
-    if typed.strip() != words:
-        raise RefusedError("It was not confirmed; nothing was changed.")

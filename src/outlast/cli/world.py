@@ -323,12 +323,16 @@ def regions(home: HomeOption = None, output: OutputOption = "text") -> None:
 
 
 def restart(region: Annotated[str, typer.Argument(help="The Region.")], home: HomeOption = None) -> None:
-    """Start the Region and wait until it answers."""
+    """Start a Region that is down, and wait until it answers; one that runs is left alone."""
     try:
+        before = control(folder_of(home), "status", {})["regions"]
         control(folder_of(home), "start-region", {"region": region})
     except WorldError as error:
         fail(str(error))
-    typer.echo(f"The Region {region} answers.")
+    if any(each["region"] == region and each["status"] == "ready" for each in before):
+        typer.echo(f"The Region {region} was running and goes on: nothing was done.")
+    else:
+        typer.echo(f"The Region {region} answers.")
 
 
 def rotate_keys(

@@ -288,7 +288,9 @@ def test_what_was_switched_is_set_back_once_the_rule_s_wait_period_is_over() -> 
             board.error = None
 
     board.on[A] = False
-    set_back(board, {A: True, B: True}, sleep)
+    told: list[str] = []
+    set_back(board, {A: True, B: True}, sleep, told.append)
+    assert told == ["its wait period of 5000 ms is not over; it is asked again for 30 s, until its wait period is over"]
     assert board.on == {A: True, B: True}
     assert sum(slept) == 5
     board.error = RefusedError("never")

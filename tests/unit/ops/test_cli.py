@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
+import os
 import re
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,7 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from outlast.cli import ops_main, ops_switch
+from outlast.cli import ops_confirm, ops_main
 from outlast.ops.outcome import RefusedError
 from outlast.ops.report.build import build
 from outlast.ops.report.write import write
@@ -98,10 +102,26 @@ def test_the_latest_report_is_shown_again(app: typer.Typer, tmp_path: Path) -> N
     assert json.loads(printed.stdout) == document
 
 
-def test_what_is_not_typed_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(typer, "prompt", lambda *_, **__: "yes")
-    with pytest.raises(RefusedError, match="nothing was changed"):
-        ops_switch.confirm("evacuate us-east-1", yes=False)
-    monkeypatch.setattr(typer, "prompt", lambda *_, **__: "evacuate us-east-1 ")
-    ops_switch.confirm("evacuate us-east-1", yes=False)
-    ops_switch.confirm("evacuate us-east-1", yes=True)
+async def test_what_is_not_typed_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    for typed, agreed in (("yes\n", False), ("", False), ("evacuate us-east-1 \n", True)):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        if agreed:
+            await ops_confirm.confirm("evacuate us-east-1", yes=False)
+            continue
+        with pytest.raises(RefusedError, match="nothing was changed"):
+            await ops_confirm.confirm("evacuate us-east-1", yes=False)
+    await ops_confirm.confirm("evacuate us-east-1", yes=True)
+
+
+async def test_the_watch_goes_on_while_somebody_reads_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two questions over one pipe, whose answers come when the loop has done something else; then the pipe ends."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        first = asyncio.ensure_future(ops_confirm.asked("Who"))
+        await asyncio.sleep(0)
+        assert not first.done()
+        os.write(writing, b"Robin\nagree\n")
+        assert (await first, await ops_confirm.asked("Then")) == ("Robin\n", "agree\n")
+        os.close(writing)
+        assert await ops_confirm.asked("More") == ""

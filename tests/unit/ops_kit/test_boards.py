@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+import io
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +12,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-import typer
 
-from outlast.cli import ops_guard, ops_switch
+from outlast.cli import ops_confirm, ops_guard
 from outlast.ops.act import audit as audits
 from outlast.ops.act.arc import Switchboard
 from outlast.ops.act.audit import AuditLog
@@ -241,14 +242,15 @@ def test_offline_plans_know_what_was_let_in_when_the_file_was_written() -> None:
         ([getpass.getuser(), "agree to evacuate x"], False),
     ],
 )
-def test_a_second_person_is_somebody_else(monkeypatch: pytest.MonkeyPatch, answers: list[str], agreed: bool) -> None:
-    given = iter(answers)
-    monkeypatch.setattr(typer, "prompt", lambda *_, **__: next(given))
+async def test_a_second_person_is_somebody_else(
+    monkeypatch: pytest.MonkeyPatch, answers: list[str], agreed: bool
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{answer}\n" for answer in answers)))
     if agreed:
-        assert ops_switch._second("evacuate x") == "Robin"
+        assert await ops_confirm.second("evacuate x") == "Robin"
         return
     with pytest.raises(RefusedError, match="nothing was changed"):
-        ops_switch._second("evacuate x")
+        await ops_confirm.second("evacuate x")
 
 
 def decided(states: dict[str, Any]) -> Decision:

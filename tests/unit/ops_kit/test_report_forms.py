@@ -231,3 +231,9 @@ def test_what_is_no_report_is_named_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(UsageError):
             read_report(tmp_path)
     assert read_report(write(json.loads(json.dumps(build(story()))), tmp_path)[0])["steps"]
+
+
+def test_every_price_says_what_it_was_compared_with() -> None:
+    table = prices()
+    assert set(table["checked"]) == set(table["prices"])
+    assert [name for name, source in table["checked"].items() if source is None] == ["canary_run"]

@@ -30,16 +30,23 @@ class Board(Protocol):
     def set(self, wanted: Mapping[str, bool], override: Sequence[str] = ()) -> None: ...
 
 
-def set_back(board: Board, wanted: Mapping[str, bool], sleep: Callable[[float], None] = time.sleep) -> None:
+def set_back(
+    board: Board,
+    wanted: Mapping[str, bool],
+    sleep: Callable[[float], None] = time.sleep,
+    tell: Callable[[str], None] = lambda _: None,
+) -> None:
     """Set the controls soon after a switch: a safety rule refuses every change until its wait period is over, so it is
-    asked again for half a minute. Raises what `set` raises.
+    asked again for half a minute; `tell` hears why, once. Raises what `set` raises.
 
     https://docs.aws.amazon.com/r53recovery/latest/dg/routing-control.safety-rules.html
     """
-    for _ in range(BACK_TRIES):
+    for number in range(BACK_TRIES):
         try:
             board.set(wanted)
-        except RefusedError:
+        except RefusedError as refused:
+            if not number:
+                tell(f"{refused}; it is asked again for {BACK_TRIES * BACK_TRY_S:.0f} s, until its wait period is over")
             sleep(BACK_TRY_S)
         else:
             return
@@ -68,6 +75,8 @@ class Evacuator:
     worse: Callable[[], str] = lambda: ""
     now_s: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    tell: Callable[[str], None] = lambda _: None
+    """Hears what is waited for."""
     on_switched: Callable[[float], Awaitable[None]] | None = None
     """Called with the moment at which the controls were set: what must be seen at the cut."""
 
@@ -106,7 +115,10 @@ class Evacuator:
         self.audit.add("switched", controls=plan.controls)
         if self.on_switched is not None:
             await self.on_switched(switched_s)
+        self.tell(f"switched; until no place is sent to {plan.region}, at most {plan.expected_s + SPARE_S:.0f} s")
         seen_s = await self._until_left(plan)
+        if watch_s:
+            self.tell(f"the survivors are watched for {watch_s:.0f} s; what worsens them is taken back")
         problem = await self._watch(watch_s)
         if problem:
             return await self._roll_back(
@@ -122,7 +134,7 @@ class Evacuator:
         if not before:
             self.audit.add("not rolled back", why=f"{problem}; the states before are not known")
             raise OpsError(f"{problem}, and the states before are not known: decide by hand.")
-        await asyncio.to_thread(set_back, self.board, before)
+        await asyncio.to_thread(set_back, self.board, before, time.sleep, self.tell)
         self.audit.add("rolled back", controls=before, why=problem)
         return result
 

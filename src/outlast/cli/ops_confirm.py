@@ -1,0 +1,52 @@
+"""Typed agreement while the watch goes on: the loop is not held up by a person who reads the plan first."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import sys
+
+import typer
+
+from outlast.ops.outcome import RefusedError
+
+
+async def confirm(words: str, yes: bool) -> None:
+    """Have the operator type what will be done. Raises RefusedError when it is not typed."""
+    if yes:
+        return
+    if (await asked(f"Type `{words}` to go on")).strip() != words:
+        raise RefusedError("It was not confirmed; nothing was changed.")
+
+
+async def second(words: str) -> str:
+    """The name of a second person who agrees. Raises RefusedError when nobody else does."""
+    name = (await asked("Second person, your name")).strip()
+    typed = await asked(f"{name}, type `agree to {words}`") if name else ""
+    if not name or name == getpass.getuser() or typed.strip() != f"agree to {words}":
+        raise RefusedError("No second person agreed; nothing was changed.")
+    return name
+
+
+async def asked(question: str) -> str:
+    """The line that is typed, empty at the end of input. Ctrl-C ends it as it ends everything else."""
+    typer.echo(f"{question}: ", err=True, nl=False)
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        descriptor = sys.stdin.fileno()
+        loop.add_reader(descriptor, ready.set)
+    except (OSError, ValueError):
+        return sys.stdin.readline()  # a file: there is nobody to wait for
+    line = b""
+    try:
+        while not line.endswith(b"\n"):
+            await ready.wait()
+            byte = os.read(descriptor, 1)
+            ready.clear()
+            if not byte:
+                break
+            line += byte
+    finally:
+        loop.remove_reader(descriptor)
+    return line.decode(errors="replace")
