@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -55,6 +56,10 @@ def begin(
 ) -> None:
     """Begin a fault and return once it has taken hold."""
     with one_line():
+        if kind not in KINDS:
+            near = get_close_matches(kind, KINDS, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(KINDS))}."
+            raise UsageError(f"There is no kind of fault {kind}. {hint}")
         plan = FaultPlan(kind, tuple(regions), tuple(service or ()), tuple(operation or ()), _parameters(given or []))
         running = faults_of(open_target("local", home, None)).begin(plan, regions, seconds)
     typer.echo(f"{running.ident}  {running.what}")

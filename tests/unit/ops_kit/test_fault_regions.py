@@ -6,8 +6,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from typer.testing import CliRunner
 
-from outlast.cli.ops_faults import faults_of, fis_region
+from outlast.cli.ops_faults import app, faults_of, fis_region
 from outlast.cli.ops_target import Target
 
 USUAL = ("us-east-1", "us-west-2", "us-east-2")
@@ -39,3 +40,11 @@ def test_faults_are_asked_for_where_the_world_has_a_region(regions: tuple[str, .
     assert fis_region(here) == expected
     faults_of(here)
     assert ("fis", expected) in asked
+
+
+@pytest.mark.parametrize(("kind", "hint"), [("gray-failur", "Did you mean gray-failure?"), ("xyz", "region-killed")])
+def test_a_mistyped_kind_is_answered_with_what_there_is(kind: str, hint: str) -> None:
+    said = CliRunner().invoke(app, ["begin", kind, "us-east-1"])
+    assert said.exit_code == 2
+    assert f"There is no kind of fault {kind}." in said.output
+    assert hint in said.output
