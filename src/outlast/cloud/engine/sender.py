@@ -90,6 +90,9 @@ class Sender:
             if not self.up:
                 await self._greet()
             await self._gather_more()
+            if not self.up:  # a batch was lost meanwhile, and what woke us for it is spent
+                self.wake()
+                continue
             try:
                 await self._send_what_is_owed()
             except StorageUnavailable:
