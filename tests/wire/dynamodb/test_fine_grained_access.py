@@ -151,3 +151,28 @@ def test_a_policy_can_ask_for_a_transaction(ann: Callable[..., Any]) -> None:
     put = {"TableName": "visits", "Item": key("ann")}
     assert refused(client.put_item, **put)
     assert not refused(client.transact_write_items, TransactItems=[{"Put": put}])
+
+
+def test_a_policy_that_wants_attributes_named_wants_it_of_every_read(ann: Callable[..., Any]) -> None:
+    """The condition of AWS's own example; by a read of a single item all attributes could be had else."""
+    client = ann(
+        {
+            "ForAllValues:StringEquals": {"dynamodb:Attributes": ["who", "at", "n"]},
+            "StringEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+        }
+    )
+    some = {"ProjectionExpression": "n"}
+    reads: dict[str, Callable[[dict[str, str]], Any]] = {
+        "get": lambda more: client.get_item(TableName="visits", Key=key("ann"), **more),
+        "batch": lambda more: client.batch_get_item(RequestItems={"visits": {"Keys": [key("ann")], **more}}),
+        "transaction": lambda more: client.transact_get_items(
+            TransactItems=[
+                {"Get": {"TableName": "visits", "Key": key("ann"), **some}},
+                {"Get": {"TableName": "visits", "Key": key("bob"), **more}},
+            ]
+        ),
+        "scan": lambda more: client.scan(TableName="visits", **more),
+    }
+    for name, read in reads.items():
+        assert refused(read, more={}), name
+        assert not refused(read, more=some), name

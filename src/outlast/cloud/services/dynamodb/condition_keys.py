@@ -21,7 +21,8 @@ Params = Mapping[str, Any]
 Keys = dict[str, Sequence[str]]
 LEADING = "dynamodb:LeadingKeys"
 ATTRIBUTES = "dynamodb:Attributes"
-UNKNOWN: Keys = {LEADING: ("",), ATTRIBUTES: ("",)}
+SELECT = "dynamodb:Select"
+UNKNOWN: Keys = {LEADING: ("",), ATTRIBUTES: ("",), SELECT: ("",)}
 """Of statements in PartiQL, which are not read for this: no limit on keys or attributes is met."""
 _NAMED = ("Key", "Item", "Expected", "AttributeUpdates", "KeyConditions", "QueryFilter", "ScanFilter")
 _ALWAYS = {"ReturnConsumedCapacity": "NONE", "ReturnValues": "NONE"}
@@ -33,25 +34,37 @@ def item_keys(params: Params, call: Call[DynamoDB]) -> Keys:
 
 
 def read_keys(params: Params, call: Call[DynamoDB]) -> Keys:
-    """Of GetItem, Query and Scan; `Select` as it holds when it is left out."""
-    whole = "ALL_PROJECTED_ATTRIBUTES" if params.get("IndexName") else "ALL_ATTRIBUTES"
-    some = params.get("ProjectionExpression") is not None or params.get("AttributesToGet") is not None
-    found = _asked(params, ("ReturnConsumedCapacity",)) | _touched([params], call)
-    if "Key" not in params:
-        found["dynamodb:Select"] = (str(params.get("Select") or ("SPECIFIC_ATTRIBUTES" if some else whole)),)
-    return found
+    """Of GetItem, Query and Scan."""
+    return _asked(params, ("ReturnConsumedCapacity",)) | _touched([params], call) | _selected([params])
+
+
+def _selected(parts: Sequence[Params]) -> Keys:
+    """`Select` as it holds when it is left out; of reads of single items too, which could have all attributes else.
+
+    Of several parts the one that asks for most. See the policy and its note on
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_dynamodb_attributes.html
+    """
+    for part in parts:
+        if part.get("Select"):
+            return {SELECT: (str(part["Select"]),)}
+        if part.get("ProjectionExpression") is None and part.get("AttributesToGet") is None:
+            return {SELECT: ("ALL_PROJECTED_ATTRIBUTES" if part.get("IndexName") else "ALL_ATTRIBUTES",)}
+    return {SELECT: ("SPECIFIC_ATTRIBUTES",)}
 
 
 def batch_keys(params: Params, call: Call[DynamoDB]) -> Keys:
     """Of BatchGetItem and BatchWriteItem."""
     parts: list[Params] = []
+    read: list[Params] = []
     for table, asked in (params.get("RequestItems") or {}).items():
         if isinstance(asked, Mapping):
             shared = {name: asked[name] for name in asked if name != "Keys"}
+            read.append(shared)
             parts += [{**shared, "TableName": table, "Key": key} for key in asked.get("Keys") or ()]
         else:
             parts += [{**each, "TableName": table} for entry in asked for each in entry.values() if each]
-    return _asked(params, ("ReturnConsumedCapacity",)) | _touched(parts, call)
+    selected = _selected(read) if read else {}
+    return _asked(params, ("ReturnConsumedCapacity",)) | _touched(parts, call) | selected
 
 
 def transaction_keys(params: Params, call: Call[DynamoDB]) -> Keys:
@@ -61,6 +74,8 @@ def transaction_keys(params: Params, call: Call[DynamoDB]) -> Keys:
     ]
     found = _asked(params, ("ReturnConsumedCapacity",)) | _touched(parts, call)
     found["dynamodb:EnclosingOperation"] = (call.operation,)
+    if call.operation == "TransactGetItems":
+        found |= _selected(parts)
     return found
 
 
