@@ -137,6 +137,69 @@ async def test_three_replicas_know_each_other_and_one_is_removed(cloud: Cloud) -
     await until(lambda: has(east, "w"))
 
 
+async def three(cloud: Cloud) -> tuple[Home, Home, Home]:
+    """A table with replicas in all three Regions, ACTIVE everywhere."""
+    east, west, ohio = (cloud.homes[name] for name in (EAST, WEST, OHIO))
+    await east.table()
+    await east("UpdateTable", TableName="things", ReplicaUpdates=[create(WEST)])
+    await east.active("things")
+    await east("UpdateTable", TableName="things", ReplicaUpdates=[create(OHIO)])
+    for db in (west, ohio, east):
+        await until(lambda db=db: _is(db, {EAST: "ACTIVE", WEST: "ACTIVE", OHIO: "ACTIVE"}))
+    await east.active("things")
+    return east, west, ohio
+
+
+@pytest.mark.parametrize("by_table", [True, False])
+async def test_a_replica_that_is_removed_first_sends_what_it_acknowledged(cloud: Cloud, by_table: bool) -> None:
+    east, west, ohio = await three(cloud)
+    cloud.net.cut(OHIO, WEST)
+    await ohio("PutItem", TableName="things", Item={"p": {"S": "last"}})
+    if by_table:
+        await ohio("DeleteTable", TableName="things")
+    else:
+        await east("UpdateTable", TableName="things", ReplicaUpdates=[remove(OHIO)])
+        await until(lambda: _is_leaving(ohio))
+    fault = await ohio.refused("PutItem", TableName="things", Item={"p": {"S": "too late"}})
+    assert fault.code == "ResourceNotFoundException"
+    assert not await has(west, "last")
+    cloud.net.heal(OHIO, WEST)
+    await until(lambda: gone(ohio))
+    for db in (east, west):
+        await until(lambda db=db: has(db, "last"))
+        await until(lambda db=db: _is(db, {EAST: "ACTIVE", WEST: "ACTIVE"}))
+
+
+async def _is_leaving(db: Home) -> bool:
+    return bool((await db("DescribeTable", TableName="things"))["Table"]["TableStatus"] == "DELETING")
+
+
+async def test_survivors_exchange_what_a_lost_region_sent_to_one_of_them(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outlast.cloud.services.dynamodb.membership.GIVE_UP_MS", 200)
+    east, west, ohio = await three(cloud)
+    await ohio("PutItem", TableName="things", Item={"p": {"S": "deleted"}})
+    await until(lambda: has(east, "deleted"))
+    await until(lambda: has(west, "deleted"))
+    cloud.net.cut(OHIO, EAST)
+    await ohio("PutItem", TableName="things", Item={"p": {"S": "half"}})
+    await ohio("DeleteItem", TableName="things", Key={"p": {"S": "deleted"}})
+    await until(lambda: has(west, "half"))
+    await until(lambda: _lacks(west, "deleted"))
+    await cloud.stop(OHIO)
+    assert not await has(east, "half")
+    await east("UpdateTable", TableName="things", ReplicaUpdates=[remove(OHIO)])
+    for db in (east, west):
+        await until(lambda db=db: _is(db, {EAST: "ACTIVE", WEST: "ACTIVE"}))
+    await until(lambda: has(east, "half"))
+    await until(lambda: _lacks(east, "deleted"))
+
+
+async def _lacks(db: Home, key: str) -> bool:
+    return not await has(db, key)
+
+
 async def _is(db: Home, wanted: dict[str, str]) -> bool:
     return not await gone(db) and await replicas(db) == wanted
 

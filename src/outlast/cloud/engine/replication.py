@@ -137,7 +137,7 @@ class Replication:
         """Writes were added to a log."""
         for peer, stream in outbox.streams.items():
             if outbox.last - stream.acked > self.max_log_records:
-                self._give_up_log(stream)
+                self.send_all(stream)
             if not stream.paused:
                 self._senders[peer].wake(stream)
 
@@ -199,8 +199,8 @@ class Replication:
         stream.identity = known
         self._keep([stream])
 
-    def _give_up_log(self, stream: Stream) -> None:
-        """The log has become too long: the replica gets all items again instead."""
+    def send_all(self, stream: Stream) -> None:
+        """The replica gets all items again: its log has become too long, or may not tell all that it lacks."""
         stream.restart(stream.identity)
         self.moved([stream])
 

@@ -107,6 +107,13 @@ class Space:
         """Let exactly `regions` (other Regions) hold copies; existing items are sent to new ones."""
         self._engine.set_replicas(self, regions)
 
+    def send_again(self) -> None:
+        """Send all items to all replicas once more: a Region that had sent something to only some of them is gone."""
+        if self.outbox is not None:
+            for stream in self.outbox.streams.values():
+                self._engine.replication.send_all(stream)
+            self._engine.replication.wake(self.outbox)
+
     def replica_status(self) -> dict[str, Replica]:
         """Each replica's state as seen from here."""
         return self._engine.replication.status(self)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from outlast.cloud.services.dynamodb.state import DynamoDB
 
 CHANNEL = "dynamodb"
+GIVE_UP_MS = 60_000
+"""How long a member that was removed may take to leave, before it counts as lost."""
 STREAM_VIEW = "NEW_AND_OLD_IMAGES"
 SCHEMA = ("AttributeDefinitions", "KeySchema")
 CHANGING = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput", "TableClass")
@@ -87,6 +89,8 @@ def receive(state: DynamoDB, peer: str, told: Message) -> Document:
         if mine is not None and entry is not None and mine.doc.get("DeletionProtectionEnabled"):
             return {"protected": True}
         if mine is not None and (newer(told, mine.doc) or mine.status == "DELETING"):
+            if entry is not None and draining(state, mine):
+                return {"busy": True}
             leave(state, mine)
         return {"left": True} if mine is None or mine.status == "DELETING" else message(mine)
     if mine is None:
@@ -219,18 +223,22 @@ def adopt(state: DynamoDB, table: Table, told: Message) -> None:
         if name not in present:
             add_index(table, entry, shared["AttributeDefinitions"])
             state.schedule(table, "fill-index", INDEX_MS, Index=name)
+    now_ms = state.region.clock.now_ms()
+    left = [entry for region, entry in (doc.get("Replicas") or {}).items() if region not in told["replicas"]]
     adopt_into(state, doc, told)
     follow_members(state, table)
+    if any(was_lost(entry, now_ms) for entry in left):
+        table.items.send_again()
     drop_lonely(state, table)
 
 
 def follow_members(state: DynamoDB, table: Table) -> None:
-    """Let the engine replicate to exactly the other members."""
+    """Let the engine replicate to exactly the other members; one that leaves still sends what it took."""
     members = table.doc.get("Replicas") or {}
     others = tuple(
         region
         for region, entry in members.items()
-        if region != state.region.name and entry["Status"] not in ("DELETING", "CREATION_FAILED")
+        if region != state.region.name and entry["Status"] != "CREATION_FAILED"
     )
     table.items.set_replicas(others)
 
@@ -241,6 +249,24 @@ def drop_lonely(state: DynamoDB, table: Table) -> None:
     if members is not None and set(members) == {state.region.name}:
         table.doc.pop("Replicas")
         table.items.set_replicas(())
+
+
+def was_lost(entry: Message, now_ms: int) -> bool:
+    """Whether a member that went may have sent its last writes to some of the others only.
+
+    One that leaves in good order is gone soon after it was asked; of one that is not, the survivors must exchange what
+    each of them got.
+    """
+    return bool(entry["Status"] != "DELETING" or now_ms - entry.get("SinceMs", now_ms) > GIVE_UP_MS // 2)
+
+
+def draining(state: DynamoDB, table: Table) -> bool:
+    """Take no more requests, and say whether a member still lacks a write that was acknowledged here."""
+    if table.status != "DELETING":
+        table.doc["Status"] = "DELETING"
+        table.doc["Due"] = [each for each in table.doc.get("Due") or () if each["Step"] == "backup"]
+        state.save(table)
+    return any(replica.backlog for replica in table.items.replica_status().values())
 
 
 def leave(state: DynamoDB, table: Table) -> None:

@@ -27,7 +27,7 @@ from outlast.cloud.services.dynamodb.table import Table
 
 RETRY_MS = 250
 MAX_RETRY_MS = 2000
-GIVE_UP_MS = 60_000
+DRAIN_MS = 200
 Given = Mapping[str, Any]
 
 __all__ = ["begin_updates", "changed", "check_updates", "observe", "serve_peers", "settings"]
@@ -127,7 +127,15 @@ async def _converge(state: DynamoDB, table: Table, step: dict[str, Any]) -> None
 
 
 async def _say_farewell(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
-    """Tell the members that the table goes, as far as they can be reached; then let it go."""
+    """Send what the members lack, tell them that the table goes, as far as they can be reached; then let it go."""
+    now_ms = state.region.clock.now_ms()
+    since_ms = step.get("SinceMs", now_ms)
+    if now_ms - since_ms < membership.GIVE_UP_MS and membership.draining(state, table):
+        done(table, step)
+        state.schedule(table, "delete-replica", DRAIN_MS, SinceMs=since_ms)
+        state.save(table)
+        return
+    membership.depart(state, table)
     farewell = orjson.dumps({"farewell": table.doc["Items"]})
     asked = [
         state.region.network.ask(region, CHANNEL, farewell, 1.0) for region in regions_of(table.doc, state.region.name)
@@ -215,8 +223,9 @@ def _follow_up(state: DynamoDB, table: Table) -> None:
                 entry["Status"] = "ACTIVE"
                 entry["Arn"] = f"arn:aws:dynamodb:{region}:{state.region.account_id}:table/{table.name}"
                 moved = True
-        elif entry["Status"] == "DELETING" and now_ms - entry.get("SinceMs", now_ms) > GIVE_UP_MS:
+        elif entry["Status"] == "DELETING" and now_ms - entry.get("SinceMs", now_ms) > membership.GIVE_UP_MS:
             del members[region]
+            table.items.send_again()
             moved = True
     if moved:
         changed(state, table)

@@ -13,7 +13,7 @@ from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.services.dynamodb import definition, describe
 from outlast.cloud.services.dynamodb.errors import PROTECTED, ResourceInUseException
 from outlast.cloud.services.dynamodb.lifecycle import CREATE_MS, DELETE_MS
-from outlast.cloud.services.dynamodb.membership import depart, stream_label
+from outlast.cloud.services.dynamodb.membership import stream_label
 from outlast.cloud.services.dynamodb.names import MIN_NAME, plain_name, table_name, table_resource
 from outlast.cloud.services.dynamodb.service import dynamodb
 from outlast.cloud.services.dynamodb.state import DynamoDB
@@ -200,8 +200,6 @@ def delete_table(call: Call[DynamoDB], *, table_name: str) -> Reply:
         raise in_use(table)
     if table.doc.get("DeletionProtectionEnabled"):
         raise ValidationException(PROTECTED)
-    if table.doc.get("Replicas"):
-        depart(call.state, table)
     begin_delete(call.state, table, "delete-replica" if table.doc.get("Replicas") else "delete")
     described = describe.table_description(table)
     for member in NOT_TOLD:
