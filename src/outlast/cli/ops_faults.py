@@ -47,7 +47,7 @@ def fis_region(target: Target) -> str:
 @app.command("begin", epilog="Example: outlast fault begin gray-failure us-east-1 --set error_share=0.3 --seconds 60")
 def begin(
     kind: Annotated[str, typer.Argument(help=f"The kind of fault: {', '.join(sorted(KINDS))}.")],
-    regions: Annotated[list[str], typer.Argument(help="Its Region; for links: from and to.")],
+    regions: Annotated[list[str], typer.Argument(help="Its Region; for links: from and to, that direction alone.")],
     seconds: Annotated[float, typer.Option(min=1.0, help="It ends by itself after this.")] = 600.0,
     given: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")] = None,
     service: Annotated[list[str] | None, typer.Option(help="Only this service; repeat for more.")] = None,
