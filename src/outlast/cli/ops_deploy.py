@@ -19,6 +19,7 @@ from outlast.ops.deploy.parameters import LOCAL_RHYTHM, Rhythm, Wish
 from outlast.ops.deploy.run import Deployer
 from outlast.ops.deploy.stacks import StackEvent
 from outlast.ops.deployment import Deployed
+from outlast.ops.drill.journal import NAME as CHANGES_FILE
 from outlast.ops.outcome import UsageError
 
 QUIET = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
@@ -106,6 +107,7 @@ def deploy(
         if remove:
             deployer.remove()
             where.deployment_path.unlink(missing_ok=True)
+            (where.home / CHANGES_FILE).unlink(missing_ok=True)
             return
         made = deployer.run()
         deployments.save(made, where.deployment_path)

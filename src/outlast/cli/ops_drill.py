@@ -20,10 +20,13 @@ from outlast.cli.ops_faults import faults_of
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_report import objectives
 from outlast.cli.ops_target import HomeOption, Target, one_line, open_target
+from outlast.ops.act.audit import AuditLog
 from outlast.ops.deployment import Deployment
 from outlast.ops.drill.changes import WithChanges
 from outlast.ops.drill.customers import Crowd
 from outlast.ops.drill.file import DrillFile, find, library
+from outlast.ops.drill.journal import NAME as CHANGES_FILE
+from outlast.ops.drill.journal import Journal
 from outlast.ops.drill.play import Drill, Stage
 from outlast.ops.drill.story import Event, StepSeen, Story
 from outlast.ops.observe.recording import save
@@ -51,6 +54,9 @@ def drill(
     name: Annotated[str, typer.Argument(help="A drill of the library, or a YAML file.")] = "gray-failure",
     home: HomeOption = None,
     show: Annotated[bool, typer.Option("--list", help="List the drills instead.")] = False,
+    clean_up: Annotated[
+        bool, typer.Option("--clean-up", help="Take back what a drill that was killed has changed, and play none.")
+    ] = False,
     into: Annotated[Path | None, typer.Option(help="Folder for the report.", show_default=False)] = None,
     xml: Annotated[
         Path | None, typer.Option("--junit", help="Write JUnit XML to this file.", show_default=False)
@@ -66,6 +72,17 @@ def drill(
         file = find(name)
         target = open_target("local", home, None)
         deployment = target.deployment()
+        changes = WithChanges(
+            faults_of(target, deployment), target.clients, deployment, Journal(target.home / CHANGES_FILE)
+        )
+        left = changes.clean_up(AuditLog(target.home / "audit.jsonl", getpass.getuser()))
+        if left or clean_up:
+            said = (
+                f"taken back what a drill that was killed had left: {', '.join(left)}" if left else "nothing was left"
+            )
+            typer.echo(f"outlast: {said}.", err=True)
+        if clean_up:
+            return
         moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         folder = into or target.home / "drills" / f"{file.name}-{moment}"
         try:
@@ -73,7 +90,7 @@ def drill(
         except OSError as error:
             raise UsageError(f"The folder {folder} cannot be made: {error.strerror}.") from error
         try:
-            told = asyncio.run(play(target, deployment, file, folder, moment))
+            told = asyncio.run(play(target, deployment, file, folder, moment, changes))
         except asyncio.CancelledError:
             typer.echo("outlast: The drill was stopped; what it had changed was put back, or is named above.", err=True)
             raise typer.Exit(EXIT_STOPPED) from None
@@ -92,7 +109,9 @@ def drill(
     raise typer.Exit(int(report["verdict"]["exit_code"]))
 
 
-async def play(target: Target, deployment: Deployment, file: DrillFile, folder: Path, moment: str) -> Story:
+async def play(
+    target: Target, deployment: Deployment, file: DrillFile, folder: Path, moment: str, changes: WithChanges
+) -> Story:
     """One drill, with its progress on standard error; a signal to end has it tidy up first, as Ctrl-C has."""
     this = asyncio.current_task()
     assert this is not None
@@ -116,7 +135,7 @@ async def play(target: Target, deployment: Deployment, file: DrillFile, folder: 
         clients=target.clients,
         deployment=deployment,
         keys=target.keys,
-        faults=WithChanges(faults_of(target, deployment), target.clients, deployment),
+        faults=changes,
         folder=folder,
         variables=target.variables,
         who=getpass.getuser(),

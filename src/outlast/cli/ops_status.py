@@ -19,6 +19,8 @@ from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOpti
 from outlast.ops.act.boards import board_of
 from outlast.ops.decide.rules import Decision
 from outlast.ops.deployment import Deployment
+from outlast.ops.drill.journal import NAME as CHANGES_FILE
+from outlast.ops.drill.journal import Journal
 from outlast.ops.observe.recording import save
 from outlast.ops.outcome import Exit, OpsError
 from outlast.ops.report import status as page
@@ -69,6 +71,9 @@ def status(
         deployment = where.deployment()
         decision, looked = asyncio.run(_look(where, deployment, seconds))
         controls = controls_of(where, deployment)
+        left = [each.what for each in Journal(where.home / CHANGES_FILE).read().values() if each.abandoned]
+    if left:
+        typer.echo(f"A drill that was killed has left {', '.join(left)}: `outlast drill --clean-up`.", err=True)
     if output == "json":
         typer.echo(json.dumps(page.document(deployment, decision, looked.latest, controls)))
     elif output == "table":

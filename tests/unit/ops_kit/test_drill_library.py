@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -25,10 +28,11 @@ from outlast.ops.drill.changes import CHANGES, WithChanges
 from outlast.ops.drill.faults import FisFaults, Running, parameters_of
 from outlast.ops.drill.file import DrillFile, FaultPlan, library, parse
 from outlast.ops.drill.injection import Injection
+from outlast.ops.drill.journal import Journal
 from outlast.ops.drill.story import Story
 from outlast.ops.drill.writes import AtRisk
 from outlast.ops.load.log import Record
-from outlast.ops.outcome import OpsError, UsageError
+from outlast.ops.outcome import OpsError, RefusedError, UsageError
 from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
 
 A, B = "us-east-1", "us-west-2"
@@ -235,9 +239,9 @@ class Stage:
             self.limits[name] = float(each["value"])
 
 
-def with_changes(made: dict[str, Any], world: Recorder) -> WithChanges:
+def with_changes(made: Mapping[str, Any], world: Recorder, journal: Journal | None = None) -> WithChanges:
     clients = cast(Clients, FakeClients(lambda service, *_: made[service]))
-    return WithChanges(world, clients, sample_deployment())
+    return WithChanges(world, clients, sample_deployment(), journal or Journal())
 
 
 def test_a_bad_release_is_made_and_taken_back() -> None:
@@ -261,6 +265,47 @@ def test_a_low_limit_is_set_and_taken_back() -> None:
         faults.begin(FaultPlan("low-limit"), [B], 60)
     with pytest.raises(UsageError, match="one Region"):
         faults.begin(FaultPlan("low-limit", parameters={"rate_per_s": 1}), [A, B], 60)
+
+
+def gone() -> int:
+    """The id of a process that has ended."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return ended.pid
+
+
+def test_what_a_killed_drill_has_left_is_put_back_by_the_next(tmp_path: Path) -> None:
+    made, path = {"lambda": Lambda(), "apigateway": Stage()}, tmp_path / "changes.json"
+    first = with_changes(made, Recorder(), Journal(path))
+    first.begin(FaultPlan("bad-release"), [A], 60)
+    first.begin(FaultPlan("low-limit", parameters={"rate_per_s": 17}), [B], 60)
+    audit = AuditLog(tmp_path / "audit.jsonl", "tester")
+    later = with_changes(made, Recorder(), Journal(path))
+    with pytest.raises(RefusedError, match="still runs"):
+        later.clean_up(audit)
+    with pytest.raises(OpsError, match="clean-up"):
+        later.begin(FaultPlan("bad-release"), [A], 60)
+    path.write_text(path.read_text().replace(f'"pid": {os.getpid()}', f'"pid": {gone()}'))
+    assert later.clean_up(audit) == ["bad-release in us-east-1", "low-limit in us-west-2"]
+    assert (made["lambda"].alias, made["lambda"].versions) == ("1", ["1"])  # type: ignore[attr-defined]
+    assert made["apigateway"].limits["throttlingRateLimit"] == 500.0  # type: ignore[attr-defined]
+    assert not path.exists()
+    assert later.clean_up(audit) == []
+    assert [each.action for each in read(tmp_path / "audit.jsonl")] == ["change taken back"] * 2
+    path.write_text("[")
+    with pytest.raises(OpsError, match="cannot be read"):
+        later.clean_up(audit)
+
+
+def test_a_drill_killed_between_the_release_and_its_number_is_put_back_all_the_same(tmp_path: Path) -> None:
+    function, journal = Lambda(), Journal(tmp_path / "changes.json")
+    function.publish_version = lambda **_: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        with_changes({"lambda": function}, Recorder(), journal).begin(FaultPlan("bad-release"), [A], 60)
+    assert "raise RuntimeError" in function.code
+    later = with_changes({"lambda": function}, Recorder(), journal)
+    later.end(Running("bad-release-us-east-1", ""))
+    assert (function.alias, function.code, journal.read()) == ("1", "functions/good.zip", {})
 
 
 def test_what_is_no_change_goes_to_the_world_and_a_change_that_fails_is_told() -> None:

@@ -6,17 +6,21 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from outlast.ops.act.audit import AuditLog
 from outlast.ops.clients import Clients, again, error_code
 from outlast.ops.deployment import Deployment
 from outlast.ops.drill.faults import Faults, Running
 from outlast.ops.drill.file import FaultPlan
-from outlast.ops.outcome import OpsError, UsageError
+from outlast.ops.drill.journal import Journal
+from outlast.ops.outcome import OpsError, RefusedError, UsageError
+
+Note = Callable[[Mapping[str, Any]], None]
 
 BAD_RELEASE: Final = "bad-release"
 LOW_LIMIT: Final = "low-limit"
@@ -27,12 +31,15 @@ EVERY_METHOD: Final = "/*/*/throttling"
 
 @dataclass(slots=True)
 class WithChanges:
-    """Faults of the world, and those that people make; told apart by their kind."""
+    """Faults of the world, and those that people make; told apart by their kind.
+
+    `journal` knows what there was before, also after the process that made a change was killed.
+    """
 
     world: Faults
     clients: Clients
     deployment: Deployment
-    _before: dict[str, tuple[FaultPlan, str, Any]] = field(default_factory=dict)
+    journal: Journal = field(default_factory=Journal)
 
     def begin(self, fault: FaultPlan, regions: Sequence[str], duration_s: float) -> Running:
         """Begin it. A change does not end by itself: whoever begins it ends it. Raises OpsError."""
@@ -41,29 +48,43 @@ class WithChanges:
         if len(regions) != 1:
             raise UsageError(f"{fault.kind} is about one Region.")
         begin = self._release if fault.kind == BAD_RELEASE else self._lower
+        ident = f"{fault.kind}-{regions[0]}"
+        if ident in self.journal.read():
+            raise OpsError(f"{fault.kind} in {regions[0]} was not taken back yet: `outlast drill --clean-up`.")
         try:
-            before = begin(fault, regions[0])
+            begin(fault, regions[0], lambda before: self.journal.put(ident, fault.kind, regions[0], before))
         except (ClientError, BotoCoreError) as error:
             raise OpsError(f"The fault {fault.kind} could not be begun: {error_code(error)} {error}") from error
-        ident = f"{fault.kind}-{regions[0]}"
-        self._before[ident] = (fault, regions[0], before)
         return Running(ident, f"{fault.kind} in {regions[0]}")
 
     def end(self, running: Running) -> None:
         """Put back what there was before. Raises OpsError."""
-        held = self._before.get(running.ident)
+        held = self.journal.read().get(running.ident)
         if held is None:
             self.world.end(running)
             return
-        fault, region, before = held
         try:
-            (self._take_back if fault.kind == BAD_RELEASE else self._raise)(region, before)
+            (self._take_back if held.kind == BAD_RELEASE else self._raise)(held.region, held.before)
         except (ClientError, BotoCoreError) as error:
             raise OpsError(f"{running.what} could not be taken back: {error_code(error)} {error}") from error
-        del self._before[running.ident]
+        self.journal.drop(running.ident)
 
-    def _release(self, fault: FaultPlan, region: str) -> tuple[str, str, str]:
-        """Publish code that fails and point the alias to it; alias, version before, bad version."""
+    def clean_up(self, audit: AuditLog) -> list[str]:
+        """Put back what drills that were killed have left; what was put back, in words.
+
+        Raises OpsError, and RefusedError while the drill that made a change still runs.
+        """
+        left = self.journal.read()
+        for change in left.values():
+            if not change.abandoned:
+                raise RefusedError(f"{change.what}: the drill that made it still runs (process {change.pid}).")
+        for ident, change in left.items():
+            self.end(Running(ident, change.what))
+            audit.add("change taken back", what=change.what, why="its drill was killed")
+        return [change.what for change in left.values()]
+
+    def _release(self, fault: FaultPlan, region: str, note: Note) -> None:
+        """Publish code that fails and point the alias to it; noted: alias, version before, bad version once known."""
         part, client = self.deployment.region(region), self.clients.of("lambda", region)
         aliases = again(lambda: client.list_aliases(FunctionName=part.function))["Aliases"]
         if len(aliases) != 1:
@@ -71,34 +92,39 @@ class WithChanges:
         alias, good = str(aliases[0]["Name"]), str(aliases[0]["FunctionVersion"])
         settings = again(lambda: client.get_function_configuration(FunctionName=part.function))
         module = str(settings["Handler"]).rpartition(".")[0].replace(".", "/")
+        note({"alias": alias, "good": good, "bad": ""})
         again(lambda: client.update_function_code(FunctionName=part.function, ZipFile=_archive(f"{module}.py")))
         client.get_waiter("function_updated_v2").wait(FunctionName=part.function)
         bad = str(again(lambda: client.publish_version(FunctionName=part.function))["Version"])
+        note({"alias": alias, "good": good, "bad": bad})
         again(lambda: client.update_alias(FunctionName=part.function, Name=alias, FunctionVersion=bad))
-        return alias, good, bad
 
-    def _take_back(self, region: str, before: tuple[str, str, str]) -> None:
-        """The alias first, then the code: the good version says in its description which archive it came from."""
-        alias, good, bad = before
+    def _take_back(self, region: str, before: Mapping[str, Any]) -> None:
+        """The alias first, then the code: the good version says in its description which archive it came from.
+
+        A bad version that was not noted, because its drill was killed in between, stays; nothing leads to it.
+        """
+        alias, good, bad = before["alias"], before["good"], before["bad"]
         part, client = self.deployment.region(region), self.clients.of("lambda", region)
         again(lambda: client.update_alias(FunctionName=part.function, Name=alias, FunctionVersion=good))
         settings = again(lambda: client.get_function_configuration(FunctionName=part.function, Qualifier=good))
         key = str(settings.get("Description", ""))
         again(lambda: client.update_function_code(FunctionName=part.function, S3Bucket=part.code_bucket, S3Key=key))
-        again(lambda: client.delete_function(FunctionName=part.function, Qualifier=bad))
+        if bad:
+            again(lambda: client.delete_function(FunctionName=part.function, Qualifier=bad))
 
-    def _lower(self, fault: FaultPlan, region: str) -> dict[str, Any]:
-        """Let the stage take `rate_per_s` requests a second and no more; the settings before."""
+    def _lower(self, fault: FaultPlan, region: str, note: Note) -> None:
+        """Let the stage take `rate_per_s` requests a second and no more; noted: the settings before."""
         rate = fault.parameters.get("rate_per_s")
         if not isinstance(rate, (int, float)) or rate <= 0:
             raise UsageError(f"{LOW_LIMIT} needs the parameter rate_per_s, over 0.")
         part, client = self.deployment.region(region), self.clients.of("apigateway", region)
         stage = again(lambda: client.get_stage(restApiId=part.api_id, stageName=part.stage))
         before: dict[str, Any] = stage.get("methodSettings", {}).get("*/*", {})
+        note({name: before[name] for name in ("throttlingRateLimit", "throttlingBurstLimit")})
         self._limit(region, float(rate), int(rate))
-        return before
 
-    def _raise(self, region: str, before: dict[str, Any]) -> None:
+    def _raise(self, region: str, before: Mapping[str, Any]) -> None:
         self._limit(region, float(before["throttlingRateLimit"]), int(before["throttlingBurstLimit"]))
 
     def _limit(self, region: str, rate: float, burst: int) -> None:

@@ -1,0 +1,92 @@
+"""What a drill has changed and must put back, on disk before it is changed: a killed drill cannot tell any more.
+
+Faults of a world end by themselves; a bad release or a low limit stays until somebody takes it back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from outlast.ops.outcome import OpsError
+
+NAME: Final = "drill-changes.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change: its kind, where, what there was before, and the process that made it."""
+
+    kind: str
+    region: str
+    before: Mapping[str, Any]
+    pid: int
+
+    @property
+    def what(self) -> str:
+        """In words."""
+        return f"{self.kind} in {self.region}"
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the process that made it is gone."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False
+
+
+@dataclass(slots=True)
+class Journal:
+    """The changes by their ident. Without a path it lasts as long as the process."""
+
+    path: Path | None = None
+    _held: dict[str, Change] = field(default_factory=dict)
+
+    def read(self) -> dict[str, Change]:
+        """All changes that were not put back. Raises OpsError."""
+        if self.path is None:
+            return dict(self._held)
+        try:
+            found = json.loads(self.path.read_text(encoding="utf-8"))
+            return {ident: Change(**each) for ident, each in found.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise OpsError(f"What drills have changed cannot be read from {self.path}: {error}.") from error
+
+    def put(self, ident: str, kind: str, region: str, before: Mapping[str, Any]) -> None:
+        """Have it on disk before anything is changed. Raises OpsError."""
+        self._write({**self.read(), ident: Change(kind, region, before, os.getpid())})
+
+    def drop(self, ident: str) -> None:
+        """It was put back. Raises OpsError."""
+        self._write({key: each for key, each in self.read().items() if key != ident})
+
+    def _write(self, changes: dict[str, Change]) -> None:
+        self._held = changes
+        if self.path is None:
+            return
+        if not changes:
+            self.path.unlink(missing_ok=True)
+            return
+        members = {
+            ident: {"kind": each.kind, "region": each.region, "before": dict(each.before), "pid": each.pid}
+            for ident, each in changes.items()
+        }
+        draft = self.path.with_suffix(".draft")
+        try:
+            with draft.open("w", encoding="utf-8") as out:
+                json.dump(members, out, indent=2)
+                out.flush()
+                os.fsync(out.fileno())
+            draft.replace(self.path)
+        except OSError as error:
+            raise OpsError(f"What is to be changed cannot be written down in {self.path}: {error}.") from error
