@@ -79,10 +79,15 @@ def test_cut_off_writes_are_listed_one_by_one_and_conflicts_keep_both_versions(
     pages = api_a.get_paginator("list_stranded_writes").paginate(MissingIn=B, PaginationConfig={"PageSize": 2})
     stranded = [json.loads(write["Key"])["id"]["N"] for page in pages for write in page["Writes"]]
     assert stranded == ["7", "20", "21", "22", "23", "24"]
+    a.put_item(TableName="stock", Item=item(24, "a again"))
+    *_, first, second = api_a.list_stranded_writes(MissingIn=B)["Writes"]
+    assert "Item" not in first["Written"]
+    assert first["Written"]["Deleted"] is False
+    assert json.loads(second["Written"]["Item"])["owner"] == {"S": "a again"}
     (link,) = api_a.list_replication_links(TableName="stock")["Links"]
-    assert (link["Region"], link["PendingWrites"]) == (B, 6)
+    assert (link["Region"], link["PendingWrites"]) == (B, 7)
     world.end_fault(cut)
-    wait_until(lambda: owner(a, 7) == "sold in b" and owner(b, 24) == "a")
+    wait_until(lambda: owner(a, 7) == "sold in b" and owner(b, 24) == "a again")
     wait_until(lambda: api_a.list_stranded_writes(MissingIn=B)["Writes"] == [])
     wait_until(lambda: api_a.list_conflicts(TableName="stock")["Conflicts"] or api_b.list_conflicts()["Conflicts"])
     (conflict,) = (api_a.list_conflicts()["Conflicts"] or api_b.list_conflicts()["Conflicts"])[:1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from outlast.cloud.engine import layout
-from outlast.cloud.engine.version import PLAIN_BYTES, value_of
+from outlast.cloud.engine.version import PLAIN_BYTES, decode, value_of
 
 if TYPE_CHECKING:
     from outlast.cloud.engine.engine import Engine
@@ -72,6 +72,14 @@ class Space:
     def get(self, key: bytes) -> bytes | None:
         """The value of `key`, or None. Raises Damaged when it cannot be read."""
         return value_of(self._engine.store.get(self._prefix + key))
+
+    def stamped(self, key: bytes) -> tuple[int, bytes | None] | None:
+        """Stamp and value of the version that is held, a deletion's too; None when there is none. Raises Damaged."""
+        stored = self._engine.store.get(self._prefix + key)
+        if stored is None:
+            return None
+        held = decode(stored)
+        return held.stamp, held.value
 
     def range(
         self, start: bytes = b"", end: bytes | None = None, *, reverse: bool = False

@@ -187,12 +187,16 @@ def version(region: str, stamp: int, context: bytes, stored: bytes | None) -> di
 
 
 def described_write(write: Any, table: Table, call: Call[DynamoDB], missing_in: str) -> dict[str, Any]:
-    """One stranded write; its item is the newest version that this Region holds."""
-    stored = table.items.get(write.key)
+    """One stranded write; its item, while no later or concurrent write has overwritten it here."""
+    held = table.items.stamped(write.key)
+    stands = held is not None and held[0] == write.stamp
+    written = version(call.region.name, write.stamp, write.context, held[1] if held is not None and stands else None)
+    if not stands:
+        written["Deleted"] = False
     return {
         "TableName": table.name,
         "Key": key_text(write.key, table),
-        "Written": version(call.region.name, write.stamp, write.context, stored),
+        "Written": written,
         "MissingIn": missing_in,
     }
 
