@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, Target, one_line, open_target
 from outlast.cloud.contract.faults import KINDS
-from outlast.ops.clients import again
-from outlast.ops.deployment import Deployment
+from outlast.ops.clients import Clients, again, error_code
 from outlast.ops.drill.faults import ENDED, FisFaults, Running, ensure_role, words_of
 from outlast.ops.drill.file import FaultPlan
-from outlast.ops.outcome import UsageError
+from outlast.ops.outcome import OpsError, UsageError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 """The sub-commands of `fault`."""
@@ -31,17 +34,55 @@ def register(parent: typer.Typer) -> None:
     parent.add_typer(app, name="fault", help="Faults of the local world: begin, list, end.")
 
 
-def faults_of(target: Target, deployment: Deployment | None = None) -> FisFaults:
-    """The faults of a target, asked for in the observer's Region, which no drill of the library takes down."""
-    region = deployment.observer_region if deployment else fis_region(target)
+def faults_of(target: Target, region: str) -> FisFaults:
+    """The faults of a target, asked for in `region`."""
+    iam = IAM_REGION if target.has(IAM_REGION) else target.regions[0]
     of = target.clients.of
-    home = IAM_REGION if target.has(IAM_REGION) else target.regions[0]
-    return FisFaults(of("fis", region), lambda: ensure_role(of("iam", home), of("sts", region)))
+    return FisFaults(of("fis", region), lambda: ensure_role(of("iam", iam), of("sts", region)))
 
 
-def fis_region(target: Target) -> str:
-    """Where faults are asked for without a deployment: in a world that lacks the usual Region, in its last one."""
-    return DEFAULT_FIS_REGION if target.has(DEFAULT_FIS_REGION) else target.regions[-1]
+def place(regions: Sequence[str], hit: Collection[str]) -> str:
+    """Where a fault is asked for: not in a Region that it hits, if another is there; us-east-2 when it can be."""
+    free = [region for region in regions if region not in hit] or list(regions)
+    return DEFAULT_FIS_REGION if DEFAULT_FIS_REGION in free or not free else free[-1]
+
+
+def experiments(clients: Clients, regions: Sequence[str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The experiments of all Regions, and why a Region could not be asked. Raises OpsError when none could."""
+
+    def ask(region: str) -> list[dict[str, Any]] | str:
+        client, found, token = clients.of("fis", region), [], {}
+        try:
+            while True:
+                page = again(functools.partial(client.list_experiments, **token), tries=2)
+                found += page["experiments"]
+                if "nextToken" not in page:
+                    return found
+                token = {"nextToken": page["nextToken"]}
+        except (ClientError, BotoCoreError) as error:
+            return error_code(error)
+
+    with ThreadPoolExecutor(max_workers=len(regions)) as pool:
+        answers = dict(zip(regions, pool.map(ask, regions), strict=True))
+    silent = {region: answer for region, answer in answers.items() if isinstance(answer, str)}
+    if len(silent) == len(regions):
+        raise OpsError(f"No Region could be asked for its faults ({'; '.join(map(': '.join, silent.items()))}).")
+    return [each for answer in answers.values() if not isinstance(answer, str) for each in answer], silent
+
+
+def whereabouts(clients: Clients, regions: Sequence[str], ident: str) -> str:
+    """The Region in which an experiment was begun; raises UsageError when no Region that answers knows it."""
+    silent = []
+    for region in regions:
+        try:
+            again(functools.partial(clients.of("fis", region).get_experiment, id=ident), tries=2)
+        except (ClientError, BotoCoreError) as error:
+            if error_code(error) not in ("ResourceNotFoundException", "ValidationException"):
+                silent.append(region)
+        else:
+            return region
+    rest = f"; {', '.join(silent)} could not be asked" if silent else ""
+    raise UsageError(f"There is no fault {ident}{rest}.")
 
 
 @app.command("begin", epilog="Example: outlast fault begin gray-failure us-east-1 --set error_share=0.3 --seconds 60")
@@ -61,7 +102,8 @@ def begin(
             hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(KINDS))}."
             raise UsageError(f"There is no kind of fault {kind}. {hint}")
         plan = FaultPlan(kind, tuple(regions), tuple(service or ()), tuple(operation or ()), _parameters(given or []))
-        running = faults_of(open_target("local", home, None)).begin(plan, regions, seconds)
+        target = open_target("local", home, None)
+        running = faults_of(target, place(target.regions, regions)).begin(plan, regions, seconds)
     typer.echo(f"{running.ident}  {running.what}")
 
 
@@ -72,7 +114,8 @@ def end(
 ) -> None:
     """End a fault and return once its effect is gone."""
     with one_line():
-        faults_of(open_target("local", home, None)).end(Running(ident, ident))
+        target = open_target("local", home, None)
+        faults_of(target, whereabouts(target.clients, target.regions, ident)).end(Running(ident, ident))
     typer.echo(f"{ident} has ended.")
 
 
@@ -81,8 +124,9 @@ def show(home: HomeOption = None, output: OutputOption = "text") -> None:
     """The faults that are active, and those that ended of late."""
     with one_line():
         target = open_target("local", home, None)
-        client = target.clients.of("fis", fis_region(target))
-        found = again(client.list_experiments)["experiments"]
+        found, silent = experiments(target.clients, target.regions)
+    for region, why in silent.items():
+        typer.echo(f"{region} could not be asked: {why}", err=True)
     if output == "json":
         typer.echo(json.dumps(found, default=str))
         return

@@ -53,6 +53,7 @@ class Target:
     https_port: int
     ca_path: str | None
     regions: tuple[str, ...] = ()
+    """Of a local world: all its Regions."""
 
     def has(self, region: str) -> bool:
         """Whether the Region is there."""

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from typer.testing import CliRunner
 
-from outlast.cli.ops_faults import app, faults_of, fis_region
+from outlast.cli.ops_faults import app, faults_of, place
 from outlast.cli.ops_target import Target
 
 USUAL = ("us-east-1", "us-west-2", "us-east-2")
@@ -37,8 +37,8 @@ class _Target:
 def test_faults_are_asked_for_where_the_world_has_a_region(regions: tuple[str, ...], expected: str) -> None:
     asked: list[tuple[str, str]] = []
     here = target(regions, asked)
-    assert fis_region(here) == expected
-    faults_of(here)
+    assert place(here.regions, []) == expected
+    faults_of(here, expected)
     assert ("fis", expected) in asked
 
 
