@@ -157,6 +157,18 @@ def failback(tmp_path: Path, board: Board, pair: Pair, time: Time, worse: Callab
     return Failback(board, pair, log, worse, time.now_s, time.sleep)
 
 
+async def test_a_failback_gives_way_to_an_evacuation_that_began_meanwhile(tmp_path: Path) -> None:
+    board, pair, time = Board(), Pair(), Time()
+    board.on[A] = False
+    plan = plan_failback(A, (A, B), WELL, watch_s=10)
+    run = failback(tmp_path, board, pair, time, lambda: "")
+    run.on_step = lambda step: board.set({A: step.percent < 25})
+    result = await run.run(plan)
+    assert (result.ending, result.steps[-1].percent) == ("backed off", 50)
+    assert "switched off by somebody else" in result.text
+    assert not board.on[A]
+
+
 async def test_a_failback_raises_the_weight_step_by_step(tmp_path: Path) -> None:
     board, pair, time = Board(), Pair(), Time()
     board.on[A] = False

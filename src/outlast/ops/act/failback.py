@@ -10,7 +10,7 @@ from typing import Final, Literal, Protocol
 
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.evacuate import Board
-from outlast.ops.outcome import RefusedError
+from outlast.ops.outcome import OpsError, RefusedError
 from outlast.ops.plan.failback import FailbackPlan
 
 Ending = Literal["returned", "backed off"]
@@ -82,11 +82,20 @@ class Failback:
         await self._set(plan.region, percent)
         set_s = self.now_s()
         until_s = set_s + plan.settle_s + plan.watch_s
-        problem = self.worse()
+        problem = await self._left(plan.region) or self.worse()
         while not problem and self.now_s() < until_s:
             await self.sleep(LOOK_S)
             problem = self.worse()
+        problem = problem or await self._left(plan.region)
         return Step(percent, set_s, self.now_s(), problem)
+
+    async def _left(self, region: str) -> str:
+        """Whether somebody evacuated the Region meanwhile, in words; a cluster that does not answer tells nothing."""
+        try:
+            states = await asyncio.to_thread(self.board.states)
+        except OpsError:
+            return ""
+        return "" if states.get(region, True) else f"{region} was switched off by somebody else"
 
     async def _set(self, region: str, percent: int) -> None:
         await asyncio.to_thread(self.weights.set, region, percent)
