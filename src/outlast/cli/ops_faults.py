@@ -51,7 +51,9 @@ def experiments(clients: Clients, regions: Sequence[str]) -> tuple[list[dict[str
     """The experiments of all Regions, and why a Region could not be asked. Raises OpsError when none could."""
 
     def ask(region: str) -> list[dict[str, Any]] | str:
-        client, found, token = clients.of("fis", region), [], {}
+        client = clients.of("fis", region)
+        found: list[dict[str, Any]] = []
+        token: dict[str, str] = {}
         try:
             while True:
                 page = again(functools.partial(client.list_experiments, **token), tries=2)
