@@ -11,13 +11,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_origin, get_type_hints
 
 from outlast.ops.clients import Kind
 from outlast.ops.names import NameServer
 from outlast.ops.outcome import UsageError
 
 SCHEMA: Final = "outlast.deployment/1"
+PLAIN: Final[Mapping[Any, tuple[type, ...]]] = {
+    str: (str,),
+    int: (int,),
+    float: (int, float),
+    Mapping: (dict,),
+    str | None: (str, type(None)),
+}
+"""What a member of a file is, by its annotation."""
 Deployed = Literal["routing-controls", "standby-takes-over"]
 """The switches that the templates can make."""
 Switch = Literal["routing-controls", "standby-takes-over", "weighted-records"]
@@ -131,7 +139,7 @@ def load(path: Path) -> Deployment:
         read = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"There is no deployment file at {path}: `outlast deploy` writes one.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"The deployment file {path} cannot be read: {error}.") from error
     if not isinstance(read, dict) or read.pop("schema", None) != SCHEMA:
         raise UsageError(f"{path} is not a deployment file of this version; run `outlast deploy` again.")
@@ -155,4 +163,18 @@ def parse(read: Mapping[str, Any]) -> Deployment:
         ),
         "name_servers": tuple(NameServer(**server) for server in read["name_servers"]),
     }
-    return Deployment(**{**read, **nested})
+    made = Deployment(**{**read, **nested})
+    for part in (made, made.tables, made.arc, *made.regions, *made.arc.endpoints, *made.name_servers):
+        _check(part)
+    if not made.name_servers or not made.regions:
+        raise TypeError("it names no Region or no name server")
+    return made
+
+
+def _check(part: Any) -> None:
+    """Raise TypeError for a member that is not of its type."""
+    for name, hint in get_type_hints(type(part)).items():
+        value = getattr(part, name)
+        wanted = PLAIN.get(hint) or PLAIN.get(get_origin(hint))
+        if wanted and (not isinstance(value, wanted) or isinstance(value, bool)):
+            raise TypeError(f"{name} is {type(value).__name__}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -223,6 +224,20 @@ def test_a_bad_deployment_file_is_one_clear_line(tmp_path: Path, content: str | 
     if content is not None:
         path.write_text(content)
     with pytest.raises(UsageError, match=r"outlast deploy|cannot be read"):
+        deployments.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"regions": []}, {"name_servers": []}, {"record_ttl_s": "3"}, {"service_name": 7}, {"capacity": []},
+     {"canary_period_s": "a"}, {"observer_region": None}, {"ca_path": 5}, {"https_port": True}],
+    ids=str,
+)  # fmt: skip
+def test_a_deployment_file_with_a_member_of_another_type_is_one_clear_line(tmp_path: Path, change: Any) -> None:
+    path = tmp_path / "deployment.json"
+    deployments.save(sample_deployment(), path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(UsageError, match="damaged"):
         deployments.load(path)
 
 
