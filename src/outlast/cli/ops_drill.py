@@ -73,7 +73,10 @@ def drill(
         target = open_target("local", home, None)
         deployment = target.deployment()
         changes = WithChanges(
-            faults_of(target, deployment.observer_region), target.clients, deployment, Journal(target.home / CHANGES_FILE)
+            faults_of(target, deployment.observer_region),
+            target.clients,
+            deployment,
+            Journal(target.home / CHANGES_FILE),
         )
         left = changes.clean_up(AuditLog(target.home / "audit.jsonl", getpass.getuser()))
         if left or clean_up:
