@@ -33,6 +33,8 @@ def test_defaults_of_an_endpoint() -> None:
     "given",
     [
         {"Type": "HTTP", "IPAddress": "192.0.2.1"},
+        {"Type": "HTTP", "IPAddress": "127.0.0.1"},
+        {"Type": "HTTP", "IPAddress": "::1"},
         {"Type": "HTTP_STR_MATCH", "IPAddress": "192.0.2.1", "SearchString": "ok"},
         {"Type": "TCP", "IPAddress": "192.0.2.1", "Port": 25},
         {"Type": "CALCULATED", "HealthThreshold": 1, "ChildHealthChecks": ["a", "b"]},
@@ -50,6 +52,11 @@ def test_every_kind_can_be_made(given: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
+        ({"Type": "HTTP", "IPAddress": "169.254.169.254"}, "nonroutable or multicast"),
+        ({"Type": "HTTP", "IPAddress": "::ffff:169.254.169.254"}, "nonroutable or multicast"),
+        ({"Type": "HTTP", "IPAddress": "0.0.0.0"}, "nonroutable or multicast"),
+        ({"Type": "HTTP", "IPAddress": "255.255.255.255"}, "nonroutable or multicast"),
+        ({"Type": "HTTP", "IPAddress": "ff02::1"}, "nonroutable or multicast"),
         ({"Type": "HTTP"}, "must have an IP address or a fully qualified domain name"),
         ({"Type": "TCP", "IPAddress": "192.0.2.1"}, "must have a port"),
         ({"Type": "HTTP_STR_MATCH", "IPAddress": "192.0.2.1"}, "must have a search string"),

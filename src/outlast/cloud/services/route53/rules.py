@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.ht
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any, Final
 
 from outlast.cloud.services.route53 import dnsnames
@@ -114,7 +115,26 @@ def _reaches(start: str, goal: str, checks: Mapping[str, Check]) -> bool:
     return False
 
 
+def _check_address(text: str) -> None:
+    """No machine's own settings (link-local, as of instance metadata) and no group of machines may be probed.
+
+    https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html refuses loopback and private ones
+    too, which are where a local world's endpoints are.
+    """
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return  # the model's own pattern has a say
+    seen = getattr(address, "ipv4_mapped", None) or address
+    if seen.is_loopback:
+        return
+    if seen.is_link_local or seen.is_multicast or seen.is_unspecified or seen.is_reserved:
+        raise _wrong(f"Health checks must not have a nonroutable or multicast IP address specified: {text}.")
+
+
 def _endpoint(kind: str, config: dict[str, Any]) -> None:
+    if "IPAddress" in config:
+        _check_address(config["IPAddress"])
     matches = kind.endswith("STR_MATCH")
     if "IPAddress" not in config and "FullyQualifiedDomainName" not in config:
         raise _wrong("Basic health checks must have an IP address or a fully qualified domain name specified.")
