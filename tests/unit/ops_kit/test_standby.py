@@ -16,7 +16,9 @@ from outlast.ops.deployment import Arc, Deployment
 from outlast.ops.doctor.examine import examine
 from outlast.ops.observe.facts import switch_s
 from outlast.ops.outcome import OpsError, RefusedError, UsageError
+from outlast.ops.plan.failback import plan_failback
 from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
+from tests.unit.ops.test_plan import FACTS
 from tests.unit.ops_kit.doctored import alarm, ready
 
 A, B = "us-east-1", "us-west-2"
@@ -202,3 +204,11 @@ def test_the_doctor_finds_stop_alarms_that_are_gone_forget_or_are_not_followed()
         checks = {**facts.names.checks, f"hc-{A}": {"HealthCheckConfig": {**config, **change}}}
         found = examine(replace(facts, names=replace(facts.names, checks=checks)))
         assert [each.region for each in found if each.rule == "health check"] == [A]
+
+
+def test_a_failback_waits_for_a_slow_switch_before_it_judges_a_step() -> None:
+    slow = replace(FACTS, states={A: False, B: True}, health={A: "healthy", B: "healthy"}, switch_s=20.0)
+    plan = plan_failback(A, (A, B), slow, reviewed=True, steps=(100,), watch_s=1)
+    assert (plan.switch_s, plan.expected_s) == (18.0, 18.0 + 1 + slow.ttl_s)
+    assert plan_failback(A, (A, B), replace(slow, states={A: True, B: True}), reviewed=True).switch_s == 0.0
+    assert plan_failback(A, (A, B), replace(slow, switch_s=2.0), reviewed=True).switch_s == 0.0

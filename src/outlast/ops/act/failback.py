@@ -65,6 +65,8 @@ class Failback:
             await self._set(plan.region, 0)
             await asyncio.to_thread(self.board.set, {plan.region: True})
             self.audit.add("switched", controls={plan.region: True})
+            if plan.switch_s:
+                await self.sleep(plan.switch_s)
         steps: list[Step] = []
         for percent in plan.steps:
             step = await self._step(plan, percent)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from outlast.ops.plan.evacuation import Check
-from outlast.ops.plan.facts import Facts
+from outlast.ops.plan.facts import SWITCH_S, Facts
 
 STEPS: Final = (5, 25, 50, 100)
 FULL: Final = 100
@@ -18,7 +18,8 @@ CONVERGED_MS: Final = 5_000.0
 class FailbackPlan:
     """Give `region` its traffic back: per cent of home's weight at each step, and how long each is watched.
 
-    `resumed_at`: the per cent at which an earlier failback was interrupted; 0: from the beginning.
+    `resumed_at`: the per cent at which an earlier failback was interrupted; 0: from the beginning. `switch_s`: how long
+    a slow switch takes to let the Region in, before any step can be judged.
     """
 
     region: str
@@ -27,6 +28,7 @@ class FailbackPlan:
     settle_s: float
     checks: tuple[Check, ...]
     resumed_at: int = 0
+    switch_s: float = 0.0
 
     @property
     def refused(self) -> tuple[Check, ...]:
@@ -36,7 +38,7 @@ class FailbackPlan:
     @property
     def expected_s(self) -> float:
         """Until all traffic is back, if every step goes well."""
-        return len(self.steps) * (self.watch_s + self.settle_s)
+        return self.switch_s + len(self.steps) * (self.watch_s + self.settle_s)
 
     def document(self) -> dict[str, Any]:
         """The plan as JSON members."""
@@ -70,7 +72,9 @@ def plan_failback(
     )
     resumed_at = percent if facts.states.get(region) and 0 < percent < FULL else 0
     left = tuple(step for step in steps if step > resumed_at)
-    return FailbackPlan(region, left, watch_s, facts.ttl_s if settle_s is None else settle_s, checks, resumed_at)
+    settle_s = facts.ttl_s if settle_s is None else settle_s
+    switch_s = 0.0 if facts.states.get(region) else max(0.0, facts.switch_s - SWITCH_S)
+    return FailbackPlan(region, left, watch_s, settle_s, checks, resumed_at, switch_s)
 
 
 def _health(region: str, facts: Facts) -> Check:
