@@ -45,9 +45,7 @@ def prepare(
     link_port = configuration.free_port(tuple(hosts.values()))
     while link_port == port:
         link_port = configuration.free_port(tuple(hosts.values()))
-    dns_port = 53 if all(configuration.is_free(each, 53, udp=True) for each in hosts.values()) else 0
-    if dns_port == 0:
-        dns_port = configuration.free_port(tuple(hosts.values()), udp=True)
+    dns_port = dns_port_of(known, tuple(hosts.values()))
     if https_port and not all(configuration.is_free(each, https_port) for each in hosts.values()):
         https_port = 0
     return WorldConfig(
@@ -66,6 +64,15 @@ def prepare(
             data_events=data_events,
         ),
     )
+
+
+def dns_port_of(known: WorldConfig | None, hosts: tuple[str, ...]) -> int:
+    """The port that the world's DNS servers had before, for deployment files name it; else 53 where it may be taken."""
+    wanted: list[int] = [known.dns_port, 53] if known else [53]
+    for port in wanted:
+        if all(configuration.is_free(each, port, udp=True) for each in hosts):
+            return port
+    return configuration.free_port(hosts, udp=True)
 
 
 def prepare_filed(
