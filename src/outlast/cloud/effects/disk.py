@@ -41,10 +41,18 @@ class Lock(Protocol):
 
 
 class AppendFile(Protocol):
-    """A file that only grows."""
+    """A file that only grows; nobody else may write to it."""
 
-    def append(self, data: bytes) -> None:
-        """Write all of `data` at the end; raises OSError and may then have written a part of it."""
+    def append(self, data: bytes, ready_bytes: int = 0) -> None:
+        """Write all of `data` at the end; raises OSError and may then have written a part of it.
+
+        With `ready_bytes` the file grows by that many zeros more whenever it must grow, while there is room: a sync of
+        what is appended into them need not wait for the file system's journal. They are part of the file's size.
+        """
+        ...
+
+    def cut(self, n_bytes: int) -> None:
+        """Keep the first `n_bytes`, synced, and append behind them from now on; raises OSError."""
         ...
 
     def sync(self) -> None:
@@ -141,16 +149,28 @@ class RealLock:
 class RealAppendFile:
     """An append-only file of the machine's file system."""
 
-    __slots__ = ("_descriptor",)
+    __slots__ = ("_at", "_descriptor", "_grown")
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._at = self._grown = os.fstat(descriptor).st_size
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes, ready_bytes: int = 0) -> None:
         view = memoryview(data)
-        while view:
-            written = os.write(self._descriptor, view)
+        if ready_bytes and self._at + len(view) > self._grown:
+            written = os.pwritev(self._descriptor, (view, bytes(ready_bytes)), self._at)
+            self._grown = self._at + written
+            self._at += min(written, len(view))
             view = view[written:]
+        while view:
+            written = os.pwrite(self._descriptor, view, self._at)
+            self._at += written
+            view = view[written:]
+
+    def cut(self, n_bytes: int) -> None:
+        os.ftruncate(self._descriptor, n_bytes)
+        self._at = self._grown = n_bytes
+        os.fsync(self._descriptor)
 
     def sync(self) -> None:
         os.fdatasync(self._descriptor)
@@ -258,7 +278,7 @@ class RealDisk:
 
     def append_to(self, path: Path) -> AppendFile:
         made = not path.exists()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if made:
             _sync_folder(path.parent)
         return RealAppendFile(descriptor)

@@ -5,7 +5,8 @@ marker wrapped by the data key (56, AES-256-GCM with everything before it authen
 
 Frame: marker (8), length of what follows the header (4), counter (8), then the group's writes under AES-256-GCM with
 the segment key, the counter as nonce and the frame's header authenticated. A key lives for one segment and its counter
-only grows, so no nonce is ever used twice; a start after a crash begins a new segment.
+only grows, so no nonce is ever used twice; a start after a crash begins a new segment. Behind the last frame there may
+be zeros: room that was made ready.
 
 A group's writes: numbers of its first and last commit and the clock's newest stamp (8 each), then for each write:
 length of key (4), length of value (4; all ones for a deletion), key, value. Commits are numbered without gaps, so a
@@ -95,7 +96,7 @@ def read_segment(contents: bytes, keys: dict[int, bytes], name: str) -> Segment 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """Where the good frames of a segment end, and how many bytes follow that are none."""
+    """Where the good frames of a segment end, and how many bytes of what is no good frame follow."""
 
     good_bytes: int
     dropped_bytes: int
@@ -111,9 +112,10 @@ def good_frames(segment: Segment, contents: bytes, name: str, *, may_be_torn: bo
     while (opened := segment.open(contents, at)) is not None:
         plain, at = opened
         yield plain
-    if at < len(contents) and (not may_be_torn or _goes_on(segment, contents, at + 1)):
+    rest = len(contents[at:].rstrip(b"\0"))  # the zeros were made ready and not used
+    if rest and (not may_be_torn or _goes_on(segment, contents, at + 1)):
         raise Damaged(f"the log segment {name} is damaged at byte {at}")
-    yield Tail(at, len(contents) - at)
+    yield Tail(at, rest)
 
 
 def _goes_on(segment: Segment, contents: bytes, at: int) -> bool:

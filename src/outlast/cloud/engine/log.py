@@ -27,6 +27,8 @@ from outlast.cloud.engine.frames import (
 from outlast.cloud.engine.layout import Writes
 
 PREFIX = "log-"
+READY_BYTES = 256 * 1024
+"""How far a segment grows at a time: most groups go into blocks that are there; their sync has no journal to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class Log:
         if self._spare is not None:
             self.roll()
         self.write([], last, stamp)
+        if self._current is not None:
+            self._current.file.cut(self._current.size)
 
     # ---- while running
 
@@ -185,9 +189,9 @@ class Log:
             raise OSError(errno.EBADF, "the log is closed")
         frame = current.segment.seal(pack_group(batches, last, stamp))
         try:
-            current.file.append(frame)
+            current.file.append(frame, READY_BYTES if batches else 0)
         except OSError:
-            self._disk.truncate(current.path, current.size)
+            current.file.cut(current.size)
             raise
         current.file.sync()
         current.size += len(frame)

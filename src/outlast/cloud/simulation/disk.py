@@ -57,26 +57,34 @@ class DiskFaults:
 class SimulatedFile:
     """An append-only file that remembers what a loss of power would leave."""
 
-    __slots__ = ("_disk", "_file", "path", "synced")
+    __slots__ = ("_disk", "_file", "end", "path", "synced")
 
     def __init__(self, disk: SimulatedDisk, path: Path, file: AppendFile) -> None:
         self._disk = disk
         self._file = file
         self.path = path
-        self.synced = path.stat().st_size
+        self.synced = self.end = path.stat().st_size
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes, ready_bytes: int = 0) -> None:
         self._disk.files[self.path] = self
         if self._disk.faults.full:
-            self._file.append(data[: len(data) // 2])
+            half = data[: len(data) // 2]
+            self._file.append(half)
+            self.end += len(half)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._file.append(data)
+        self._file.append(data, ready_bytes)
+        self.end += len(data)
+
+    def cut(self, n_bytes: int) -> None:
+        self._file.cut(n_bytes)
+        self.end = n_bytes
+        self.synced = min(self.synced, n_bytes)
 
     def sync(self) -> None:
         if self._disk.faults.failing_syncs:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         if not self._disk.faults.hold_syncs:
-            self.synced = self.path.stat().st_size
+            self.synced = self.end
 
     def close(self) -> None:
         self._file.close()
@@ -103,13 +111,18 @@ class SimulatedDisk(RealDisk):
         yield
 
     def lose_power(self, entropy: Entropy) -> None:
-        """What was appended and not synced is lost, but for a torn piece of it, perhaps with wrong bytes."""
+        """What was appended and not synced is lost, but for a torn piece of it, perhaps with wrong bytes.
+
+        Zeros that were made ready behind it are still there, or not.
+        """
         for file in self.files.values():
             if not file.path.exists():
                 continue
             size = file.path.stat().st_size
-            keep = file.synced + int((size - file.synced + 1) * entropy.uniform())
+            keep = file.synced + int((file.end - file.synced + 1) * entropy.uniform())
             os.truncate(file.path, keep)
+            if size > file.end and entropy.uniform() < 0.5:
+                os.truncate(file.path, size)
             if keep > file.synced and entropy.uniform() < 0.5:
                 at = file.synced + int((keep - file.synced) * entropy.uniform())
                 flip(file.path, at)

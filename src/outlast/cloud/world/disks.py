@@ -29,9 +29,12 @@ class _TroubledFile:
         self._file = file
         self._trouble = trouble
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes, ready_bytes: int = 0) -> None:
         _check(self._trouble)
-        self._file.append(data)
+        self._file.append(data, ready_bytes)
+
+    def cut(self, n_bytes: int) -> None:
+        self._file.cut(n_bytes)
 
     def sync(self) -> None:
         if self._trouble.sync_delay_ms:
