@@ -68,9 +68,8 @@ async def test_a_client_that_reads_nothing_piles_up_no_answers(server: DnsServer
         await asyncio.sleep(0.001)
         most = max([most, *(each.unread_bytes for each in server.connections)])
     assert most < 256 << 10
-    for _ in range(number):
-        size = int.from_bytes(await reader.readexactly(2), "big")
-        assert len(await reader.readexactly(size)) == size
+    size = int.from_bytes(await reader.readexactly(2), "big")
+    await reader.readexactly(size + (number - 1) * (2 + size))
     writer.close()
 
 
