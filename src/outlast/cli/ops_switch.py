@@ -32,6 +32,7 @@ from outlast.ops.act.evacuate import Board, Evacuated, Evacuator
 from outlast.ops.act.failback import Failback, Returned, Step
 from outlast.ops.act.gateway import Gateway
 from outlast.ops.act.weights import Weights
+from outlast.ops.decide.rules import Decision
 from outlast.ops.decide.survivors import Survivors
 from outlast.ops.deployment import Deployment, Switch
 from outlast.ops.observe import ledger
@@ -39,7 +40,7 @@ from outlast.ops.observe.facts import gather
 from outlast.ops.observe.survey import COASTS, names_for
 from outlast.ops.outcome import Exit, OpsError, RefusedError, UsageError
 from outlast.ops.plan.evacuation import Check, EvacuationPlan, plan_evacuation
-from outlast.ops.plan.failback import STEPS, FailbackPlan, plan_failback
+from outlast.ops.plan.failback import CONVERGED_MS, STEPS, FailbackPlan, plan_failback
 from outlast.ops.report.status import checks
 from outlast.ops.watch import Watch
 
@@ -248,7 +249,13 @@ async def _failback(
     audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
     await _admit(Gateway(target.clients, deployment), region, audit, yes)
     async with Watch(target.clients, deployment, target.keys) as watch:
-        await watch.until(lambda decision: decision.finding(region).state == "healthy", 4 * LOOK_S)
+
+        def ready(decision: Decision) -> bool:
+            # What is seen first is the heartbeat of whoever looked last, as old as that is.
+            keeps_up = watch.latest.keeps_up(deployment.region_names, CONVERGED_MS)
+            return keeps_up and decision.finding(region).state == "healthy"
+
+        await watch.until(ready, 4 * LOOK_S)
         facts = await asyncio.to_thread(gather, target.clients, deployment, watch.latest, watch.decision, 0.0)
         weights = Weights(target.clients, deployment)
         percent = await asyncio.to_thread(weights.percent, region)

@@ -14,7 +14,7 @@ from outlast.ops.names import NameServer, Resolved
 from outlast.ops.observe import events, heartbeat, metrics
 from outlast.ops.observe.metrics import CanaryReader, alarm_sample, read_region, request_rate
 from outlast.ops.observe.probes import Probe
-from outlast.ops.observe.survey import Rates, Survey
+from outlast.ops.observe.survey import Latest, Rates, Survey
 from outlast.ops.sightings import Sample
 from outlast.ops.signing import Credentials
 from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
@@ -250,3 +250,15 @@ def test_metrics_are_asked_for_as_cloudwatch_wants() -> None:
     assert query["Metric"]["Dimensions"] == [{"Name": "CanaryName", "Value": "orders-us-east-1"}]
     assert (query["Period"], query["Stat"]) == (5, "Average")
     assert asked["StartTime"].timestamp() == 100.0
+
+
+def test_replication_keeps_up_once_every_heartbeat_was_seen_everywhere_of_late() -> None:
+    latest, regions = Latest(), ("a", "b")
+    latest.beats["a", "b"] = heartbeat.Beat("a", "b", 700.0)
+    assert not latest.keeps_up(regions, 5_000), "b's was not looked for yet"
+    latest.beats["b", "a"] = heartbeat.Beat("b", "a", None)
+    assert not latest.keeps_up(regions, 5_000), "b's was not seen"
+    latest.beats["b", "a"] = heartbeat.Beat("b", "a", 30_000.0)
+    assert not latest.keeps_up(regions, 5_000), "b's is the one of an earlier watch, or late"
+    latest.beats["b", "a"] = heartbeat.Beat("b", "a", 900.0)
+    assert latest.keeps_up(regions, 5_000)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import permutations
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -60,6 +61,12 @@ class Latest:
     refused: dict[str, float] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+
+    def keeps_up(self, regions: Sequence[str], limit_ms: float) -> bool:
+        """Whether each Region's heartbeat was seen in every other one, no older than `limit_ms`."""
+        ages = [beat.age_ms for pair in permutations(regions, 2) if (beat := self.beats.get(pair)) is not None]
+        known = [age for age in ages if age is not None and age <= limit_ms]
+        return len(known) == len(regions) * (len(regions) - 1)
 
 
 class Survey:
