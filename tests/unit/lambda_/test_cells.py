@@ -16,8 +16,9 @@ import pytest
 import pytest_asyncio
 
 from outlast.cloud.enclosure import kernel, landlock
+from outlast.cloud.enclosure.room import LOW_NUMBERS, PID_MAX, USER_NAMESPACES, counts_processes
 from outlast.cloud.enclosure.ways import Way
-from outlast.cloud.runtime.cell import Cell
+from outlast.cloud.runtime.cell import MOST_PROCESSES, Cell
 from outlast.cloud.runtime.host import Host, Outside
 from tests.unit.lambda_.test_runtime_host import call, launch
 
@@ -68,10 +69,10 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
     greeter.close()
 
 
-async def told(host: Host, body: str) -> object:
+async def told(host: Host, body: str, **changes: object) -> object:
     """What a handler of that body returns."""
     lines = "".join(f"    {line}\n" for line in body.strip("\n").splitlines())
-    environment = await launch(host, f"import os, socket, subprocess, sys\ndef handler(e, c):\n{lines}")
+    environment = await launch(host, f"import os, socket, subprocess, sys\ndef handler(e, c):\n{lines}", **changes)
     outcome = await call(environment, {}, 20.0)
     environment.end()
     return json.loads(outcome.payload)
@@ -160,6 +161,54 @@ return said
         assert await told(host, body) == {**expected, **dict.fromkeys(refused, "refused")}
 
 
+async def test_scratch_files_together_have_the_size_that_was_asked_for(place: tuple[Host, Path, list[str]]) -> None:
+    host, folder, _ = place
+    body = """
+import errno
+room = os.statvfs("/tmp")
+written = 0
+try:
+    for number in range(100):
+        with open(f"/tmp/{number}", "wb", buffering=0) as file:
+            for _ in range(8):
+                written += file.write(bytes(1 << 20))
+except OSError as error:
+    said = errno.errorcode[error.errno]
+else:
+    said = "no end"
+return [said, written >> 20, room.f_blocks * room.f_frsize >> 20, room.f_files]
+"""
+    assert await told(host, body, storage_mb=20) == ["ENOSPC", 20, 20, 20 * 64]
+    assert not [path for path in (folder / "region").rglob("scratch/*/*") if path.is_file()]
+
+
+@pytest.mark.skipif(not counts_processes(), reason="this kernel counts no processes by namespace")
+async def test_processes_of_a_function_are_counted(place: tuple[Host, Path, list[str]]) -> None:
+    host, _, _ = place
+    outside = of_the_machine(PID_MAX)
+    script = """
+import os, signal
+forked = 0
+try:
+    while forked < 1500:
+        if os.fork() == 0:
+            os.close(1)
+            signal.pause()
+        forked += 1
+except BlockingIOError:
+    pass
+print(forked)
+"""
+    body = f"""
+small = [sys.executable, "-I", "-S", "-c", {script!r}]
+return int(subprocess.run(small, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
+"""
+    forked = await told(host, body)
+    assert isinstance(forked, int)
+    assert MOST_PROCESSES - 2 <= forked < MOST_PROCESSES + LOW_NUMBERS
+    assert of_the_machine(PID_MAX) == outside
+
+
 async def test_the_machine_cannot_be_changed_through_its_settings(place: tuple[Host, Path, list[str]]) -> None:
     host, _, _ = place
     settings = ("sys/kernel/hostname", "sys/kernel/core_pattern", "sysrq-trigger", "self/oom_score_adj")
@@ -178,14 +227,14 @@ return said
 
 async def test_privileges_cannot_be_had_again_by_a_namespace_of_users(place: tuple[Host, Path, list[str]]) -> None:
     host, _, _ = place
-    allowed_outside = namespaces_allowed()
+    allowed_outside = of_the_machine(USER_NAMESPACES)
     body = f"import ctypes\nreturn ctypes.CDLL(None).unshare({kernel.CLONE_NEWUSER})"
     assert await told(host, body) == -1
-    assert namespaces_allowed() == allowed_outside
+    assert of_the_machine(USER_NAMESPACES) == allowed_outside
 
 
-def namespaces_allowed() -> str:
-    return Path("/proc/sys/user/max_user_namespaces").read_text()
+def of_the_machine(setting: str) -> str:
+    return Path(setting).read_text()
 
 
 async def test_there_is_no_way_back_to_what_was_hidden(place: tuple[Host, Path, list[str]]) -> None:

@@ -7,6 +7,7 @@ process is the first of a process namespace, so it sees no other and everything 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -30,6 +31,13 @@ ROOT_FLAGS: Final = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kern
 PROC_FLAGS: Final = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 USER_NAMESPACES: Final = "/proc/sys/user/max_user_namespaces"
 """How many may be made below the reader's own; see namespaces(7). Written in a room, it says nothing about others."""
+PID_MAX: Final = "/proc/sys/kernel/pid_max"
+"""The first process number that is not given out; a setting of each process namespace since Linux 6.14."""
+PID_MAX_OF_A_NAMESPACE: Final = (6, 14)
+LOW_NUMBERS: Final = 300
+"""Process numbers that the kernel passes over once it has begun again from the start."""
+INODES_A_MB: Final = 64
+"""One file for each 16 KiB, as file systems on disks are made."""
 OPEN_FILES: Final = (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"))
 
 
@@ -76,21 +84,33 @@ def move_in(room: Room, at: str) -> None:
     kernel.mount("none", "/", None, ROOT_FLAGS)
 
 
-def settle(shown: Sequence[tuple[str, str, bool]], stage: str, kept: Iterable[str] = ()) -> None:
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much one program takes: the MB that its `scratch` folder holds, and its `processes`, threads among them."""
+
+    scratch: str
+    scratch_mb: int
+    processes: int
+
+
+def settle(shown: Sequence[tuple[str, str, bool]], stage: str, kept: Iterable[str], bounds: Bounds) -> None:
     """In a mount namespace of its own, the first process of a process namespace: take a place in the room for good.
 
     `shown` are (source, path, writable), the sources below `stage`, which is closed afterwards; so is every way to
     change what is seen. `kept` are folders that stay to be seen, to read, where something writable is shown over them.
     /proc cannot be written: where root runs the world, its files would still be root's to the
     kernel (the machine's name, what it runs when a program crashes, its restart). Nor can a namespace of users be made
-    inside, which would give privileges again. Raises OSError.
+    inside, which would give privileges again. The scratch folder is new, empty, in memory, and gone with the last
+    process. Raises OSError.
     """
-    over = [path for _, path, writable in shown if writable]
+    over = [bounds.scratch, *(path for _, path, writable in shown if writable)]
     held = {path: os.open(path, os.O_PATH) for path in _outermost(kept) if _is_below(path, over)}
     for source, path, writable in shown:
         kernel.bind(source, path)
         if not writable:
             kernel.mount("none", path, None, ROOT_FLAGS)
+    size = f"mode=700,size={bounds.scratch_mb}m,nr_inodes={bounds.scratch_mb * INODES_A_MB}"
+    kernel.mount("none", bounds.scratch, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, size)
     for path, descriptor in held.items():
         _show(f"/proc/self/fd/{descriptor}", path, writable=False)
         os.close(descriptor)
@@ -98,8 +118,16 @@ def settle(shown: Sequence[tuple[str, str, bool]], stage: str, kept: Iterable[st
     kernel.mount("proc", "/proc", "proc", PROC_FLAGS)
     with suppress(OSError):  # a system without namespaces of users for users
         Path(USER_NAMESPACES).write_text("0")
+    if counts_processes():
+        Path(PID_MAX).write_text(str(bounds.processes + LOW_NUMBERS))
     kernel.mount("none", "/proc", None, ROOT_FLAGS | kernel.MS_NOEXEC)
     kernel.give_up_privileges()
+
+
+def counts_processes() -> bool:
+    """Whether a process namespace has a bound of its own; where it has none, the file is the whole machine's."""
+    found = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return found is not None and (int(found[1]), int(found[2])) >= PID_MAX_OF_A_NAMESPACE
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:

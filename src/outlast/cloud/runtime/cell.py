@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from outlast.cloud.enclosure import Unable, View, kernel, landlock
-from outlast.cloud.enclosure.room import DEVICES, SYSTEM, Room, move_in, settle
+from outlast.cloud.enclosure.room import DEVICES, SYSTEM, Bounds, Room, move_in, settle
 from outlast.cloud.enclosure.view import write_files
 from outlast.cloud.enclosure.ways import Way, listen
 
@@ -29,6 +29,8 @@ USER: Final = (993, 990)
 """The ids that a function has on Lambda."""
 USERS: Final = "root:x:0:0::/:/bin/sh\nsbx_user1051:x:993:990::/tmp:/bin/sh\n"
 HOSTS: Final = "127.0.0.1 localhost\n::1 localhost\n"
+MOST_PROCESSES: Final = 1024
+"""Processes and threads of one environment: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
 MOST_WAYS: Final = 250
 PUBLIC: Final = ("/proc", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/hosts", "/etc/passwd", "/etc/group")
 """What programs look for besides, where the machine's own root is seen."""
@@ -142,20 +144,19 @@ class Births:
         kernel.join(self._own, kernel.CLONE_NEWPID)
 
 
-def take_place(shown: tuple[tuple[str, str, bool], ...]) -> None:
+def take_place(shown: tuple[tuple[str, str, bool], ...], storage_mb: int) -> None:
     """In such a child: see what is one's own, and have no privilege left. Raises OSError."""
     kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
-    settle(shown, STAGE, libraries())
+    settle(shown, STAGE, libraries(), Bounds(SCRATCH, storage_mb, MOST_PROCESSES))
 
 
 def places(folder: Path, code: str, ident: int) -> list[tuple[str, str, bool]]:
-    """What one worker is shown of the stage; its scratch and cache folders are made."""
+    """What one worker is shown of the stage; its cache folder is made, and the scratch folder of one without a room."""
     scratch, cache = folder / "scratch" / str(ident), folder / "cache" / code
     for each in (scratch, cache):
         each.mkdir(mode=0o700, parents=True, exist_ok=True)
     return [
         (f"{STAGE}/code/{code}", TASK, False),
-        (f"{STAGE}/scratch/{ident}", SCRATCH, True),
         (f"{STAGE}/cache/{code}", CACHE, True),
     ]
 
@@ -170,7 +171,7 @@ def _rehearse_inside(cell: Cell, folder: str) -> None:
     for each in enter(cell, folder):
         each.close()
     with Births():
-        _in_child(lambda: take_place(()))
+        _in_child(lambda: take_place((), 1))
 
 
 def _in_child(act: Any) -> None:

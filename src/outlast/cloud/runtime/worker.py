@@ -36,7 +36,7 @@ def run(spec: Spec, channel_fd: int, log_fd: int) -> None:
         channel.setblocking(True)
         began = time.perf_counter()
         if spec.shown:
-            cell.take_place(spec.shown)
+            cell.take_place(spec.shown, spec.storage_mb)
         sandbox.become(spec)
         if spec.names is not None:
             resolver.install(resolver.Names(*spec.names))
