@@ -14,6 +14,7 @@ from outlast.cloud.services.route53.gossip import Gossip
 from outlast.cloud.services.route53.health import NO_DATA, Outcome, checkers, steady, step
 from outlast.cloud.services.route53.model import Check
 from outlast.cloud.services.route53.probes import default_port
+from outlast.cloud.services.route53.rules import may_be_probed
 from outlast.cloud.services.route53.state import State
 
 log = logging.getLogger("outlast.route53")
@@ -89,6 +90,8 @@ class Checkers:
         address = check.config.get("IPAddress") or self._resolve(check.config["FullyQualifiedDomainName"])
         if address is None:
             return Outcome(False, "Failure: The domain name could not be resolved to an IP address", now_ms)
+        if not may_be_probed(address):
+            return Outcome(False, f"Failure: The IP address {address} is nonroutable or multicast", now_ms)
         port = int(check.config.get("Port") or default_port(check.kind) or 80)
         return await self._state.prober.probe(check, address, self._local_port(address, port))
 

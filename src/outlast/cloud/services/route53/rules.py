@@ -115,7 +115,7 @@ def _reaches(start: str, goal: str, checks: Mapping[str, Check]) -> bool:
     return False
 
 
-def _check_address(text: str) -> None:
+def may_be_probed(text: str) -> bool:
     """No machine's own settings (link-local, as of instance metadata) and no group of machines may be probed.
 
     https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html refuses loopback and private ones
@@ -124,11 +124,13 @@ def _check_address(text: str) -> None:
     try:
         address = ip_address(text)
     except ValueError:
-        return  # the model's own pattern has a say
+        return True  # the model's own pattern has a say
     seen = getattr(address, "ipv4_mapped", None) or address
-    if seen.is_loopback:
-        return
-    if seen.is_link_local or seen.is_multicast or seen.is_unspecified or seen.is_reserved:
+    return seen.is_loopback or not (seen.is_link_local or seen.is_multicast or seen.is_unspecified or seen.is_reserved)
+
+
+def _check_address(text: str) -> None:
+    if not may_be_probed(text):
         raise _wrong(f"Health checks must not have a nonroutable or multicast IP address specified: {text}.")
 
 
