@@ -254,3 +254,15 @@ async def test_a_presigned_url_needs_no_other_credentials(inside: Inside) -> Non
     inside.clock.skew_ms = 61_000
     late = await fetch(parts.query)
     assert (late.status, b"Request has expired" in late.body) == (403, True)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:4566", "box.s3.amazonaws.com"])
+async def test_a_url_presigned_in_the_older_way_is_refused_as_newer_regions_do(inside: Inside, host: str) -> None:
+    path = "/a" if host.startswith("box") else "/box/a"
+    for method in ("GET", "PUT", "HEAD"):
+        query = "AWSAccessKeyId=AKIALOCALAAAAAAAAAAA&Signature=c2lnbmVk%3D&Expires=1900000000"
+        got = await pipeline.respond(inside.gate, Request(method, path, query, {"host": host}, b""), "127.0.0.1")
+        assert got.status == 400
+        if method != "HEAD":
+            assert b"<Code>InvalidRequest</Code>" in got.body
+            assert b"not supported. Please use AWS4-HMAC-SHA256." in got.body

@@ -10,7 +10,7 @@ from outlast.cloud.contract import Declared, Fault
 from outlast.cloud.gateway import hosts, plain
 from outlast.cloud.gateway.gate import Gate, Hosted
 from outlast.cloud.identity.faults import SignatureFault
-from outlast.cloud.identity.presented import Presented
+from outlast.cloud.identity.presented import Presented, is_presigned_by_version_two
 from outlast.cloud.wire import Operation, Request, WireError
 
 PLAIN_SERVICES = ("", "dynamodb", "streams.dynamodb")
@@ -69,10 +69,15 @@ def address(gate: Gate, request: Request, presented: Presented | None, refusal: 
 
 
 def unsigned_candidates(gate: Gate, request: Request) -> list[Hosted]:
-    """For requests without a signature: the services that host or API version name, or that offer public operations."""
+    """For requests without a signature: the services that host or API version name, or that offer public operations.
+
+    A URL that was signed ahead in S3's older way can only be S3's, whatever the host.
+    """
     named = hosts.read(request.headers.get("host", "")).service
     if named:
         return [hosted for hosted in gate.hosted.values() if hosted.service.model.endpoint_prefix == named]
+    if "s3" in gate.hosted and is_presigned_by_version_two(request.query):
+        return [gate.hosted["s3"]]
     version = VERSION.search(request.query) or VERSION.search(request.body[:MOST_FORM].decode("latin-1"))
     return [
         hosted

@@ -185,9 +185,18 @@ def scope_of(algorithm: str, credential: str, signed_headers: str) -> Scope:
     return Scope(algorithm, key_id, date, region, service, text, names, ";".join(names), service in _S3, regions)
 
 
+def is_presigned_by_version_two(query: str) -> bool:
+    """Whether it is a URL of S3's older kind, which newer Regions refuse.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html
+    """
+    names = {part.partition("=")[0] for part in query.split("&")}
+    return names >= {"AWSAccessKeyId", "Signature", "Expires"}
+
+
 def _from_query(request: SignedRequest) -> Presented:
     if "X-Amz-" not in request.query:
-        if "AWSAccessKeyId=" in request.query and "Signature=" in request.query:
+        if is_presigned_by_version_two(request.query):
             raise SignatureFault("InvalidRequest", _TOO_OLD)
         raise missing()
     given: dict[str, str] = {}
