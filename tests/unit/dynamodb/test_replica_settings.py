@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from outlast.cloud.services.dynamodb import replicas
+from outlast.cloud.services.dynamodb import membership
 from tests.unit.dynamodb.harness import Cloud, Home, until
 from tests.unit.dynamodb.test_global_tables import EAST, WEST, _agree, _is, _not, create, gone, has, remove
 
@@ -181,7 +181,7 @@ async def test_a_lost_regions_replica_is_removed_and_what_comes_back_is_no_membe
     cloud.net.cut(EAST, WEST)
     await west("PutItem", TableName="things", Item={"p": {"S": "never sent"}})
     await cloud.stop(WEST)
-    monkeypatch.setattr(replicas, "GIVE_UP_MS", 200)
+    monkeypatch.setattr(membership, "GIVE_UP_MS", 200)
     await east("UpdateTable", TableName="things", ReplicaUpdates=[remove(WEST)])
     await until(lambda: _is(east, {}))
     await east.active("things")
