@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from outlast.cloud.services.dynamodb import membership
+from outlast.cloud.services.dynamodb import membership, watching
 from tests.unit.dynamodb.harness import Cloud, Home, until
 from tests.unit.dynamodb.test_global_tables import EAST, WEST, _agree, _is, _not, create, gone, has, remove
 
@@ -193,3 +193,45 @@ async def test_a_lost_regions_replica_is_removed_and_what_comes_back_is_no_membe
     await east("UpdateTable", TableName="things", ReplicaUpdates=[create(WEST)])
     await until(lambda: _is(west, {EAST: "ACTIVE", WEST: "ACTIVE"}))
     assert await until(lambda: has(west, "k"))
+
+
+async def test_a_cut_link_shows_in_what_is_pending_and_in_a_heartbeat_that_rises(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "LATE_MS", 1500)
+    east, west = await both(cloud)
+    ages: list[float] = []
+    pending: list[float] = []
+
+    def read() -> None:
+        for drained in east.region.meter.drain():
+            key, dimensions = drained.key, dict(drained.key.dimensions)
+            if (key.namespace, key.name, key.unit) == ("Outlast", "ReplicationHeartbeatAge", "Milliseconds"):
+                assert dimensions == {"SourceRegion": EAST, "ReceivingRegion": WEST}
+                ages.append(max(drained.values))
+            if (key.namespace, key.name) == ("AWS/DynamoDB", "PendingReplicationCount"):
+                assert dimensions == {"TableName": "things", "ReceivingRegion": WEST}
+                pending.append(max(drained.values))
+
+    async def risen() -> bool:
+        read()
+        return len(ages) >= 3 and ages[-1] > 3000
+
+    async def waiting() -> bool:
+        read()
+        return pending[-1:] == [2.0]
+
+    async def calm() -> bool:
+        read()
+        return pending[-1:] == [0.0] and ages[-1] < 1500
+
+    cloud.net.cut(EAST, WEST)
+    await until(risen, 30)
+    assert ages[-3] < ages[-2] < ages[-1]
+    assert not any(pending[1:])
+    await east("PutItem", TableName="things", Item={"p": {"S": "a"}})
+    await east("PutItem", TableName="things", Item={"p": {"S": "b"}})
+    await until(waiting, 30)
+    cloud.net.heal(EAST, WEST)
+    await until(lambda: has(west, "b"), 30)
+    await until(calm, 30)

@@ -21,6 +21,7 @@ class Home:
         self.identity = b"ours"
         self.greeted = asyncio.Event()
         network = SimpleNamespace(ask=self.ask)
+        self.heartbeats = SimpleNamespace(answered=lambda _peer: None)
         self.engine = SimpleNamespace(effects=SimpleNamespace(clock=RealClock(), network=network))
 
     async def ask(self, _peer: str, _channel: str, message: bytes, _timeout_s: float) -> bytes:

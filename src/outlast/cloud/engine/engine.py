@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from outlast.cloud.effects import Effects
@@ -175,6 +175,13 @@ class Engine:
     def observe(self, observer: Observer) -> None:
         """Call `observer(Delivered)` whenever a peer has made writes durable: latencies for each space and peer."""
         self.replication.observe(observer)
+
+    def beat(self, peers: Iterable[str]) -> dict[str, int]:
+        """Milliseconds since each peer last answered; peers that were silent for a second are greeted.
+
+        It rises while the link is cut, in either direction, and needs no writes. Call it once a second or less often.
+        """
+        return self.replication.heartbeats.beat(peers)
 
     def pause_replication(self, peer: str, space: str | None = None) -> None:
         """Hold back what is owed to `peer`, for one space or for all, until `resume_replication` or a restart."""

@@ -15,6 +15,7 @@ from outlast.cloud.engine import layout
 from outlast.cloud.engine.catalogue import Catalogue
 from outlast.cloud.engine.clock import stamp_ms
 from outlast.cloud.engine.errors import StorageUnavailable
+from outlast.cloud.engine.heartbeat import Heartbeats
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.ledger import Conflict, Ledger
 from outlast.cloud.engine.messages import CHANNEL
@@ -66,6 +67,7 @@ class Replication:
         self._known: dict[str, bytes] = {}
         self.ledger = Ledger(engine.store)
         self.tombstones = Tombstones(self)
+        self.heartbeats = Heartbeats(self)
         self.max_log_records = MAX_LOG_RECORDS
         engine.store.on_failure(self._reload)
         engine.effects.network.serve(CHANNEL, Receiver(self).serve)

@@ -194,6 +194,7 @@ class Sender:
             self.wake()
 
     def _answered(self, spans: list[Span], identity: bytes, results: bytes, took_s: float) -> None:
+        self._home.heartbeats.answered(self.peer)
         self._home.meet(self.peer, identity)
         moved: dict[Stream, None] = {}
         applied_ms = self._clock.now_ms() - round(took_s * 500)

@@ -6,8 +6,10 @@ from outlast.cloud.services.dynamodb import lifecycle, replicas, retention, toke
 from outlast.cloud.services.dynamodb.expiry import AT_ONCE, expire
 from outlast.cloud.services.dynamodb.service import dynamodb
 from outlast.cloud.services.dynamodb.state import DynamoDB
+from outlast.cloud.services.dynamodb.watching import Watcher
 
 AGREE_S = 10.0
+WATCH_S = 1.0
 EXPIRE_S = 1.0
 PURGE_S = 60.0
 STREAMS_S = 60.0
@@ -26,6 +28,15 @@ async def agree_on_replicas(state: DynamoDB) -> None:
     while True:
         await state.region.clock.sleep(AGREE_S)
         await replicas.agree(state)
+
+
+@dynamodb.timer
+async def watch_replication(state: DynamoDB) -> None:
+    """Writes that wait for a replica, and peers that do not answer, are seen in CloudWatch."""
+    watcher = Watcher(state)
+    while True:
+        await state.region.clock.sleep(WATCH_S)
+        watcher.look()
 
 
 @dynamodb.timer
