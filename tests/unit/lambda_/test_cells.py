@@ -18,7 +18,7 @@ import pytest_asyncio
 from outlast.cloud.enclosure import kernel, landlock
 from outlast.cloud.enclosure.room import LOW_NUMBERS, PID_MAX, USER_NAMESPACES, counts_processes
 from outlast.cloud.enclosure.ways import Way
-from outlast.cloud.runtime.cell import MOST_PROCESSES, Cell
+from outlast.cloud.runtime.cell import CACHE_MB, MOST_PROCESSES, Cell
 from outlast.cloud.runtime.host import Host, Outside
 from tests.unit.lambda_.test_runtime_host import call, launch
 
@@ -180,6 +180,17 @@ return [said, written >> 20, room.f_blocks * room.f_frsize >> 20, room.f_files]
 """
     assert await told(host, body, storage_mb=20) == ["ENOSPC", 20, 20, 20 * 64]
     assert not [path for path in (folder / "region").rglob("scratch/*/*") if path.is_file()]
+
+
+async def test_compiled_code_is_kept_for_the_next_and_cannot_fill_the_disk(place: tuple[Host, Path, list[str]]) -> None:
+    host, folder, _ = place
+    body = """
+room, kept = os.statvfs("/var/cache/python"), os.path.exists("/var/cache/python/kept")
+open("/var/cache/python/kept", "w").close()
+return [room.f_blocks * room.f_frsize >> 20, kept]
+"""
+    assert [await told(host, body) for _ in range(2)] == [[CACHE_MB, False], [CACHE_MB, True]]
+    assert not list((folder / "region").rglob("kept"))
 
 
 @pytest.mark.skipif(not counts_processes(), reason="this kernel counts no processes by namespace")

@@ -109,8 +109,7 @@ def settle(shown: Sequence[tuple[str, str, bool]], stage: str, kept: Iterable[st
         kernel.bind(source, path)
         if not writable:
             kernel.mount("none", path, None, ROOT_FLAGS)
-    size = f"mode=700,size={bounds.scratch_mb}m,nr_inodes={bounds.scratch_mb * INODES_A_MB}"
-    kernel.mount("none", bounds.scratch, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, size)
+    mount_memory(bounds.scratch, bounds.scratch_mb)
     for path, descriptor in held.items():
         _show(f"/proc/self/fd/{descriptor}", path, writable=False)
         os.close(descriptor)
@@ -122,6 +121,12 @@ def settle(shown: Sequence[tuple[str, str, bool]], stage: str, kept: Iterable[st
         Path(PID_MAX).write_text(str(bounds.processes + LOW_NUMBERS))
     kernel.mount("none", "/proc", None, ROOT_FLAGS | kernel.MS_NOEXEC)
     kernel.give_up_privileges()
+
+
+def mount_memory(folder: str, size_mb: int) -> None:
+    """Make the folder an empty one in memory that holds so much and no more. Raises OSError."""
+    options = f"mode=700,size={size_mb}m,nr_inodes={size_mb * INODES_A_MB}"
+    kernel.mount("none", folder, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
 
 
 def counts_processes() -> bool:

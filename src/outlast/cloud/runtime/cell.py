@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from outlast.cloud.enclosure import Unable, View, kernel, landlock
-from outlast.cloud.enclosure.room import DEVICES, SYSTEM, Bounds, Room, move_in, settle
+from outlast.cloud.enclosure.room import DEVICES, SYSTEM, Bounds, Room, mount_memory, move_in, settle
 from outlast.cloud.enclosure.view import write_files
 from outlast.cloud.enclosure.ways import Way, listen
 
@@ -31,6 +31,8 @@ USERS: Final = "root:x:0:0::/:/bin/sh\nsbx_user1051:x:993:990::/tmp:/bin/sh\n"
 HOSTS: Final = "127.0.0.1 localhost\n::1 localhost\n"
 MOST_PROCESSES: Final = 1024
 """Processes and threads of one environment: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
+CACHE_MB: Final = 256
+"""Compiled code of all functions of a Region; what finds no room there is compiled at each cold start."""
 MOST_WAYS: Final = 250
 PUBLIC: Final = ("/proc", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/hosts", "/etc/passwd", "/etc/group")
 """What programs look for besides, where the machine's own root is seen."""
@@ -121,11 +123,13 @@ def enter(cell: Cell, folder: str) -> list[socket.socket]:
     if len(cell.ways) > MOST_WAYS:
         raise Unable("the world has too many addresses")
     root = Path(folder) / "root"
-    root.mkdir(mode=0o700, exist_ok=True)
+    for each in (root, Path(folder) / "cache"):
+        each.mkdir(mode=0o700, exist_ok=True)
     try:
         made = listen(cell.ways)
         kernel.unshare(kernel.CLONE_NEWNS)
         move_in(room(cell, folder), str(root))
+        mount_memory(f"{STAGE}/cache", CACHE_MB)
     except OSError as error:
         raise Unable(error.strerror or str(error)) from error
     return made
@@ -146,12 +150,15 @@ class Births:
 
 def take_place(shown: tuple[tuple[str, str, bool], ...], storage_mb: int) -> None:
     """In such a child: see what is one's own, and have no privilege left. Raises OSError."""
+    for source, _, writable in shown:
+        if writable:
+            os.makedirs(source, mode=0o700, exist_ok=True)
     kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
     settle(shown, STAGE, libraries(), Bounds(SCRATCH, storage_mb, MOST_PROCESSES))
 
 
 def places(folder: Path, code: str, ident: int) -> list[tuple[str, str, bool]]:
-    """What one worker is shown of the stage; its cache folder is made, and the scratch folder of one without a room."""
+    """What one worker is shown of the stage; for one without a room, its scratch and cache folders are made."""
     scratch, cache = folder / "scratch" / str(ident), folder / "cache" / code
     for each in (scratch, cache):
         each.mkdir(mode=0o700, parents=True, exist_ok=True)
