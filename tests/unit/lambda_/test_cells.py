@@ -24,6 +24,8 @@ from tests.unit.lambda_.test_runtime_host import call, launch
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 INSIDE = "127.77.0.5"
+PACKAGES = [Path(sys.prefix).parts[2]] if sys.prefix.startswith("/tmp/") else []
+"""What of the packages' own path is seen in /tmp where they lie below it."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -152,9 +154,9 @@ for path in ("/tmp/x", "/var/task/x", "/x", "/usr/x", "/etc/x", "/dev/x", sys.pr
         said[path] = "written"
     except OSError as error:
         said[path] = "refused"
-said["mine"] = os.listdir("/tmp")
+said["mine"] = [name for name in os.listdir("/tmp") if name not in PACKAGES]
 return said
-"""
+""".replace("PACKAGES", repr(PACKAGES))
     refused = ("/var/task/x", "/x", "/usr/x", "/etc/x", "/dev/x", f"{sys.prefix}/x", "/stage/x")
     expected = {"task": "/var/task", "home": "/tmp", "uid": 993, "/tmp/x": "written", "mine": ["x"]}
     for _ in range(2):
@@ -299,8 +301,8 @@ for pid in range(2, 300):
         signalled.append(pid)
     except ProcessLookupError:
         pass
-return [signalled, os.listdir("/tmp"), os.listdir("/var/cache")]
-"""
+return [signalled, [name for name in os.listdir("/tmp") if name not in PACKAGES], os.listdir("/var/cache")]
+""".replace("PACKAGES", repr(PACKAGES))
     assert await told(host, body) == [[], [], ["python"]]
     assert sleeper.alive
     sleeper.end()

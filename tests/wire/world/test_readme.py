@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,9 +39,17 @@ def shell(world: World) -> Iterator[dict[str, str]]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{mixed['PATH']}"
     yield {**mixed, "PATH": path, "OUTLAST_HOME": str(world.folder), "AWS_PAGER": "", "AWS_PROFILE": "somebody-else"}
     for region in ("us-west-2", "us-east-1"):
-        client = world.client("dynamodb", region)
-        if "notes" in client.list_tables()["TableNames"]:
-            client.delete_table(TableName="notes")
+        drop(world.client("dynamodb", region), "notes")
+
+
+def drop(client: Any, table: str) -> None:
+    """Delete the table if it is there, once a replica that goes has sent what it owes."""
+    until_s = time.monotonic() + 90
+    while table in client.list_tables()["TableNames"]:
+        with contextlib.suppress(client.exceptions.ResourceInUseException, client.exceptions.ResourceNotFoundException):
+            client.delete_table(TableName=table)
+        assert time.monotonic() < until_s, "the table stays in use"
+        time.sleep(0.2)
 
 
 @pytest.mark.timeout(400)
