@@ -106,6 +106,7 @@ class StandbyBoard:
             "Dimensions": self._dimensions(region),
             "Timestamp": datetime.fromtimestamp(at_s, UTC),
             "Value": -weight if on else weight,
+            "StorageResolution": 1,  # kept by the second: an alarm may look at less than a minute
         }
         client = self._clients.of("cloudwatch", holder)
         error = ""
