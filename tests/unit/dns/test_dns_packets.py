@@ -69,6 +69,13 @@ def test_subnet_of_no_bits_means_the_resolver_itself() -> None:
     assert query.asked("127.2.0.1", tcp=True).client == "127.2.0.1"
 
 
+def test_a_subnet_of_no_family_and_no_bits_says_that_no_address_is_told() -> None:
+    untold = dns.edns.GenericOption(dns.edns.OptionType.ECS, struct.pack("!HBB", 0, 0, 0))
+    query = parse_query(ask(use_edns=0, options=[untold]))
+    assert query.asked("127.2.0.1", tcp=False).client == "127.2.0.1"
+    assert encode(query, Answer(Rcode.NOERROR, scope_bits=24)).endswith(struct.pack("!HHHBB", 8, 4, 0, 0, 0))
+
+
 def test_negative_answer_carries_the_soa() -> None:
     reply = dns.message.from_wire(encode(parse_query(ask()), Answer(Rcode.NXDOMAIN, authority=(SOA,))))
     assert reply.rcode() == dns.rcode.NXDOMAIN
@@ -153,8 +160,11 @@ def test_unknown_edns_version_is_badvers() -> None:
     assert reply.edns == 0
 
 
-def test_other_opcodes_are_not_implemented() -> None:
-    update = ask()[:2] + b"\x28\x00" + ask()[4:]
+@pytest.mark.parametrize("opcode", range(1, 16))
+def test_other_opcodes_are_not_implemented_and_the_answer_names_them(opcode: int) -> None:
+    """RFC 1035 section 4.1.1: the opcode is copied into the response; clients take no other for an answer to theirs."""
+    data = ask()[:2] + bytes((opcode << 3, 0)) + ask()[4:]
     with pytest.raises(Unfit) as caught:
-        parse_query(update)
-    assert caught.value.rcode is Rcode.NOTIMP
+        parse_query(data)
+    reply = encode_error(caught.value)
+    assert reply == data[:2] + bytes((0x80 | opcode << 3, Rcode.NOTIMP)) + b"\0" * 8

@@ -231,3 +231,18 @@ def test_dig(world: World) -> None:
         "+subnet=192.0.2.0/24",
     ]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "192.0.2.7"
+
+
+@pytest.mark.skipif(shutil.which("nsupdate") is None, reason="nsupdate is not installed")
+def test_an_update_by_dns_is_told_that_there_is_no_such_thing(world: World) -> None:
+    """The client reads the answer as one to its update, and says what it was told."""
+    zone_id, name = make_zone(world)
+    server = f"server {world.config.hosts['us-east-1']} {world.config.dns_port}"
+    words = f"{server}\nzone {name}\nupdate add x.{name} 60 A 192.0.2.1\nsend\n"
+    done = subprocess.run(
+        ["nsupdate", "-t", "20"], input=words, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert "NOTIMP" in done.stderr
+    listed = world.client("route53").list_resource_record_sets(HostedZoneId=zone_id)["ResourceRecordSets"]
+    assert {each["Type"] for each in listed} == {"NS", "SOA"}

@@ -25,6 +25,7 @@ QR: Final = 0x8000
 AA: Final = 0x0400
 TC: Final = 0x0200
 RD: Final = 0x0100
+OPCODE: Final = 0x7800
 DO: Final = 0x8000
 CLASS_IN: Final = 1
 OPTION_NSID: Final = 3
@@ -52,7 +53,10 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """The client subnet option: address family (1 or 2), leading bits that count, and the octets as sent."""
+    """The client subnet option: address family, leading bits that count, and the octets as sent.
+
+    Families are 1 and 2; 0 says no more than that no address is told, so it has no bits.
+    """
 
     family: int
     source_bits: int
@@ -60,7 +64,7 @@ class Subnet:
 
     def text(self) -> str:
         """The network's first address in its usual text form."""
-        width = 4 if self.family == 1 else 16
+        width = 16 if self.family == 2 else 4
         return str(ipaddress.ip_address(self.octets.ljust(width, b"\0")))
 
 
@@ -78,6 +82,8 @@ class Query:
     dnssec_ok: bool = False
     nsid: bool = False
     subnet: Subnet | None = None
+    opcode: int = 0
+    """The bits of the header that say what kind of request this is; all but a plain query get an error with them."""
 
     @property
     def name(self) -> bytes:
@@ -120,8 +126,8 @@ def parse_query(data: bytes) -> Query:
     if flags & QR:
         raise Drop
     rd = bool(flags & RD)
-    if flags & 0x7800:
-        raise Unfit(Rcode.NOTIMP, Query(ident, rd, b"", 0, 0))
+    if flags & OPCODE:
+        raise Unfit(Rcode.NOTIMP, Query(ident, rd, b"", 0, 0, opcode=flags & OPCODE))
     if questions != 1 or answers or authorities or additionals > 1:
         raise Unfit(Rcode.FORMERR, Query(ident, rd, b"", 0, 0))
     end = _skip_name(data, HEADER.size)
@@ -195,7 +201,7 @@ def _parse_subnet(option: bytes, query: Query) -> Subnet:
     if len(option) < 4:
         raise Unfit(Rcode.FORMERR, query)
     family, bits, scope, octets = TWO.unpack_from(option)[0], option[2], option[3], option[4:]
-    widest = {1: 32, 2: 128}.get(family)
+    widest = {0: 0, 1: 32, 2: 128}.get(family)
     if widest is None or bits > widest or scope or len(octets) != (bits + 7) // 8:
         raise Unfit(Rcode.FORMERR, query)
     if bits % 8 and octets[-1] & (0xFF >> bits % 8):
@@ -214,7 +220,8 @@ def encode(query: Query, answer: Answer, limit_bytes: int = MESSAGE_LIMIT_BYTES,
         for record in section:
             writer.record(record)
     opt = _opt(query, answer, server_id)
-    flags = QR | (AA if answer.authoritative else 0) | (RD if query.recursion_desired else 0) | (answer.rcode & 15)
+    flags = QR | query.opcode | (AA if answer.authoritative else 0) | (RD if query.recursion_desired else 0)
+    flags |= answer.rcode & 15
     if len(writer.out) + len(opt) > limit_bytes:
         counts = (0, 0, 0)
         flags |= TC
@@ -259,7 +266,7 @@ def _opt(query: Query, answer: Answer, server_id: bytes) -> bytes:
         options += OPTION_HEAD.pack(OPTION_NSID, len(server_id)) + server_id
     subnet = query.subnet
     if subnet is not None:
-        scope = min(answer.scope_bits, 32 if subnet.family == 1 else 128) if subnet.source_bits else 0
+        scope = min(answer.scope_bits, 128 if subnet.family == 2 else 32) if subnet.source_bits else 0
         body = TWO.pack(subnet.family) + bytes((subnet.source_bits, scope)) + subnet.octets
         options += OPTION_HEAD.pack(OPTION_SUBNET, len(body)) + body
     flags = DO if query.dnssec_ok else 0
