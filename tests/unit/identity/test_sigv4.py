@@ -215,6 +215,24 @@ def test_s3_headers_of_amazon_must_be_signed() -> None:
     assert refusal(request).message == "There were headers present in the request which were not signed"
 
 
+def test_a_header_of_awss_that_is_not_signed_is_refused() -> None:
+    request = signed(GET_ITEM.without_header("x-amz-target")).with_header("x-amz-target", "DynamoDB_20120810.PutItem")
+    fault = refusal(request)
+    assert fault.code == "InvalidSignatureException"
+    assert fault.message == "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization."
+    invoke = signed(Req(path="/2015-03-31/functions/f/invocations"), service="lambda")
+    fault = refusal(invoke.with_header("x-amz-invocation-type", "Event"))
+    assert fault.message == "'X-Amz-Invocation-Type' must be a 'SignedHeader' in the AWS Authorization."
+    presigned = signed(invoke, service="lambda", presigned_s=60)
+    assert refusal(presigned.with_header("x-amz-log-type", "Tail")).code == "InvalidSignatureException"
+
+
+def test_headers_that_are_bound_otherwise_need_no_signature() -> None:
+    """Some clients add the token after they signed; it is held against the key all the same."""
+    check(signed(Req(), service="lambda").with_header("x-amz-security-token", "session"))
+    check(signed(GET_ITEM).with_header("x-amzn-trace-id", "Root=1-2-3"))
+
+
 def test_only_s3_may_leave_its_payload_unsigned() -> None:
     unsigned = Req(headers={"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}, body=b"x")
     assert refusal(signed(unsigned)).code == "InvalidSignatureException"

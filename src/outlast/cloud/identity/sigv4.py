@@ -26,11 +26,14 @@ from outlast.cloud.identity.request import SignedRequest
 from outlast.cloud.identity.timing import check_time
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from hashlib import _Hash
 
 __all__ = ["SKEW_S", "Presented", "SigningKeys", "parse", "verify"]
 
 SKEW_S = 300
+_BOUND = frozenset({"x-amz-date", "x-amz-security-token", "x-amz-content-sha256"})
+"""Headers that need no signature of their own: the string to sign, the key and the body are held against them."""
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
@@ -151,16 +154,32 @@ def _payload_hash(presented: Presented, request: SignedRequest) -> str:
     return digest
 
 
+def _check_signed(headers: Mapping[str, str], names: tuple[str, ...], s3: bool) -> None:
+    """Refuse headers of AWS's that the signature does not cover: whoever stands between could have put them there.
+
+    "You must include the host header and any x-amz-* headers in the request"
+    (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html#create-canonical-request).
+    The JSON services read nothing of the kind but X-Amz-Target; so they are looked at for that alone.
+    """
+    if not s3 and "x-amz-target" in headers:
+        if "x-amz-target" not in names:
+            raise invalid("'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.")
+        return
+    for name in headers:
+        if name.startswith("x-amz-") and name not in names:
+            if s3:
+                raise SignatureFault(
+                    "AccessDenied", "There were headers present in the request which were not signed", 403
+                )
+            if name not in _BOUND:
+                raise invalid(f"'{name.title()}' must be a 'SignedHeader' in the AWS Authorization.")
+
+
 def _canonical_request(presented: Presented, request: SignedRequest, payload_hash: str) -> bytes:
     scope = presented.scope
     headers = request.headers
     names = scope.signed_headers
-    if scope.s3:
-        for name in headers:
-            if name.startswith("x-amz-") and name not in names:
-                raise SignatureFault(
-                    "AccessDenied", "There were headers present in the request which were not signed", 403
-                )
+    _check_signed(headers, names, scope.s3)
     query = request.query
     if query:
         query = canonical_query(query, without="X-Amz-Signature" if presented.kind == "presigned" else "")
