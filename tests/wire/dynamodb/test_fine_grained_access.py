@@ -176,3 +176,31 @@ def test_a_policy_that_wants_attributes_named_wants_it_of_every_read(ann: Callab
     for name, read in reads.items():
         assert refused(read, more={}), name
         assert not refused(read, more=some), name
+
+
+def test_what_a_write_gives_back_is_limited_by_return_values_alone(ann: Callable[..., Any]) -> None:
+    """As in AWS's second example; what a condition that does not hold would show counts too."""
+    client = ann({"StringEqualsIfExists": {"dynamodb:ReturnValues": ["NONE", "UPDATED_OLD", "UPDATED_NEW"]}})
+    t = {"TableName": "visits"}
+    never = {"ConditionExpression": "attribute_exists(never)"}
+    touch = {"UpdateExpression": "SET n = :n", "ExpressionAttributeValues": {":n": {"N": "1"}}}
+    shown = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+    update = "UPDATE visits SET n = 1 WHERE who = 'ann' AND \"at\" = '1'"
+    check = {**t, "Key": key("ann"), "ConditionExpression": "attribute_not_exists(never)"}
+    hidden: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+        "put": (client.put_item, {**t, "Item": key("ann"), "ReturnValues": "ALL_OLD"}),
+        "put that fails": (client.put_item, {**t, "Item": key("ann"), **never, **shown}),
+        "update": (client.update_item, {**t, "Key": key("ann"), **touch, "ReturnValues": "ALL_NEW"}),
+        "update that fails": (client.update_item, {**t, "Key": key("ann"), **touch, **never, **shown}),
+        "delete that fails": (client.delete_item, {**t, "Key": key("ann"), **never, **shown}),
+        "check": (client.transact_write_items, {"TransactItems": [{"ConditionCheck": {**check, **shown}}]}),
+        "statement": (client.execute_statement, {"Statement": f"{update} returning /* all */ ALL OLD *"}),
+        "statement that fails": (client.execute_statement, {"Statement": update, **shown}),
+        "batch": (client.batch_execute_statement, {"Statements": [{"Statement": update, **shown}]}),
+        "transaction": (client.execute_transaction, {"TransactStatements": [{"Statement": update, **shown}]}),
+    }
+    for name, (act, params) in hidden.items():
+        assert refused(act, **params), name
+    assert not refused(client.update_item, **t, Key=key("ann"), **touch, ReturnValues="UPDATED_NEW")
+    assert not refused(client.transact_write_items, TransactItems=[{"ConditionCheck": check}])
+    assert not refused(client.execute_statement, Statement=f"{update} RETURNING MODIFIED NEW *")

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from outlast.cloud.contract import Call
-from outlast.cloud.contract.fault import Fault
+from outlast.cloud.contract.fault import Fault, ValidationException
 from outlast.cloud.services.dynamodb.expressions import bind, legacy
 from outlast.cloud.services.dynamodb.expressions.keyconditions import bound_tests, key_shape
+from outlast.cloud.services.dynamodb.partiql.lexer import words
 from outlast.cloud.services.dynamodb.reading import find_index
 from outlast.cloud.services.dynamodb.state import DynamoDB
 from outlast.cloud.services.dynamodb.values import Value
@@ -22,20 +23,33 @@ Keys = dict[str, Sequence[str]]
 LEADING = "dynamodb:LeadingKeys"
 ATTRIBUTES = "dynamodb:Attributes"
 SELECT = "dynamodb:Select"
+RETURNED = "dynamodb:ReturnValues"
 UNKNOWN: Keys = {LEADING: ("",), ATTRIBUTES: ("",), SELECT: ("",)}
 """Of statements in PartiQL, which are not read for this: no limit on keys or attributes is met."""
 _NAMED = ("Key", "Item", "Expected", "AttributeUpdates", "KeyConditions", "QueryFilter", "ScanFilter")
-_ALWAYS = {"ReturnConsumedCapacity": "NONE", "ReturnValues": "NONE"}
+_ON_FAILURE = "ReturnValuesOnConditionCheckFailure"
+_MORE = ("NONE", "UPDATED_NEW", "UPDATED_OLD", "ALL_NEW", "ALL_OLD")
+"""What may be asked back, the most last."""
 
 
 def item_keys(params: Params, call: Call[DynamoDB]) -> Keys:
     """Of an operation on one item."""
-    return _asked(params, ("ReturnValues", "ReturnConsumedCapacity")) | _touched([params], call)
+    return _asked(params) | _returned([params]) | _touched([params], call)
+
+
+def _returned(parts: Iterable[Params]) -> Keys:
+    """`ReturnValues`: what a write asks back, whether it is done or its condition does not hold.
+
+    A policy that names attributes limits what comes back by this key alone, as in AWS's second example: a condition on
+    `dynamodb:Attributes` says nothing of it. Of several parts the one that asks for most.
+    """
+    asked = {str(part.get(name)) for part in parts for name in ("ReturnValues", _ON_FAILURE)}
+    return {RETURNED: (max(asked & set(_MORE), key=_MORE.index, default="NONE"),)}
 
 
 def read_keys(params: Params, call: Call[DynamoDB]) -> Keys:
     """Of GetItem, Query and Scan."""
-    return _asked(params, ("ReturnConsumedCapacity",)) | _touched([params], call) | _selected([params])
+    return _asked(params) | _touched([params], call) | _selected([params])
 
 
 def _selected(parts: Sequence[Params]) -> Keys:
@@ -64,7 +78,7 @@ def batch_keys(params: Params, call: Call[DynamoDB]) -> Keys:
         else:
             parts += [{**each, "TableName": table} for entry in asked for each in entry.values() if each]
     selected = _selected(read) if read else {}
-    return _asked(params, ("ReturnConsumedCapacity",)) | _touched(parts, call) | selected
+    return _asked(params) | _touched(parts, call) | selected
 
 
 def transaction_keys(params: Params, call: Call[DynamoDB]) -> Keys:
@@ -72,21 +86,32 @@ def transaction_keys(params: Params, call: Call[DynamoDB]) -> Keys:
     parts = [
         each for entry in params.get("TransactItems") or () for each in entry.values() if isinstance(each, Mapping)
     ]
-    found = _asked(params, ("ReturnConsumedCapacity",)) | _touched(parts, call)
+    found = _asked(params) | _touched(parts, call)
     found["dynamodb:EnclosingOperation"] = (call.operation,)
-    if call.operation == "TransactGetItems":
-        found |= _selected(parts)
-    return found
+    return found | (_selected(parts) if call.operation == "TransactGetItems" else _returned(parts))
 
 
 def statement_keys(params: Params, call: Call[DynamoDB]) -> Keys:
     """Of PartiQL."""
-    del params, call
-    return dict(UNKNOWN)
+    del call
+    parts: list[Params] = [params, *(params.get("Statements") or ()), *(params.get("TransactStatements") or ())]
+    clauses = [{"ReturnValues": _returning(part["Statement"])} for part in parts if part.get("Statement")]
+    return UNKNOWN | _returned([*parts, *clauses])
 
 
-def _asked(params: Params, names: Iterable[str]) -> Keys:
-    return {f"dynamodb:{name}": (str(params.get(name) or _ALWAYS[name]),) for name in names}
+def _returning(statement: str) -> str:
+    """What a statement returns of what it writes, in the words of the other operations."""
+    try:
+        found = [word.text.upper() for word in words(statement)]
+    except ValidationException:  # the operation refuses it
+        return "NONE"
+    if "RETURNING" not in found:
+        return "NONE"
+    return "_".join("UPDATED" if word == "MODIFIED" else word for word in found[found.index("RETURNING") + 1 :][:2])
+
+
+def _asked(params: Params) -> Keys:
+    return {"dynamodb:ReturnConsumedCapacity": (str(params.get("ReturnConsumedCapacity") or "NONE"),)}
 
 
 def _touched(parts: Iterable[Params], call: Call[DynamoDB]) -> Keys:
