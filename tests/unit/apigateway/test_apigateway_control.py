@@ -268,6 +268,11 @@ async def test_an_openapi_document_makes_an_api(place: Place) -> None:
         {"paths": {"/x": {"get": {"security": [{"other": []}]}}}},
         {"paths": {"/x": {"get": {"x-amazon-apigateway-authorizer": {}}}}},
         {"x-amazon-apigateway-request-validator": "gone"},
+        {"info": "a text"},
+        {"paths": ["/x"]},
+        {"paths": {"/x": {"get": 7}}},
+        {"paths": {"/x": {"get": {"parameters": [{"in": "query"}]}}}},
+        {"components": {"schemas": ["Order"]}},
     ],
 )
 async def test_openapi_documents_that_ask_for_more_are_refused(place: Place, change: dict[str, Any]) -> None:
@@ -275,3 +280,37 @@ async def test_openapi_documents_that_ask_for_more_are_refused(place: Place, cha
     with pytest.raises(Fault) as caught:
         await place.call("apigateway", "ImportRestApi", body=json.dumps(document).encode())
     assert caught.value.code == "BadRequestException"
+
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{after}: &{after} [{', '.join(9 * [f'*{before}'])}]\n"
+    for before, after in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("openapi: 3.0.1\n" + LAUGHS, "YAML aliases are not allowed"),
+        ("openapi: " + "[" * 100_000, "It is nested too deeply"),
+        ("openapi:\n" + "- " * 5_000, "malformed document"),
+        ("\n".join(" " * n + "a:" for n in range(150)), "nested too deeply"),
+        ('{"openapi": ' + "[" * 200 + "]" * 200 + "}", "nested too deeply"),
+        ("openapi: 3.0.1\nx: " + "y" * 1_048_576, "larger than 1 MB and not in JSON"),
+        ('{"openapi": "' + "3" * 6_291_456 + '"}', "larger than 6 MB"),
+    ],
+    ids=["laughs", "flow", "dashes", "blocks", "json", "long YAML", "long JSON"],
+)
+async def test_openapi_documents_are_read_within_bounds(place: Place, body: str, why: str) -> None:
+    with pytest.raises(Fault) as caught:
+        await place.call("apigateway", "ImportRestApi", body=body.encode())
+    assert caught.value.code == "BadRequestException"
+    assert why in caught.value.message
+
+
+async def test_openapi_documents_in_yaml_make_an_api(place: Place) -> None:
+    text = (
+        "swagger: '2.0'\ninfo: {title: plain}\npaths:\n  /x:\n    get:\n      responses: {200: {description: fine}}\n"
+    )
+    made = await place.call("apigateway", "ImportRestApi", body=text.encode())
+    assert made["name"] == "plain"

@@ -16,6 +16,7 @@ from outlast.cloud.services.apigateway import documents
 from outlast.cloud.services.apigateway.documents import METHODS, Document
 from outlast.cloud.services.apigateway.errors import BadRequestException
 from outlast.cloud.services.apigateway.serving.refusals import TYPES
+from outlast.cloud.wire.documents import MAX_DEPTH, Loader, levels
 
 Identifier = Callable[[int], str]
 X: Final = "x-amazon-apigateway-"
@@ -23,18 +24,26 @@ TOP: Final = frozenset(
     {f"{X}{name}" for name in ("binary-media-types", "gateway-responses", "request-validator", "request-validators",
                                "policy", "endpoint-configuration")}
 )  # fmt: skip
+MAX_JSON_BYTES: Final = 6 * 1024 * 1024
+MAX_YAML_BYTES: Final = 1024 * 1024
 PLACES: Final = {"query": "querystring", "header": "header", "path": "path"}
 
 
 def read(body: bytes) -> Mapping[str, Any]:
-    """The document, JSON or YAML; raises BadRequestException."""
+    """The document, JSON or YAML; raises BadRequestException.
+
+    AWS takes documents of up to 6 MB
+    (https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html#api-gateway-execution-service-limits-table);
+    one in YAML, which takes long to read, may have 1 MB here.
+    """
+    if len(body) > MAX_JSON_BYTES:
+        raise BadRequestException("The API definition is larger than 6 MB")
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        try:
-            document = yaml.safe_load(body)
-        except yaml.YAMLError as error:
-            raise BadRequestException("Unable to parse API definition because of a malformed document") from error
+        document = _yaml(body)
+    if len(levels(document)) > MAX_DEPTH:
+        raise BadRequestException("Unable to parse API definition: it is nested too deeply")
     if not isinstance(document, dict) or not (document.get("swagger") or document.get("openapi")):
         raise BadRequestException("Invalid OpenAPI input.")
     extra = sorted(name for name in document if str(name).startswith(X) and name not in TOP)
@@ -43,9 +52,24 @@ def read(body: bytes) -> Mapping[str, Any]:
     return document
 
 
+def _yaml(body: bytes) -> Any:
+    if len(body) > MAX_YAML_BYTES:
+        raise BadRequestException("The API definition is larger than 1 MB and not in JSON")
+    try:
+        return yaml.load(body, Loader=Loader)  # noqa: S506  a SafeLoader, narrowed
+    except yaml.MarkedYAMLError as error:
+        why = str(error.problem or "a malformed document")
+        raise BadRequestException(f"Unable to parse API definition because of {why}") from error
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise BadRequestException("Unable to parse API definition because of a malformed document") from error
+
+
 def merge(api: Document, document: Mapping[str, Any], identifier: Identifier, *, overwrite: bool) -> Document:
-    """The API changed by the document; raises BadRequestException."""
-    return _Import(api, document, identifier).run(overwrite)
+    """The API changed by the document; raises BadRequestException for whatever is not as it must be."""
+    try:
+        return _Import(api, document, identifier).run(overwrite)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadRequestException("Invalid OpenAPI input.") from error
 
 
 class _Import:

@@ -15,10 +15,10 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from outlast.cloud.services.cloudformation.template.faults import TemplateFault
+from outlast.cloud.wire.documents import MAX_DEPTH, Loader, levels
 
 MAX_BODY_BYTES = 51_200
 MAX_OBJECT_BYTES = 1_048_576
-MAX_DEPTH = 100
 
 PLAIN_TAGS = frozenset({"Ref", "Condition"})
 FUNCTION_TAGS = frozenset(
@@ -47,19 +47,10 @@ FUNCTION_TAGS = frozenset(
 )
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(Loader):
     """SafeLoader without aliases, merges, dates and sixty-based numbers, and with CloudFormation's tags."""
 
-    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
-        """The scanner looks at all open levels for each token: a depth that no template may have is refused at once."""
-        if self.flow_level >= MAX_DEPTH:
-            raise _malformed("It is nested too deeply")
-        super().fetch_flow_collection_start(TokenClass)
-
-    def compose_node(self, parent: Node | None, index: int) -> Node | None:
-        if self.check_event(yaml.events.AliasEvent):
-            raise _malformed("YAML aliases are not allowed in CloudFormation templates")
-        return super().compose_node(parent, index)
+    no_aliases = "YAML aliases are not allowed in CloudFormation templates"
 
     def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         found: dict[Hashable, Any] = {}
@@ -158,19 +149,12 @@ def _yaml(text: str) -> Any:
 
 
 def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH):
+    found = levels(value)
+    if len(found) > MAX_DEPTH:
+        raise TemplateFault("Template format error: the template is nested too deeply")
+    for level in found:
         for one in level:
             _check_scalar(one)
-        level = [
-            child
-            for one in level
-            if isinstance(one, dict | list)
-            for child in (one.values() if isinstance(one, dict) else one)
-        ]
-        if not level:
-            return
-    raise TemplateFault("Template format error: the template is nested too deeply")
 
 
 def _check_scalar(value: Any) -> None:
