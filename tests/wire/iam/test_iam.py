@@ -242,7 +242,7 @@ async def test_the_simulator_agrees_with_the_real_thing(inside: Inside) -> None:
             ActionNames=["s3:GetObject", "s3:PutObject"],
         )["EvaluationResults"]
         assert [r["EvalDecision"] for r in custom] == ["implicitDeny", "explicitDeny"]
-        assert custom[0]["MissingContextValues"] == ["aws:sourcevpc"]
+        assert custom[0]["MissingContextValues"] == ["aws:SourceVpc"]
 
     await inside.play(scene)
 

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from outlast.cloud.identity.patterns import (
     Context,
     ContextTest,
+    Piece,
     Variable,
     context_glob,
     pieces_of,
@@ -36,11 +37,11 @@ class BadCondition(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One operator on one key. `needs` are the context keys that it reads, in lower case."""
+    """One operator on one key. `needs` are the keys that it reads: in lower case, and as the policy writes them."""
 
     key: str
     holds: Callable[[Context], bool]
-    needs: frozenset[str]
+    needs: Mapping[str, str]
 
 
 _FAMILIES = {
@@ -104,11 +105,11 @@ def _condition(name: str, key: str, values: list[str], variables: bool) -> Condi
         if quantifier or if_exists or any(value.lower() not in ("true", "false") for value in values):
             raise BadCondition(f"Invalid Condition type : {name}.")
         wanted = {value.lower() == "true" for value in values}
-        return Condition(lowered, lambda context: (not context.get(lowered)) in wanted, frozenset({lowered}))
+        return Condition(lowered, lambda context: (not context.get(lowered)) in wanted, {lowered: key})
     tests, needs = _tests(family, form, values, variables)
     negated = form.startswith("Not") or family.startswith("Not")
     holds = _quantified(lowered, tests, negated, if_exists, quantifier)
-    return Condition(lowered, holds, needs | {lowered})
+    return Condition(lowered, holds, {**needs, lowered: key})
 
 
 def _quantifier(name: str) -> tuple[Quantifier, str]:
@@ -143,23 +144,27 @@ def _quantified(
     return holds
 
 
-def _tests(family: str, form: str, values: list[str], variables: bool) -> tuple[list[ContextTest], frozenset[str]]:
+def _tests(family: str, form: str, values: list[str], variables: bool) -> tuple[list[ContextTest], dict[str, str]]:
     if family == "String":
         pieces = [pieces_of(value, variables=variables, wildcards=form.endswith("Like")) for value in values]
         tests = [context_glob(piece, form.endswith("IgnoreCase")) for piece in pieces]
-        return tests, frozenset().union(*(variables_in(piece) for piece in pieces))
+        return tests, _variables(pieces)
     if family == "Arn":
         pieces = [pieces_of(value, variables=variables) for value in values]
-        return [_arn_test(value, variables) for value in values], frozenset().union(*map(variables_in, pieces))
+        return [_arn_test(value, variables) for value in values], _variables(pieces)
     if family == "Numeric":
-        return [_compared(_number, value, _ORDER[form]) for value in values], frozenset()
+        return [_compared(_number, value, _ORDER[form]) for value in values], {}
     if family == "Date":
-        return [_compared(_moment, value, _ORDER[form]) for value in values], frozenset()
+        return [_compared(_moment, value, _ORDER[form]) for value in values], {}
     if family == "Bool":
-        return [_bool_test(value) for value in values], frozenset()
+        return [_bool_test(value) for value in values], {}
     if family == "Binary":
-        return [_compared(_binary, value, operator.eq) for value in values], frozenset()
-    return [_network_test(value) for value in values], frozenset()
+        return [_compared(_binary, value, operator.eq) for value in values], {}
+    return [_network_test(value) for value in values], {}
+
+
+def _variables(values: list[tuple[Piece, ...]]) -> dict[str, str]:
+    return {key: spelled for pieces in values for key, spelled in variables_in(pieces).items()}
 
 
 def _bool_test(value: str) -> ContextTest:
@@ -276,7 +281,7 @@ def _shielded(value: str) -> str:
 def _unshielded(piece: Any) -> Any:
     if isinstance(piece, Variable):
         default = piece.default.replace(_SHIELD, ":") if piece.default is not None else None
-        return Variable(piece.key.replace(_SHIELD, ":"), default)
+        return Variable(piece.key.replace(_SHIELD, ":"), default, piece.spelled.replace(_SHIELD, ":"))
     return piece
 
 

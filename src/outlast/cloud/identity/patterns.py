@@ -36,6 +36,8 @@ class Variable:
 
     key: str
     default: str | None
+    spelled: str
+    """The key as the policy writes it."""
 
 
 Piece = Token | Variable
@@ -63,10 +65,10 @@ def _tokens(text: str, wildcards: bool) -> list[Token]:
 def _variable(name: str) -> Variable:
     with_default = _DEFAULT.fullmatch(name)
     key, default = (with_default[1], with_default[2]) if with_default else (name, None)
-    key = key.strip().lower()
+    key = key.strip()
     if not key or "," in key or " " in key.partition("/")[0]:
         raise BadVariable(name)
-    return Variable(key, default)
+    return Variable(key.lower(), default, key)
 
 
 @lru_cache(maxsize=8192)
@@ -137,9 +139,9 @@ def resolve(pieces: tuple[Piece, ...], context: Context) -> tuple[Token, ...] | 
     return tuple(filled)
 
 
-def variables_in(pieces: tuple[Piece, ...]) -> frozenset[str]:
-    """The context keys that a pattern needs."""
-    return frozenset(piece.key for piece in pieces if isinstance(piece, Variable))
+def variables_in(pieces: tuple[Piece, ...]) -> dict[str, str]:
+    """The context keys that a pattern needs: in lower case, and as the policy writes them."""
+    return {piece.key: piece.spelled for piece in pieces if isinstance(piece, Variable)}
 
 
 def context_glob(pieces: tuple[Piece, ...], fold_case: bool = False) -> ContextTest:

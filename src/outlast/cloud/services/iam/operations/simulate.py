@@ -163,10 +163,10 @@ def _matched(decision: Decision) -> list[dict[str, Any]]:
 def _missing(case: Case, action: str) -> list[str]:
     policies = [policy for policy in (*case.identity, case.boundary, case.guard) if policy is not None]
     needed = {
-        key
+        key: spelled
         for policy in policies
         for _, statement in policy.about(action)
         for condition in statement.conditions
-        for key in condition.needs
+        for key, spelled in condition.needs.items()
     }
-    return sorted(key for key in needed if key not in case.context)
+    return sorted(spelled for key, spelled in needed.items() if key not in case.context)
