@@ -276,6 +276,7 @@ def test_a_forged_flood_is_limited_and_told_to_use_tcp() -> None:
     whole = [answer for answer in answers if answer and dns.message.from_wire(answer).answer]
     cut = [answer for answer in answers if answer and dns.message.from_wire(answer).flags & dns.flags.TC]
     assert (len(whole), len(cut), answers.count(None)) == (5, 10, 10)
+    assert all(len(each) <= len(data) for each in cut), "what sends a client to TCP is no longer than its question"
     assert desk.raw(data, "198.51.100.7", tcp=True) is not None
     assert desk.raw(data, "203.0.113.7") is not None
     desk.clock.seconds += 1

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import socket
+import sys
 import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +27,11 @@ import dns.resolver
 import pytest
 from botocore.exceptions import ClientError
 
+from outlast.cloud.gateway.dns_sockets import queue_of
 from tests.conftest import World
 from tests.wire.route53.clients import addresses, apply, change, dig, eventually, make_zone
 
+FLOODER = "127.0.0.1"
 HEADER = bytes.fromhex("1234 0100 0001 0000 0000 0000".replace(" ", ""))
 WWW = b"\x03www\x07example\x00\x00\x01\x00\x01"
 
@@ -88,6 +95,7 @@ def test_no_answer_is_worth_forging_a_question_for(world: World) -> None:
     assert len(dig(world, name, "TXT", tcp=True).answer[0]) == 20
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have one queue for all")
 def test_a_flood_of_names_and_rubbish_leaves_the_api_answers_and_memory_whole(world: World) -> None:
     zone_id, name = make_zone(world)
     apply(world, zone_id, change(f"www.{name}", "A", "192.0.2.1"))
@@ -100,6 +108,8 @@ def test_a_flood_of_names_and_rubbish_leaves_the_api_answers_and_memory_whole(wo
     try:
         time.sleep(1.0)
         for _ in range(5):
+            for elsewhere in ("127.1.9.1", "127.1.9.3"):
+                assert elsewhere_by_udp(world, f"www.{name}", elsewhere) == ["192.0.2.1"]
             assert addresses_by_tcp(world, f"www.{name}") == ["192.0.2.1"]
             assert world.client("dynamodb", "us-west-2").list_tables()["ResponseMetadata"]["HTTPStatusCode"] == 200
     finally:
@@ -110,10 +120,56 @@ def test_a_flood_of_names_and_rubbish_leaves_the_api_answers_and_memory_whole(wo
     assert resident_bytes(pid) - before < 150 << 20
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have one queue for all")
+def test_a_flood_from_one_address_costs_clients_at_others_no_answer(world: World) -> None:
+    """The flood comes while the name server gets no time at all, so it is larger than what is read of it, on any
+    machine. Clients at other addresses ask once each, after it, and all are answered; the flood loses most of itself.
+    """
+    zone_id, name = make_zone(world)
+    apply(world, zone_id, change(f"www.{name}", "A", "192.0.2.1"))
+    server = (world.config.hosts["us-west-2"], world.config.dns_port)
+    honest = list(islice((each for n in range(200) if queue_of(each := f"127.1.{n}.7") != queue_of(FLOODER)), 12))
+    (pid,) = [each["pid"] for each in world.control("status")["regions"] if each["region"] == "us-west-2"]
+    with ExitStack() as opened:
+        attacker, *clients = [opened.enter_context(_client(address, server)) for address in (FLOODER, *honest)]
+        made_up = [dns.message.make_query(f"x{n}.{name}", "A").to_wire() for n in range(6_000)]
+        question = dns.message.make_query(f"www.{name}", "A")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for each in made_up:
+                attacker.send(each)
+            for client in clients:
+                client.send(question.to_wire())
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        for client in clients:
+            reply = dns.message.from_wire(client.recv(4096))
+            assert question.is_response(reply)
+            assert [item.address for item in reply.answer[0]] == ["192.0.2.1"]
+        assert len(list(_received(attacker))) < len(made_up), "nothing was lost, so it was no flood"
+
+
+def _client(address: str, server: tuple[str, int]) -> socket.socket:
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.bind((address, 0))
+    client.connect(server)
+    client.settimeout(30)
+    return client
+
+
+def _received(client: socket.socket) -> Iterator[bytes]:
+    """What came until nothing more does."""
+    client.settimeout(1)
+    with suppress(TimeoutError):
+        while True:
+            yield client.recv(4096)
+
+
 def flood(world: World, region: str, zone: str, seed: int, over: threading.Event) -> None:
     """Names that do not exist, rubbish, and questions of all cases and cookies, as fast as a thread can."""
     dice = random.Random(seed)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.bind((FLOODER, 0))
         client.connect((world.config.hosts[region], world.config.dns_port))
         cookie = dns.edns.GenericOption(10, b"12345678")
         kind = dns.message.make_query(f"xxxxxxxx.{zone}", "A", use_edns=0, options=[cookie]).to_wire()
@@ -128,6 +184,14 @@ def flood(world: World, region: str, zone: str, seed: int, over: threading.Event
 def addresses_by_tcp(world: World, name: str) -> list[str]:
     """By UDP the kernel loses packets as it must when more come than are read."""
     reply = dig(world, name, region="us-west-2", tcp=True)
+    return [item.address for item in reply.answer[0]]
+
+
+def elsewhere_by_udp(world: World, name: str, source: str) -> list[str]:
+    """Asked once, from an address that the flood does not come from."""
+    assert queue_of(source) != queue_of(FLOODER)
+    server = (world.config.hosts["us-west-2"], world.config.dns_port)
+    reply = dns.query.udp(dns.message.make_query(name, "A"), server[0], 60, server[1], source)
     return [item.address for item in reply.answer[0]]
 
 

@@ -1,13 +1,14 @@
 """The DNS listeners of one Region: UDP and TCP on the same port.
 
-UDP answers from the kept wire form in the datagram's own callback. TCP (RFC 7766) answers pipelined queries in order;
-connections are bounded in number, in time and in unread answers, so that slow clients cost little.
+UDP answers from the kept wire form in the datagram's own callback. Each client address has its queue (dns_sockets), and
+the event loop takes a few datagrams of each queue in turn, so that a flood takes time from others but no place. TCP
+(RFC 7766) answers pipelined queries in order; connections are bounded in number, in time and in unread answers, so that
+slow clients cost little.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, cast
@@ -16,8 +17,8 @@ from outlast.cloud.contract.names import Names
 from outlast.cloud.effects import Clock, Entropy
 from outlast.cloud.gateway.dns_answers import Responder
 from outlast.cloud.gateway.dns_limits import RateLimit, RateLimiter
+from outlast.cloud.gateway.dns_sockets import bind
 
-RECEIVE_BUFFER_BYTES: Final = 4 << 20
 FOLD_EVERY_S: Final = 5.0
 MESSAGES_A_TURN: Final = 64
 """Pipelined questions of one TCP connection that are answered before others get their turn."""
@@ -59,7 +60,7 @@ class DnsServer:
             lookup_share=self._limits.lookup_share,
         )
         self._clock = clock
-        self._datagrams: _Datagrams | None = None
+        self._datagrams: list[_Datagrams] = []
         self._server: asyncio.Server | None = None
         self._folder: asyncio.Task[None] | None = None
         self.connections: dict[_Connection, str] = {}
@@ -70,14 +71,16 @@ class DnsServer:
         loop = asyncio.get_running_loop()
         udp, tcp = bind(host, port)
         try:
-            _, self._datagrams = await loop.create_datagram_endpoint(lambda: _Datagrams(self.responder), sock=udp)
+            for each in udp:
+                _, datagrams = await loop.create_datagram_endpoint(lambda: _Datagrams(self.responder), sock=each)
+                self._datagrams.append(datagrams)
             self._server = await loop.create_server(lambda: _Connection(self), sock=tcp)
         except BaseException:
             await self.close()
-            udp.close()
-            tcp.close()
+            for each in (*udp, tcp):
+                each.close()
             raise
-        self.port = int(udp.getsockname()[1])
+        self.port = int(tcp.getsockname()[1])
         self._folder = loop.create_task(self._fold())
 
     async def close(self) -> None:
@@ -87,8 +90,8 @@ class DnsServer:
             with suppress(asyncio.CancelledError):
                 await self._folder
         self.responder.fold()
-        if self._datagrams is not None:
-            await self._datagrams.close()
+        for datagrams in self._datagrams:
+            await datagrams.close()
         if self._server is not None:
             self._server.close()
         for connection in tuple(self.connections):
@@ -112,36 +115,12 @@ class DnsServer:
             self.responder.fold()
 
 
-def bind(host: str, port: int) -> tuple[socket.socket, socket.socket]:
-    """A UDP and a listening TCP socket on the same port; port 0 finds one that both have free. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    attempts = 1 if port else 16
-    while True:
-        udp = socket.socket(family, socket.SOCK_DGRAM)
-        tcp = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            udp.bind((host, port))
-            tcp.bind((host, udp.getsockname()[1]))
-            tcp.listen(128)
-        except OSError:
-            udp.close()
-            tcp.close()
-            attempts -= 1
-            if not attempts:
-                raise
-            continue
-        udp.setblocking(False)
-        tcp.setblocking(False)
-        return udp, tcp
-
-
 class _Datagrams(asyncio.DatagramProtocol):
-    """UDP: one packet, at most one answer."""
+    """UDP: one packet, at most one answer; none while answers wait to be sent, since those would pile up."""
 
     def __init__(self, responder: Responder) -> None:
         self._respond = responder.respond
+        self._full = False
         self._send: asyncio.DatagramTransport
         self._gone = asyncio.Event()
 
@@ -149,9 +128,17 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._send = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self._full:
+            return
         answer = self._respond(data, addr[0])
         if answer is not None:
             self._send.sendto(answer, addr)
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone.set()
