@@ -267,7 +267,8 @@ class Store:
         if len(self._frozen) >= MAX_FROZEN - 1:
             self._slow_down()
         if self._gathered:
-            self._commit()
+            self._busy = True
+            asyncio.get_running_loop().call_soon(self._commit)  # with what is read first: fewer, larger groups
         if self._frozen and not self._flushing:
             self._flush()
         if not self._watching:
