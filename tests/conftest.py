@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,17 @@ from outlast.cloud.world.home import environment
 ACCESS_KEY = "AKIALOCALTESTTESTTEST"[:20]
 MODELS = Path(outlast.__file__).parent / "models"
 SECRET = "only-for-tests-only-for-tests-only-for-t"
+
+
+making_clients = threading.Lock()  # sessions are not safe for threads, clients are
+
+
+@cache
+def models_read_once() -> Any:
+    """One session for every client: reading botocore's files takes longer than many a test."""
+    session = botocore.session.Session()
+    session.get_component("data_loader").search_paths.append(str(MODELS))
+    return boto3.session.Session(botocore_session=session)
 
 
 @dataclass(slots=True)
@@ -50,9 +63,8 @@ class World:
             "config": Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60),
             **overrides,
         }
-        session = botocore.session.Session()
-        session.get_component("data_loader").search_paths.append(str(MODELS))
-        return boto3.session.Session(botocore_session=session).client(service, **settings)
+        with making_clients:
+            return models_read_once().client(service, **settings)
 
     def front(self, service: str, region: str = "us-east-1", **overrides: Any) -> Any:
         """A boto3 client that goes through the front door."""

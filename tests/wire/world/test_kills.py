@@ -10,6 +10,8 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,9 +24,15 @@ EAST, WEST = "us-east-1", "us-west-2"
 KEYS = 40
 
 
-def client(world: World, region: str, service: str = "dynamodb") -> Any:
+@cache
+def client_at(url: str, folder: Path, region: str, service: str) -> Any:
+    """One client for all calls: there are thousands of them."""
     config = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=10)
-    return world.client(service, region, config=config)
+    return World(folder).client(service, region, endpoint_url=url, config=config)
+
+
+def client(world: World, region: str, service: str = "dynamodb") -> Any:
+    return client_at(f"https://{world.config.hosts[region]}:{world.config.port}", world.folder, region, service)
 
 
 def until(condition: Callable[[], Any], within_s: float = 90.0) -> None:
