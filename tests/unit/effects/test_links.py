@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from outlast.cloud.effects import LinkDown, PeerGone, RealClock, RealEntropy
+from outlast.cloud.effects import LinkDown, PeerGone, RealClock, RealEntropy, Unanswered
 from outlast.cloud.effects.links import RealNetwork, Shape
 from outlast.cloud.world.authority import Authority, client_context, server_context
 
@@ -90,7 +90,7 @@ async def test_a_cut_in_one_direction_stops_just_that_direction(pair: Pair) -> N
         await pair.a.ask("b", "echo", b"lost", timeout_s=0.1)
     assert pair.heard == []
     with pytest.raises(LinkDown):
-        await pair.b.ask("a", "echo", b"heard but not answered", timeout_s=0.3)
+        await pair.b.ask("a", "echo", b"heard but not answered", timeout_s=2.0)
     assert [message for _peer, message in pair.heard] == [b"heard but not answered"]
     pair.a.outgoing["b"] = Shape()
     assert await pair.a.ask("b", "echo", b"healed") == b"re:healed"
@@ -208,3 +208,29 @@ async def test_a_peer_that_does_not_run_is_told_from_one_that_is_cut_off(pair: P
             await pair.a.ask("b", "echo", b"x", 1.0)
         found.append(caught.value)
     assert isinstance(found[-1], PeerGone)
+
+
+async def test_what_is_told_arrives_though_no_answer_could(pair: Pair) -> None:
+    pair.b.outgoing["a"] = Shape(cut=True)
+    await pair.a.tell("b", "echo", b"told")
+    with pytest.raises(Unanswered):
+        await pair.a.ask("b", "echo", b"asked", timeout_s=2.0)
+    assert [message for _peer, message in pair.heard] == [b"told", b"asked"]
+
+
+async def test_a_message_that_did_not_leave_in_time_is_not_called_unanswered(pair: Pair) -> None:
+    pair.a.outgoing["b"] = Shape(bytes_per_s=100)
+    for send in (pair.a.ask, pair.a.tell):
+        with pytest.raises(LinkDown) as caught:
+            await send("b", "echo", b"x" * 1000, 0.1)
+        assert type(caught.value) is LinkDown
+    pair.a.outgoing["b"] = Shape()
+    assert await pair.a.ask("b", "echo", b"y") == b"re:y"
+
+
+async def test_nothing_is_told_on_a_paused_channel(pair: Pair) -> None:
+    pair.a.outgoing["b"] = Shape(paused=frozenset({"echo"}))
+    await pair.a.tell("b", "echo", b"held back")
+    pair.a.outgoing["b"] = Shape()
+    await pair.a.ask("b", "echo", b"x")
+    assert [message for _peer, message in pair.heard] == [b"x"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from outlast.cloud.effects.clock import Clock, RealClock
 from outlast.cloud.effects.disk import Disk, RealDisk
 from outlast.cloud.effects.entropy import Entropy, RealEntropy
-from outlast.cloud.effects.network import LinkDown, Network, PeerGone
+from outlast.cloud.effects.network import LinkDown, Network, PeerGone, Unanswered
 
 __all__ = [
     "Clock",
@@ -24,6 +24,7 @@ __all__ = [
     "RealClock",
     "RealDisk",
     "RealEntropy",
+    "Unanswered",
 ]
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from outlast.cloud.effects.clock import Clock
 from outlast.cloud.effects.entropy import Entropy
-from outlast.cloud.effects.network import Handler, LinkDown, PeerGone
+from outlast.cloud.effects.network import Handler, LinkDown, PeerGone, Unanswered
 
 MAX_FRAME_BYTES = 32 * 1024 * 1024
 MAX_WAITING = 10_000
@@ -27,7 +27,7 @@ TELL_EVERY_S = 30.0
 LOOK_AGAIN_S = 0.2
 UNACKNOWLEDGED_MS = 5_000
 KEEPALIVE_S = 30
-ASK, ANSWER, FAILED = 0, 1, 2
+ASK, ANSWER, FAILED, TELL = 0, 1, 2, 3
 HEADER = struct.Struct(">IBQB")
 
 
@@ -52,12 +52,30 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A frame, when it was posted (0 when nothing holds it up), its delay, and the ask that it carries (0 for none)."""
+    """A frame, when it was posted (0 when nothing holds it up), its delay, and the question that it carries."""
 
     frame: bytes
     posted_s: float
     delay_s: float
-    ask: int
+    question: _Question | None
+
+
+class _Question:
+    """An ask that waits for its answer, or a tell that waits until it has left; `over` when nobody waits any more."""
+
+    __slots__ = ("future", "left", "over", "peer", "told")
+
+    def __init__(self, peer: str, told: bool) -> None:
+        self.peer = peer
+        self.told = told
+        self.left = self.over = False
+        self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def leave(self) -> None:
+        """The frame is on its way, or lost there."""
+        self.left = True
+        if self.told and not self.future.done():
+            self.future.set_result(b"")
 
 
 class _Peer:
@@ -93,7 +111,7 @@ class RealNetwork:
         self._clock = clock
         self._entropy = entropy
         self._handlers: dict[str, Handler] = {}
-        self._asks: dict[int, tuple[str, asyncio.Future[bytes]]] = {}
+        self._asks: dict[int, _Question] = {}
         self._next = 1
         self._to: dict[str, dict[str, _Peer]] = {peer: {} for peer in addresses if peer != region}
         self._server: asyncio.Server | None = None
@@ -141,40 +159,52 @@ class RealNetwork:
             writer.transport.abort()
         for task in tuple(self._tasks):
             task.cancel()
-        for _name, future in self._asks.values():
-            if not future.done():
-                future.set_exception(LinkDown("the Region stops"))
+        for question in self._asks.values():
+            if not question.future.done():
+                question.future.set_exception(LinkDown("the Region stops"))
 
     async def ask(self, peer: str, channel: str, message: bytes, timeout_s: float = 5.0) -> bytes:
+        return await self._put(peer, channel, ASK, message, timeout_s)
+
+    async def tell(self, peer: str, channel: str, message: bytes, timeout_s: float = 5.0) -> None:
+        await self._put(peer, channel, TELL, message, timeout_s)
+
+    async def _put(self, peer: str, channel: str, kind: int, message: bytes, timeout_s: float) -> bytes:
         if peer not in self._to:
             raise LinkDown(f"{peer} is not a peer of {self._region}")
         if len(message) > MAX_FRAME_BYTES - 1024:
             raise ValueError(f"a message of {len(message)} bytes is over the link's limit")
         number = self._next
         self._next += 1
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._asks[number] = (peer, future)
+        self._asks[number] = question = _Question(peer, kind == TELL)
         try:
-            self._post(peer, channel, ASK, number, message)
-            return await asyncio.wait_for(future, timeout_s)
+            self._post(peer, channel, kind, number, message, question)
+            return await asyncio.wait_for(question.future, timeout_s)
         except TimeoutError:
-            raise LinkDown(f"no answer from {peer} within {timeout_s} s") from None
+            if question.left:
+                raise Unanswered(f"no answer from {peer} within {timeout_s} s") from None
+            raise LinkDown(f"the message to {peer} did not leave within {timeout_s} s") from None
         finally:
+            question.over = True
             self._asks.pop(number, None)
 
-    def _post(self, name: str, channel: str, kind: int, number: int, message: bytes) -> None:
+    def _post(
+        self, name: str, channel: str, kind: int, number: int, message: bytes, question: _Question | None = None
+    ) -> None:
         shape = self.outgoing[name]
         if shape.cut or (shape.loss and self._entropy.uniform() < shape.loss):
+            _gone(question)
             return
-        if kind == ASK and channel in shape.paused:
+        if question is not None and channel in shape.paused:
+            _gone(question)
             return
         peer = self._to[name].setdefault(channel, _Peer())
         encoded = channel.encode()
         frame = HEADER.pack(len(message) + len(encoded) + 10, kind, number, len(encoded)) + encoded + message
-        delay_s = self._delay_s(shape, channel if kind == ASK else "")
+        delay_s = self._delay_s(shape, channel if question is not None else "")
         posted_s = self._clock.monotonic_s() if delay_s or shape.bytes_per_s else 0.0
         try:
-            peer.queue.put_nowait(_Waiting(frame, posted_s, delay_s, number if kind == ASK else 0))
+            peer.queue.put_nowait(_Waiting(frame, posted_s, delay_s, question))
         except asyncio.QueueFull:
             raise LinkDown(f"{MAX_WAITING} messages wait for {name} already") from None
         if peer.task is None or peer.task.done():
@@ -191,17 +221,19 @@ class RealNetwork:
         """Write the waiting frames in order, each when it may leave; connects when it must."""
         while not peer.queue.empty():
             waiting = peer.queue.get_nowait()
-            if waiting.ask and waiting.ask not in self._asks:
+            if waiting.question is not None and waiting.question.over:
                 continue  # whoever asked has given up
             if waiting.posted_s:
                 await self._wait_for(name, waiting)
             if self.outgoing[name].cut:
+                _gone(waiting.question)
                 continue
             try:
                 if peer.writer is None or peer.writer.is_closing():
                     peer.writer = await self._connect(name)
                 peer.writer.write(waiting.frame)
                 await peer.writer.drain()
+                _gone(waiting.question)
             except ConnectionRefusedError:
                 self._fail(name, PeerGone(f"{name} does not run"))
             except (OSError, ssl.SSLError, TimeoutError):
@@ -231,9 +263,9 @@ class RealNetwork:
 
     def _fail(self, name: str, why: LinkDown) -> None:
         """The connection to `name` broke: what waits for its answers fails at once."""
-        for peer, future in tuple(self._asks.values()):
-            if peer == name and not future.done():
-                future.set_exception(type(why)(*why.args))
+        for question in tuple(self._asks.values()):
+            if question.peer == name and not question.future.done():
+                question.future.set_exception(type(why)(*why.args))
 
     async def _connect(self, name: str) -> asyncio.StreamWriter:
         host, port = self._addresses[name]
@@ -280,13 +312,18 @@ class RealNetwork:
             if len(self._tasks) < MAX_SERVING:
                 self._spawn(self._answer(name, channel, number, payload))
             return
+        if kind == TELL:
+            handler = self._handlers.get(channel)
+            if handler is not None and len(self._tasks) < MAX_SERVING:
+                self._spawn(_hear(handler, name, payload))
+            return
         waiting = self._asks.get(number)
-        if waiting is None or waiting[0] != name or waiting[1].done():
+        if waiting is None or waiting.peer != name or waiting.told or waiting.future.done():
             return
         if kind == ANSWER:
-            waiting[1].set_result(payload)
+            waiting.future.set_result(payload)
         else:
-            waiting[1].set_exception(LinkDown(payload.decode("utf-8", "replace")))
+            waiting.future.set_exception(LinkDown(payload.decode("utf-8", "replace")))
 
     async def _answer(self, name: str, channel: str, number: int, payload: bytes) -> None:
         handler = self._handlers.get(channel)
@@ -318,6 +355,17 @@ class RealNetwork:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "a message's handler failed", "exception": task.exception(), "task": task}
             )
+
+
+def _gone(question: _Question | None) -> None:
+    """The frame has left or is lost: nobody here can tell."""
+    if question is not None:
+        question.leave()
+
+
+async def _hear(handler: Handler, peer: str, message: bytes) -> None:
+    """Let a handler have a message that nobody answers."""
+    await handler(peer, message)
 
 
 def _give_up_soon(writer: asyncio.StreamWriter) -> None:

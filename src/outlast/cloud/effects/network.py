@@ -12,6 +12,10 @@ class LinkDown(Exception):
     """The link is cut, the peer is gone, or no answer came in time; the message may or may not have arrived."""
 
 
+class Unanswered(LinkDown):
+    """The message has left and no answer came in time: it was lost, or the answer was, or the peer is slow."""
+
+
 class PeerGone(LinkDown):
     """Nothing listens at the peer's address: it does not run, and the message did not arrive."""
 
@@ -30,7 +34,14 @@ class Network(Protocol):
         ...
 
     async def ask(self, peer: str, channel: str, message: bytes, timeout_s: float = 5.0) -> bytes:
-        """Send `message` and return the peer's answer; raises LinkDown. Messages of one channel leave in order."""
+        """Send `message` and return the peer's answer; raises LinkDown, or Unanswered when it has left.
+
+        Messages of one channel leave in order.
+        """
+        ...
+
+    async def tell(self, peer: str, channel: str, message: bytes, timeout_s: float = 5.0) -> None:
+        """Send `message`, which nobody answers, and return when it has left or was lost; raises LinkDown."""
         ...
 
     def serve(self, channel: str, handler: Handler) -> None:

@@ -231,7 +231,16 @@ class Outbox:
     def next_log_span(
         self, stream: Stream, own: int, n_items: int, n_bytes: int
     ) -> tuple[Span, list[tuple[bytes, bytes]]]:
-        """The next piece of the log for a replica, marked as under way: its span and the items, newest versions.
+        """The next piece of the log for a replica, marked as under way: its span and the items, as `owed` has them."""
+        stream.sent, items, stamps = self.owed(stream.sent, own, n_items, n_bytes)
+        span = Span(stream, False, stream.sent, b"", False, stamps)
+        stream.log_spans.append(span)
+        return span, items
+
+    def owed(
+        self, after: int, own: int, n_items: int, n_bytes: int
+    ) -> tuple[int, list[tuple[bytes, bytes]], list[int]]:
+        """A piece of the log after a record: the last record's number, the items, newest versions, the writes' stamps.
 
         A write made here (by Region number `own`) that has lost a conflict meanwhile goes along, so that the replica
         can note the conflict too.
@@ -240,8 +249,8 @@ class Outbox:
         sent: set[bytes] = set()
         stamps: list[int] = []
         prefix = layout.item_prefix(self.number)
-        last = stream.sent
-        for record in self.records(stream.sent):
+        last = after
+        for record in self.records(after):
             last = record.number
             stamps.append(record.stamp)
             stored = self._store.get(prefix + record.key)
@@ -256,10 +265,7 @@ class Outbox:
                 n_bytes -= len(stored) + len(record.key)
             if len(stamps) >= n_items or n_bytes <= 0:
                 break
-        stream.sent = last
-        span = Span(stream, False, last, b"", False, stamps)
-        stream.log_spans.append(span)
-        return span, items
+        return last, items, stamps
 
     def next_fill_span(self, stream: Stream, n_items: int, n_bytes: int) -> tuple[Span, list[tuple[bytes, bytes]]]:
         """The next piece of the existing items, also of those that the replica wrote: it may have dropped them."""

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from outlast.cloud.effects import LinkDown
+from outlast.cloud.effects import LinkDown, Unanswered
 from outlast.cloud.engine.clock import stamp_ms
 from outlast.cloud.engine.errors import StorageUnavailable
 from outlast.cloud.engine.messages import CHANNEL, HELLO, NOT_YET, Batch, Section, pack, pack_batch, unpack
 from outlast.cloud.engine.outbox import CREATING, Span, Stream
+from outlast.cloud.engine.unheard import Unheard
 
 if TYPE_CHECKING:
     from outlast.cloud.engine.replication import Replication
@@ -57,6 +58,7 @@ class Sender:
         self.peer = peer
         self.up = False
         self._streams: dict[Stream, None] = {}
+        self._unheard = Unheard(replication, peer)
         self._wake = asyncio.Event()
         self._nudge = asyncio.Event()
         self._under_way = 0
@@ -72,6 +74,8 @@ class Sender:
         if stream is not None:
             self._streams[stream] = None
         self._wake.set()
+        if not self.up:
+            self._unheard.wake()
 
     def heard(self) -> None:
         """The peer speaks: it is worth greeting at once."""
@@ -105,10 +109,15 @@ class Sender:
             try:
                 message = pack([HELLO, self._home.identity])
                 answer = unpack(await self._engine.effects.network.ask(self.peer, CHANNEL, message, self._greeting_s))
-            except (LinkDown, ValueError):
+            except (LinkDown, ValueError) as error:
+                if isinstance(error, Unanswered):
+                    self._unheard.begin()
+                else:
+                    self._unheard.end()
                 await self._home.pause_until(self._nudge, self._retry_s)
                 self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
             else:
+                self._unheard.end()
                 self._home.meet(self.peer, answer[0])
                 self._retry_s = FIRST_RETRY_S
                 self.up = True

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from outlast.cloud.effects import Entropy, LinkDown
+from outlast.cloud.effects import Entropy, LinkDown, Unanswered
 from outlast.cloud.effects.network import Handler
 
 Trace = Callable[[str], None]
@@ -85,7 +85,10 @@ class SimulatedNetwork:
         try:
             return await asyncio.wait_for(answer, timeout_s)
         except TimeoutError:
-            raise LinkDown(f"no answer from {peer} within {timeout_s} s") from None
+            raise Unanswered(f"no answer from {peer} within {timeout_s} s") from None
+
+    async def tell(self, peer: str, channel: str, message: bytes, timeout_s: float = 5.0) -> None:
+        self._spawn(self._carry(peer, channel, message, asyncio.get_running_loop().create_future()))
 
     def serve(self, channel: str, handler: Handler) -> None:
         self._handlers[channel] = handler

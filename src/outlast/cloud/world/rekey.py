@@ -35,6 +35,10 @@ class _Unlinked:
         """Nobody answers."""
         raise LinkDown(peer)
 
+    async def tell(self, peer: str, channel: str, message: bytes, timeout_s: float = 5.0) -> None:
+        """Nobody hears."""
+        raise LinkDown(peer)
+
     def serve(self, channel: str, handler: Handler) -> None:
         """Nobody asks."""
 
