@@ -108,7 +108,7 @@ class World:
         os.kill(pid, 9)
 
 
-def start_world(folder: Path, *options: str) -> World:
+def start_world(folder: Path, *options: str, **variables: str) -> World:
     """Start a world in processes of its own and wait until it answers."""
     number = os.getpid() % 250 + 1
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
@@ -116,7 +116,7 @@ def start_world(folder: Path, *options: str) -> World:
         sys.executable, "-m", "outlast.cli.main", "up", "--detach", "--home", str(folder), "--port", "0",
         "--network", f"127.{70 + int(worker)}.{number}", *options,
     ]  # fmt: skip
-    environ = {**os.environ, "OUTLAST_ACCESS_KEY": f"{ACCESS_KEY}:{SECRET}"}
+    environ = {**os.environ, "OUTLAST_ACCESS_KEY": f"{ACCESS_KEY}:{SECRET}", **variables}
     done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False, env=environ)
     assert done.returncode == 0, done.stderr + (folder / "world.log").read_text()
     return World(folder)

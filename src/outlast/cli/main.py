@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from outlast.cli import world
+from outlast.cli import rotating, world
 
 EXIT_USAGE = 2
 
@@ -27,6 +27,7 @@ OPERATOR_MODULES = ("outlast.cli.ops_main", "outlast.cli.ops_verbs")
 def build(first_word: str = "") -> typer.Typer:
     """The whole command: the world's verbs and the operator's, which are left out when they are not asked for."""
     world.register(app)
+    rotating.register(app)
     if first_word in world.VERBS:
         return app
     for name in OPERATOR_MODULES:

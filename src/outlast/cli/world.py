@@ -1,7 +1,8 @@
-"""The verbs of the local world: up, down, env, exec, regions, restart, rotate-keys."""
+"""The verbs of the local world: up, down, env, exec, regions, restart."""
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shlex
@@ -10,14 +11,19 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from outlast.cli import masterkey
+from outlast.cli.masterkey import CommandOption, PassphraseFdOption, PassphraseOption, Sources
 from outlast.cli.preparing import key_of, prepare, prepare_filed
 from outlast.cloud.world import config as configuration
 from outlast.cloud.world.config import WorldConfig, WorldError
 from outlast.cloud.world.control import control
+
+if TYPE_CHECKING:
+    from outlast.cloud.world.masterkey import Master
 
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="The world's folder.", envvar="OUTLAST_HOME", show_default=False)
@@ -66,11 +72,6 @@ def register(app: typer.Typer) -> None:
         epilog="Example: outlast restart us-east-1",
         help="Start a Region again that crashed or was stopped, with its data.",
     )(restart)
-    app.command(
-        "rotate-keys",
-        epilog="Example: outlast rotate-keys --only master",
-        help="Encrypt the data of a world that is down under new keys.",
-    )(rotate_keys)
 
 
 def folder_of(home: Path | None) -> Path:
@@ -111,6 +112,9 @@ def up(
             show_default=False,
         ),
     ] = None,
+    passphrase: PassphraseOption = False,
+    passphrase_fd: PassphraseFdOption = None,
+    master_key_command: CommandOption = None,
     file: FileOption = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once every Region answers.")] = False,
     output: OutputOption = "text",
@@ -126,19 +130,22 @@ def up(
         else:
             regions = tuple(region or ())
             config = prepare(folder_of(home), port, network, host, regions, *given, https_port, data_events)
+        master = masterkey.master_for(config.path, Sources(passphrase, passphrase_fd, master_key_command))
+        order = order_of(config, access_key, master, started)
         if detach:
-            start_detached(config, access_key, output, started)
+            start_detached(config, order, output, started)
         else:
-            become_world(config, access_key, output, started)
+            become_world(config, order, output)
     except (WorldError, OSError) as error:
         fail(str(error))
 
 
-def order_of(config: WorldConfig, access_key: str | None, started: float) -> bytes:
+def order_of(config: WorldConfig, access_key: str | None, master: Master | None, started: float) -> bytes:
     """What the world's own process is told on its standard input; keys stand on no command line."""
     order = {
         "config": configuration.write_config(config),
         "key": key_of(access_key),
+        "master": master and {"entry": master.entry, "key": base64.b64encode(master.key).decode()},
         "elapsed_s": time.monotonic() - started,
     }
     return json.dumps(order).encode() + b"\n"
@@ -150,13 +157,13 @@ def command_of(config: WorldConfig, output: str) -> list[str]:
 
 
 def world_environ() -> dict[str, str]:
-    """The environment of the world's own process: without the key, which comes another way."""
-    return {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
+    """The environment of the world's own process: without the keys, which come another way."""
+    secret = {KEY_VARIABLE, *masterkey.VARIABLES}
+    return {name: value for name, value in os.environ.items() if name not in secret}
 
 
-def become_world(config: WorldConfig, access_key: str | None, output: str, started: float) -> NoReturn:
+def become_world(config: WorldConfig, order: bytes, output: str) -> NoReturn:
     """Be the world from now on, in the foreground."""
-    order = order_of(config, access_key, started)
     read, write = os.pipe()
     os.set_blocking(write, False)
     if os.write(write, order) != len(order):
@@ -170,9 +177,8 @@ def become_world(config: WorldConfig, access_key: str | None, output: str, start
     os.execve(command[0], command, world_environ())  # noqa: S606  (exec is the purpose)
 
 
-def start_detached(config: WorldConfig, access_key: str | None, output: str, started: float) -> None:
+def start_detached(config: WorldConfig, order: bytes, output: str, started: float) -> None:
     """Start the world in a process of its own and return once it answers."""
-    order = order_of(config, access_key, started)
     config.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     log_path = config.path / "world.log"
     with open(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
@@ -209,6 +215,8 @@ def _answered(lines: Iterable[bytes], output: str) -> str | None:
         event = json.loads(line) if line.startswith(b"{") else {"event": "text"}
         if event["event"] == "failed":
             raise WorldError(event["reason"])
+        if event["event"] == "notice":
+            typer.echo(f"outlast: {event['text']}", err=True)
         if event["event"] == "ready":
             if output == "json":
                 typer.echo(line.decode().rstrip())
@@ -333,19 +341,3 @@ def restart(region: Annotated[str, typer.Argument(help="The Region.")], home: Ho
         typer.echo(f"The Region {region} was running and goes on: nothing was done.")
     else:
         typer.echo(f"The Region {region} answers.")
-
-
-def rotate_keys(
-    home: HomeOption = None,
-    only: Annotated[
-        Literal["master", "data"] | None,
-        typer.Option(help="master: wrap the data keys anew; data: encrypt everything anew. Default: both."),
-    ] = None,
-) -> None:
-    """Change the keys; a rotation that is cut short is ended by the next `up`."""
-    from outlast.cloud.world.rekey import rotate
-
-    try:
-        rotate(folder_of(home), master=only != "data", data=only != "master", tell=typer.echo)
-    except (WorldError, OSError) as error:
-        fail(str(error))

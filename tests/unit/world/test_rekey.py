@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from outlast.cloud.engine import Engine, keys
-from outlast.cloud.world import home, rekey
+from outlast.cloud.world import home, masterkey, rekey
 from outlast.cloud.world.config import WorldError
 from tests.unit.engine.conftest import effects
 from tests.unit.world.test_home import config_at
@@ -17,9 +17,8 @@ from tests.unit.world.test_home import config_at
 REGIONS = ("us-east-1", "us-west-2")
 
 
-async def put(folder: Path) -> None:
-    """A world's folder with an item in each Region."""
-    master = home.make(config_at(folder)).master_key
+async def put(folder: Path, master: bytes) -> None:
+    """An item in each Region of a world."""
     for region in REGIONS:
         engine = await Engine.open(folder / "regions" / region / "data", region=region, key=master, effects=effects())
         with engine.begin() as tx:
@@ -44,7 +43,7 @@ def data_keys(folder: Path, master: bytes) -> list[keys.DataKeys]:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Path:
-    asyncio.run(put(tmp_path))
+    asyncio.run(put(tmp_path, home.make(config_at(tmp_path)).master_key))
     return tmp_path
 
 
@@ -52,7 +51,7 @@ def test_both_keys_of_every_region_change_and_the_data_stays(world: Path) -> Non
     old = home.read_secrets(world)
     before = data_keys(world, old.master_key)
     told: list[str] = []
-    rekey.rotate(world, master=True, data=True, tell=told.append)
+    rekey.rotate(world, master=masterkey.fresh(), data=True, tell=told.append)
     new = home.read_secrets(world)
     assert new.master_key != old.master_key
     assert (new.sealing_key, new.root_access_key_id) == (old.sealing_key, old.root_access_key_id)
@@ -75,26 +74,26 @@ def test_a_rotation_that_is_cut_short_is_ended_later(world: Path, monkeypatch: p
     with monkeypatch.context() as patch:
         patch.setattr(rekey, "rotate_master_key", one_only)
         with pytest.raises(WorldError, match="stops here"):
-            rekey.rotate(world, master=True, data=False, tell=print)
-    assert rekey.finish(world)
-    new = home.read_secrets(world).master_key
-    assert new != old
+            rekey.rotate(world, master=masterkey.fresh(), data=False, tell=print)
+    assert home.read_secrets(world).master_key == old
+    new = rekey.finish(world)
+    assert new == home.read_secrets(world).master_key != old
     assert len(data_keys(world, new)) == 2
-    assert not rekey.finish(world)
+    assert rekey.finish(world) is None
 
 
 def test_a_running_world_is_left_alone(world: Path) -> None:
     held = home.hold(world)
     try:
         with pytest.raises(WorldError, match="running"):
-            rekey.rotate(world, master=True, data=True, tell=print)
+            rekey.rotate(world, master=masterkey.fresh(), data=True, tell=print)
     finally:
         held.release()
 
 
 def test_a_folder_without_a_world_stays_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(WorldError, match="no world"):
-        rekey.rotate(tmp_path, master=True, data=True, tell=print)
+        rekey.rotate(tmp_path, master=masterkey.fresh(), data=True, tell=print)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,6 +6,7 @@ of the command or of the operator's kit: every process of the world is forked fr
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import resource
@@ -25,6 +26,7 @@ def main() -> int:
     started = time.monotonic()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word until the nursery listens
     from outlast.cloud.world import run
+    from outlast.cloud.world.masterkey import Master
 
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -32,14 +34,16 @@ def main() -> int:
     order = json.loads(sys.stdin.buffer.readline(MAX_ORDER_BYTES))
     config = read_config(order["config"])
     key = tuple(order["key"]) if order["key"] else None
+    given = order.pop("master", None)
+    master = Master(given["entry"], base64.b64decode(given["key"])) if given else None
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
     try:
         if sys.argv[2:] == ["text"]:
             since = started - float(order["elapsed_s"])
-            return _serve_with_words(config, lambda: run.serve(config, key), since)
-        return run.serve(config, key)
+            return _serve_with_words(config, lambda: run.serve(config, key, master), since)
+        return run.serve(config, key, master)
     except WorldError as error:
         sys.stderr.write(f"outlast: {error}\n")
         return 1
@@ -90,6 +94,8 @@ def say(config: WorldConfig, lines: Iterable[str], started: float) -> None:
             print(f"The world is up at {event['url']} after {time.monotonic() - started:.2f} s.", flush=True)
             print(f"Its folder is {config.folder}; it answers {_names(config)}.", flush=True)
             print('In another shell: eval "$(outlast env)" or outlast exec -- PROGRAM. Ctrl-C stops it.', flush=True)
+        elif event["event"] == "notice":
+            print(f"outlast: {event['text']}", file=sys.stderr, flush=True)
         elif event["event"] == "crashed":
             name = event["region"]
             print(

@@ -3,7 +3,7 @@
 world.json      what the world is made of
 ca.pem          the authority's certificate, for clients
 ca-key.pem      its key            (mode 600)
-keys.json       sealing key, master key and the root's access key (mode 600)
+keys.json       sealing key, the root's access key, and the master key or what it takes to know it again (mode 600)
 credentials     the same access key as an AWS credentials file (mode 600)
 config          an AWS configuration file without surprises, beside it
 regions/NAME/   what each Region keeps, encrypted
@@ -13,24 +13,28 @@ control.sock    the running supervisor
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime as dt
 import fcntl
 import json
 import os
 import secrets as random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from outlast.cloud.identity.credentials import looks_real
+from outlast.cloud.world import masterkey
 from outlast.cloud.world.authority import Authority, Pair
 from outlast.cloud.world.config import WorldConfig, WorldError, is_free, save
 from outlast.cloud.world.environment import environment as environment
 from outlast.cloud.world.files import write_private
+from outlast.cloud.world.masterkey import KEY_BYTES, Master
 from outlast.cloud.world.region import Secrets
 
 KEY_PREFIX = "AKIALOCAL"
 """Access keys of a world can be told from AWS's at a glance and mean nothing there."""
-KEY_BYTES = 32
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -77,8 +81,11 @@ def check_ports(config: WorldConfig) -> None:
             raise WorldError(f"Port {port} on {host} is in use or not allowed; choose another with --port.")
 
 
-def make(config: WorldConfig, given_key: tuple[str, str] | None = None) -> Secrets:
-    """Write a new world's files and return its secrets; keeps what exists already."""
+def make(config: WorldConfig, given_key: tuple[str, str] | None = None, master: Master | None = None) -> Secrets:
+    """Write a new world's files and return its secrets; keeps what exists already. Raises WorldError.
+
+    `master` is the key of a world that does not keep it itself.
+    """
     folder = config.path
     if given_key is not None and looks_real(given_key[0]):
         raise WorldError("That access key looks like one of AWS's own; a world takes only made-up keys (AKIALOCAL...).")
@@ -99,17 +106,18 @@ def make(config: WorldConfig, given_key: tuple[str, str] | None = None) -> Secre
             json.dumps(
                 {
                     "sealing_key": base64.b64encode(random.token_bytes(KEY_BYTES)).decode(),
-                    "master_key": base64.b64encode(random.token_bytes(KEY_BYTES)).decode(),
+                    "master_key": (master or masterkey.fresh()).entry,
                     "access_key_id": access_key_id,
                     "secret_access_key": secret,
                 }
             ),
         )
+    key = None if master is None else master.key
+    secrets = read_secrets(folder, key)
     save(config)
-    secrets = read_secrets(folder)
     if not secrets.authority.outlives(dt.datetime.now(dt.UTC)):
         make_authority(folder)
-        secrets = read_secrets(folder)
+        secrets = read_secrets(folder, key)
     write_private(
         folder / "credentials",
         "[default]\n"
@@ -128,26 +136,41 @@ def make_authority(folder: Path) -> None:
     write_private(folder / "ca.pem", authority.pair.certificate_pem)
 
 
-def read_secrets(folder: Path) -> Secrets:
-    """The secrets of the world in `folder`; raises WorldError."""
+def read_keys(folder: Path) -> dict[str, Any] | None:
+    """What `keys.json` holds, None when there is none; raises WorldError."""
+    path = folder / "keys.json"
     try:
-        keys = json.loads((folder / "keys.json").read_text())
+        keys = json.loads(path.read_text())
+        if not isinstance(keys, dict):
+            raise ValueError("it is no JSON object")
+        return keys
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise WorldError(f"The keys in {folder} cannot be read: {error}.") from error
+
+
+def read_secrets(folder: Path, master: bytes | None = None) -> Secrets:
+    """The secrets of the world in `folder`, given its master key when it is not there; raises WorldError."""
+    keys = read_keys(folder)
+    with clear(folder):
+        if keys is None:
+            raise FileNotFoundError(f"there is no {folder / 'keys.json'}")
         return Secrets(
             authority=Authority(Pair((folder / "ca.pem").read_text(), (folder / "ca-key.pem").read_text())),
-            sealing_key=_key(keys, "sealing_key"),
-            master_key=_key(keys, "master_key"),
+            sealing_key=masterkey.key_bytes(keys["sealing_key"], "sealing_key"),
+            master_key=masterkey.key_of(keys["master_key"], master),
             root_access_key_id=keys["access_key_id"],
             root_secret_access_key=keys["secret_access_key"],
         )
+
+
+@contextlib.contextmanager
+def clear(folder: Path) -> Iterator[None]:
+    """What is wrong with a world's keys, said in one line: raises WorldError."""
+    try:
+        yield
     except KeyError as error:
         raise WorldError(f"{folder / 'keys.json'} lacks {error}.") from error
     except (OSError, TypeError, ValueError) as error:
         raise WorldError(f"The keys in {folder} cannot be read: {error}.") from error
-
-
-def _key(keys: dict[str, str], name: str) -> bytes:
-    """A key of `KEY_BYTES` bytes out of `keys.json`; raises KeyError or ValueError."""
-    key = base64.b64decode(keys[name], validate=True)
-    if len(key) != KEY_BYTES:
-        raise ValueError(f"{name} has {len(key)} bytes instead of {KEY_BYTES}")
-    return key
