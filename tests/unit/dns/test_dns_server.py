@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator
 
 import dns.asyncquery
@@ -12,7 +13,7 @@ import dns.message
 import pytest
 
 from outlast.cloud.effects import RealClock, RealEntropy
-from outlast.cloud.gateway.dns import DnsLimits, DnsServer
+from outlast.cloud.gateway.dns import DATAGRAMS_A_TURN, DnsLimits, DnsServer
 from tests.unit.dns.zone import LittleZone
 
 HOST = "127.0.0.1"
@@ -147,6 +148,40 @@ async def test_garbage_by_udp_gets_no_answer_and_does_no_harm(server: DnsServer)
         reply = dns.message.from_wire(await asyncio.wait_for(loop.sock_recv(client, 2048), 5))
     assert reply.answer
     assert server.responder.dropped == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have one queue for all, and one address")
+async def test_a_flood_by_udp_leaves_other_addresses_and_the_region_their_turn(
+    server: DnsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything waits before any of it is read; of the flood a few are answered a turn."""
+    loop = asyncio.get_running_loop()
+    order: list[str] = []
+    real = server.responder.respond
+
+    def noted(data: bytes, address: str, *, tcp: bool = False) -> bytes | None:
+        order.append(address)
+        return real(data, address, tcp=tcp)
+
+    def mark_turn() -> None:
+        order.append("turn")
+        if order.count("127.1.0.1") < 200:
+            loop.call_soon(mark_turn)
+
+    for each in server._datagrams:
+        monkeypatch.setattr(each, "_respond", noted)
+    for address, number in (("127.1.0.1", 200), ("127.1.0.2", 1)):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.bind((address, 0))
+            for _ in range(number):
+                client.sendto(query().to_wire(), (HOST, server.port))
+    loop.call_soon(mark_turn)
+    async with asyncio.timeout(20):
+        while len(order) - order.count("turn") < 201:
+            await asyncio.sleep(0.001)
+    turns = " ".join(order).split("turn")
+    assert max(turn.count("127.1.0.1") for turn in turns) == DATAGRAMS_A_TURN
+    assert order.index("127.1.0.2") < 2 * DATAGRAMS_A_TURN
 
 
 async def test_a_taken_port_is_an_os_error(server: DnsServer) -> None:

@@ -9,6 +9,7 @@ slow clients cost little.
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, cast
@@ -20,6 +21,10 @@ from outlast.cloud.gateway.dns_limits import RateLimit, RateLimiter
 from outlast.cloud.gateway.dns_sockets import bind
 
 FOLD_EVERY_S: Final = 5.0
+LONGEST_DATAGRAM_BYTES: Final = 2_048
+"""A question that is longer is not read to its end, and so is malformed."""
+DATAGRAMS_A_TURN: Final = 8
+"""Datagrams of one queue that are answered before others, and all else that the Region does, get their turn."""
 MESSAGES_A_TURN: Final = 64
 """Pipelined questions of one TCP connection that are answered before others get their turn."""
 
@@ -72,8 +77,7 @@ class DnsServer:
         udp, tcp = bind(host, port)
         try:
             for each in udp:
-                _, datagrams = await loop.create_datagram_endpoint(lambda: _Datagrams(self.responder), sock=each)
-                self._datagrams.append(datagrams)
+                self._datagrams.append(_Datagrams(each, self.responder))
             self._server = await loop.create_server(lambda: _Connection(self), sock=tcp)
         except BaseException:
             await self.close()
@@ -91,7 +95,8 @@ class DnsServer:
                 await self._folder
         self.responder.fold()
         for datagrams in self._datagrams:
-            await datagrams.close()
+            datagrams.close()
+        self._datagrams.clear()
         if self._server is not None:
             self._server.close()
         for connection in tuple(self.connections):
@@ -115,38 +120,30 @@ class DnsServer:
             self.responder.fold()
 
 
-class _Datagrams(asyncio.DatagramProtocol):
-    """UDP: one packet, at most one answer; none while answers wait to be sent, since those would pile up."""
+class _Datagrams:
+    """One queue of UDP: one packet, at most one answer. What cannot be sent at once is dropped and piles up nowhere."""
 
-    def __init__(self, responder: Responder) -> None:
+    def __init__(self, udp: socket.socket, responder: Responder) -> None:
+        self._udp = udp
         self._respond = responder.respond
-        self._full = False
-        self._send: asyncio.DatagramTransport
-        self._gone = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(udp, self._read)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._send = cast(asyncio.DatagramTransport, transport)
+    def _read(self) -> None:
+        """Answer some of what waits; the event loop comes back for the rest after everybody else's turn."""
+        receive, send = self._udp.recvfrom, self._udp.sendto
+        try:
+            for _ in range(DATAGRAMS_A_TURN):
+                data, address = receive(LONGEST_DATAGRAM_BYTES)
+                answer = self._respond(data, address[0])
+                if answer is not None:
+                    send(answer, address)
+        except OSError:
+            return  # nothing waits, nothing can be sent now, or the client's system refuses it
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if self._full:
-            return
-        answer = self._respond(data, addr[0])
-        if answer is not None:
-            self._send.sendto(answer, addr)
-
-    def pause_writing(self) -> None:
-        self._full = True
-
-    def resume_writing(self) -> None:
-        self._full = False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._gone.set()
-
-    async def close(self) -> None:
-        """Return once the socket is closed."""
-        self._send.close()
-        await self._gone.wait()
+    def close(self) -> None:
+        self._loop.remove_reader(self._udp)
+        self._udp.close()
 
 
 class _Connection(asyncio.Protocol):
