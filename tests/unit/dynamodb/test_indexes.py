@@ -235,7 +235,31 @@ async def test_keys_of_several_parts(db: Home) -> None:
         assert fault.code == "ValidationException"
     legacy = {name: {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "A"}]} for name in "ab"}
     fault = await db.refused("Query", TableName="things", IndexName="wide", KeyConditions=legacy)
-    assert fault.message.startswith("KeyConditions cannot be used with an index whose key has several attributes")
+    assert fault.message.startswith("KeyConditions cannot be used with an index whose partition key has several")
+
+
+async def test_older_key_conditions_on_several_sort_attributes(db: Home) -> None:
+    definitions = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "g", "a", "b")]
+    definitions.append({"AttributeName": "s", "AttributeType": "N"})
+    await indexed(db, index("long", schema("g", ranges=("a", "b"))), definitions=definitions)
+    for number, (a, b) in enumerate([("x", "1"), ("x", "2"), ("y", "1")]):
+        await put(db, "p", number, g={"S": "G"}, a={"S": a}, b={"S": b})
+
+    def asked(**tests: tuple[str, str]) -> dict[str, Any]:
+        conditions = {
+            name: {"ComparisonOperator": operator, "AttributeValueList": [{"S": value}]}
+            for name, (operator, value) in tests.items()
+        }
+        return {"TableName": "things", "IndexName": "long", "KeyConditions": conditions}
+
+    for tests, count in (
+        ({"g": ("EQ", "G")}, 3),
+        ({"g": ("EQ", "G"), "a": ("BEGINS_WITH", "x")}, 2),
+        ({"g": ("EQ", "G"), "a": ("EQ", "x"), "b": ("GT", "1")}, 1),
+    ):
+        assert (await db("Query", **asked(**tests)))["Count"] == count
+    fault = await db.refused("Query", **asked(g=("EQ", "G"), b=("GT", "1")))
+    assert fault.message.startswith("RANGE key attributes a must have equality conditions specified in the query")
 
 
 async def test_pages_of_an_index_go_on_where_they_ended(db: Home) -> None:

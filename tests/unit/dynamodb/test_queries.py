@@ -188,14 +188,17 @@ async def test_old_key_conditions(sorted_: Home) -> None:
             "1 validation error detected: Value at 'Limit' failed to satisfy constraint: "
             "Member must have value greater than or equal to 1",
         ),
-        ({"Select": "SPECIFIC_ATTRIBUTES"}, "Must specify the AttributesToGet or ProjectionExpression when choosing"),
+        (
+            {"Select": "SPECIFIC_ATTRIBUTES"},
+            "1 validation error detected: Must specify the AttributesToGet or ProjectionExpression when choosing",
+        ),
         (
             {"Select": "COUNT", "ProjectionExpression": "p"},
-            "Cannot specify the ProjectionExpression when choosing to get COUNT",
+            "1 validation error detected: Cannot specify the ProjectionExpression when choosing to get only the Count",
         ),
         (
             {"Select": "ALL_PROJECTED_ATTRIBUTES"},
-            "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName",
+            "1 validation error detected: ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName",
         ),
         (
             {"Select": "OTHER"},

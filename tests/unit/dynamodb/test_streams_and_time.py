@@ -341,7 +341,25 @@ async def test_resource_policies_come_and_go(db: Home) -> None:
     assert await db("GetResourcePolicy", ResourceArn=arn) == {"Policy": policy, "RevisionId": revision}
     fault = await db.refused("PutResourcePolicy", ResourceArn=arn, Policy=policy, ExpectedRevisionId="other")
     assert fault.code == "PolicyNotFoundException"
+    no_policy = "Resource-based policy not found for the provided ResourceArn: "
+    assert fault.message == (
+        f"{no_policy}Requested update for policy with revision id other, but the policy associated to target table "
+        f"things has revision id {revision}."
+    )
+    fault = await db.refused("PutResourcePolicy", ResourceArn=arn, Policy=policy, ExpectedRevisionId="NO_POLICY")
+    assert fault.message == (
+        f"{no_policy}Requested policy update expecting none to be present for table things, "
+        f"but a policy exists with revision id {revision}."
+    )
+    fault = await db.refused("GetResourcePolicy", ResourceArn=f"{arn}s")
+    assert (fault.code, fault.message) == (
+        "ResourceNotFoundException",
+        "Requested resource not found: Table: thingss not found",
+    )
     await db("DeleteResourcePolicy", ResourceArn=arn)
+    assert (await db.refused("DeleteResourcePolicy", ResourceArn=arn, ExpectedRevisionId=revision)).code == (
+        "PolicyNotFoundException"
+    )
     assert await db("DeleteResourcePolicy", ResourceArn=arn) == {}
     for bad in ("{", "[]", '{"Version": "2012-10-17"}', '{"Statement": [{"Effect": "Maybe", "Action": "dynamodb:*"}]}'):
         assert (await db.refused("PutResourcePolicy", ResourceArn=arn, Policy=bad)).code == "ValidationException", bad

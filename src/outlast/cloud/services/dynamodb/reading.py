@@ -23,6 +23,7 @@ from outlast.cloud.services.dynamodb.requests import Guard
 from outlast.cloud.services.dynamodb.schema import MISMATCH
 from outlast.cloud.services.dynamodb.table import Table
 from outlast.cloud.services.dynamodb.values import Item, Value
+from outlast.cloud.services.dynamodb.wording import DETECTED
 
 PAGE_BYTES = 1024 * 1024
 BAD_START = "The provided starting key is invalid"
@@ -132,13 +133,17 @@ def check_select(select: str | None, expression: str | None, attributes: Any, in
     if select == "SPECIFIC_ATTRIBUTES":
         if given is None:
             raise ValidationException(
-                "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
+                f"{DETECTED}Must specify the AttributesToGet or ProjectionExpression when choosing to get "
+                "SPECIFIC_ATTRIBUTES"
             )
         return
     if given is not None:
-        raise ValidationException(f"Cannot specify the {given} when choosing to get {select}")
+        shown = "only the Count" if select == "COUNT" else select
+        raise ValidationException(f"{DETECTED}Cannot specify the {given} when choosing to get {shown}")
     if select == "ALL_PROJECTED_ATTRIBUTES" and index is None:
-        raise ValidationException("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+        raise ValidationException(
+            f"{DETECTED}ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"
+        )
 
 
 def check_projected(

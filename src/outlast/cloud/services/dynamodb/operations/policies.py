@@ -17,6 +17,7 @@ from outlast.cloud.services.dynamodb.state import NOT_FOUND, DynamoDB
 from outlast.cloud.services.dynamodb.table import Table
 
 NO_POLICY = "NO_POLICY"
+NO_SUCH_POLICY = "Resource-based policy not found for the provided ResourceArn"
 
 
 def _guarded(call: Call[DynamoDB], arn: str) -> tuple[Table, str]:
@@ -27,18 +28,26 @@ def _guarded(call: Call[DynamoDB], arn: str) -> tuple[Table, str]:
         raise ValidationException(f"Invalid ResourceArn: {arn}")
     table = call.state.tables.get(name)
     if table is None or (region, account) != (call.region.name, call.region.account_id):
-        raise ResourceNotFoundException(f"{NOT_FOUND}: ResourceArn: {arn} not found")
+        raise ResourceNotFoundException(f"{NOT_FOUND}: Table: {name} not found")
     return table, kind
 
 
-def _check_revision(present: Any, expected: str | None) -> None:
+def _check_revision(table: Table, present: Any, expected: str | None) -> None:
     if expected is None:
         return
     revision = present["RevisionId"] if present else NO_POLICY
-    if expected != revision:
+    if expected == revision:
+        return
+    if present is None:
+        found = f"but no policy is associated to target table {table.name}."
+    elif expected == NO_POLICY:
         raise PolicyNotFoundException(
-            "Resource-based policy for the resource with the provided ResourceArn has a different revision id"
+            f"{NO_SUCH_POLICY}: Requested policy update expecting none to be present for table {table.name}, "
+            f"but a policy exists with revision id {revision}."
         )
+    else:
+        found = f"but the policy associated to target table {table.name} has revision id {revision}."
+    raise PolicyNotFoundException(f"{NO_SUCH_POLICY}: Requested update for policy with revision id {expected}, {found}")
 
 
 @dynamodb.operation(
@@ -50,7 +59,7 @@ def put_resource_policy(
     """Attach a policy to a table or a stream, in the place of the one it has."""
     table, kind = _guarded(call, resource_arn)
     policies = table.doc.setdefault("Policies", {})
-    _check_revision(policies.get(kind), expected_revision_id)
+    _check_revision(table, policies.get(kind), expected_revision_id)
     entry = policy_entry(call, policy)
     present = policies.get(kind)
     if present is not None and present["Document"] == entry["Document"]:
@@ -66,7 +75,7 @@ def get_resource_policy(call: Call[DynamoDB], *, resource_arn: str) -> Reply:
     table, kind = _guarded(call, resource_arn)
     present = (table.doc.get("Policies") or {}).get(kind)
     if present is None:
-        raise PolicyNotFoundException(f"Resource-based policy not found for the provided ResourceArn: {resource_arn}")
+        raise PolicyNotFoundException(f"{NO_SUCH_POLICY}: {resource_arn}")
     return {"Policy": present["Text"], "RevisionId": present["RevisionId"]}
 
 
@@ -77,7 +86,7 @@ def delete_resource_policy(
     """Take the policy off a table or a stream."""
     table, kind = _guarded(call, resource_arn)
     policies = table.doc.get("Policies") or {}
-    _check_revision(policies.get(kind), expected_revision_id)
+    _check_revision(table, policies.get(kind), expected_revision_id)
     present = policies.pop(kind, None)
     if present is None:
         return {}

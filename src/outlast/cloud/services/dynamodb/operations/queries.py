@@ -159,13 +159,13 @@ def _answer(
 def _check_asked(
     table: Table, index: Index | None, filtered: tuple[str, ...], filter_is_legacy: bool, key_is_legacy: bool
 ) -> None:
-    """A filter of a query may not look at the key that is queried, KeyConditions know one attribute in each part.
+    """A filter may not look at the key that is queried, KeyConditions know one attribute in a partition key.
 
     Raises ValidationException.
     """
-    if key_is_legacy and index is not None and index.has_parts:
+    if key_is_legacy and index is not None and len(index.schema.partition) > 1:
         raise ValidationException(
-            "KeyConditions cannot be used with an index whose key has several attributes in a part; "
+            "KeyConditions cannot be used with an index whose partition key has several attributes; "
             "use KeyConditionExpression"
         )
     if not filtered:
