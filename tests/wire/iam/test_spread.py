@@ -13,6 +13,7 @@ from outlast.cloud.contract import Fault
 from outlast.cloud.gateway import pipeline
 from outlast.cloud.gateway.gate import Gate
 from outlast.cloud.services.iam import iam
+from outlast.cloud.services.iam.catching_up import ASK_S, WAIT_S
 from outlast.cloud.services.sts import sts
 from outlast.cloud.simulation import SimulatedEngines, simulate
 from outlast.cloud.wire import Request
@@ -35,8 +36,11 @@ class TwoRegions:
         for link in self.world.net.links.values():
             link.min_delay_s = link.max_delay_s = 0.05
         for name in (EAST, WEST):
-            engine = await self.world.start(name)
-            self.gates[name] = gate_of(engine.effects, engine, (EAST, WEST), (iam, sts), {})
+            await self.start_one(name)
+
+    async def start_one(self, name: str) -> None:
+        engine = await self.world.start(name)
+        self.gates[name] = gate_of(engine.effects, engine, (EAST, WEST), (iam, sts), {})
 
     async def iam(self, operation: str, **params: Any) -> dict[str, Any]:
         """As root, in the home Region."""
@@ -137,5 +141,58 @@ def test_a_change_elsewhere_goes_to_the_home_region(tmp_path: Path) -> None:
         with pytest.raises(Fault) as caught:
             await west.aws("iam", "CreateUser", {"UserName": "eve"}, principal=root)
         assert caught.value.status == 503
+
+    play(tmp_path, scene)
+
+
+GONE = ("AccessDenied", "InvalidClientTokenId")
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["it waits", "it does not"])
+def test_a_region_that_was_away_judges_by_what_was_changed_meanwhile(tmp_path: Path, waits: bool) -> None:
+    """It would go by the old copy if it did not wait: the second case shows that the first is a test."""
+
+    async def scene(regions: TwoRegions) -> None:
+        key = await new_user(regions, allow("sts:AssumeRole"))
+        await regions.iam("CreateRole", RoleName="r", AssumeRolePolicyDocument=trust({"AWS": ACCOUNT}))
+        await asyncio.sleep(2)
+        regions.world.crash(WEST)
+        await regions.iam("DeleteUserPolicy", UserName="ann", PolicyName="p")
+        await regions.start_one(WEST)
+        if waits:
+            await regions.gates[WEST].hosted["iam"].state.catching_up.run()
+        wanted = {"RoleArn": ROLE, "RoleSessionName": "me", "Version": "2011-06-15"}
+        status, body = await regions.ask(WEST, key, "sts", "AssumeRole", **wanted)
+        assert (status, any(code in body for code in GONE)) == ((403, True) if waits else (200, False))
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize(("known", "took_s"), [(True, WAIT_S), (False, 0.0)])
+def test_a_region_waits_for_a_lost_home_no_longer_than_it_may(tmp_path: Path, known: bool, took_s: float) -> None:
+    async def scene(regions: TwoRegions) -> None:
+        key = await new_user(regions, allow("sts:AssumeRole")) if known else {}
+        await asyncio.sleep(2)
+        regions.world.crash(WEST)
+        regions.world.crash(EAST)
+        await regions.start_one(WEST)
+        west = regions.gates[WEST]
+        began_s = west.region.clock.monotonic_s()
+        await west.hosted["iam"].state.catching_up.run()
+        assert took_s <= west.region.clock.monotonic_s() - began_s <= took_s + ASK_S
+        if known:
+            assert (await regions.ask(WEST, key, "sts", "GetCallerIdentity", Version="2011-06-15"))[0] == 200
+
+    play(tmp_path, scene)
+
+
+def test_the_home_region_waits_for_nobody(tmp_path: Path) -> None:
+    async def scene(regions: TwoRegions) -> None:
+        await new_user(regions, allow("sts:AssumeRole"))
+        regions.world.crash(WEST)
+        east = regions.gates[EAST]
+        began_s = east.region.clock.monotonic_s()
+        await east.hosted["iam"].state.catching_up.run()
+        assert east.region.clock.monotonic_s() == began_s
 
     play(tmp_path, scene)

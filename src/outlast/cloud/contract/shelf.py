@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -92,6 +93,14 @@ class Shelf:
             value = self._documents.get(key)
             if value is not None:
                 yield key, orjson.loads(value)
+
+    def digest(self) -> str:
+        """A digest of all that the shelf holds: equal for two Regions that hold the same."""
+        whole = hashlib.sha256()
+        for key in self.keys():
+            for part in (key.encode(), self._documents[key]):
+                whole.update(len(part).to_bytes(8, "big") + part)
+        return whole.hexdigest()
 
     def __contains__(self, key: str) -> bool:
         return key in self._documents

@@ -10,15 +10,21 @@ from typing import Any
 
 from outlast.cloud.contract import Region, Service
 from outlast.cloud.services.iam.resources import RESOURCE_TYPES
-from outlast.cloud.services.iam.state import ROLE, USER, IamState, Kind
+from outlast.cloud.services.iam.state import HOME, ROLE, USER, IamState, Kind
 
 iam: Service[IamState] = Service(
     "iam",
     open=IamState,
-    home="us-east-1",
+    home=HOME,
     provides={"identities": lambda state: state.identities, "iam": lambda state: state},
     resource_types=RESOURCE_TYPES,
 )
+
+
+@iam.starter
+async def catch_up(state: IamState) -> None:
+    """No judgement by a copy that is older than the home Region's."""
+    await state.catching_up.run()
 
 
 def _entity_arn(kind: Kind, params: Mapping[str, Any], region: Region) -> str:

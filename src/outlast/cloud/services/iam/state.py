@@ -12,11 +12,14 @@ from typing import Any
 from outlast.cloud.contract import Region, Shelf
 from outlast.cloud.identity.credentials import SessionTokens
 from outlast.cloud.services.iam import managed
+from outlast.cloud.services.iam.catching_up import CatchingUp
 from outlast.cloud.services.iam.errors import NoSuchEntity
 from outlast.cloud.services.iam.standings import Standings
 
 Document = dict[str, Any]
 DEFAULT_MAX_SESSION_S = 3600
+HOME = "us-east-1"
+"""Where IAM's control plane is, in a world that has this Region."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,11 @@ class IamState:
         settings = region.settings
         root = (str(settings.get("root_access_key_id", "")), str(settings.get("root_secret_access_key", "")))
         self.identities = Standings(self, self.account_id, root, self.tokens)
-        for shelf in (self.users, self.roles, self.policies, self.keys):
+        shelves = {"users": self.users, "roles": self.roles, "policies": self.policies, "keys": self.keys}
+        for shelf in shelves.values():
             shelf.on_change(lambda _key, _document: self.identities.forget())
+        home = str(settings.get("control_home", {}).get("iam", HOME))
+        self.catching_up = CatchingUp(region, home, shelves)
 
     def shelf(self, kind: Kind) -> Shelf:
         """The shelf of users or of roles."""

@@ -1,0 +1,55 @@
+"""Before a Region that was away judges requests again, it waits for what the control plane changed meanwhile.
+
+A policy or a key that was taken back while the Region was down must not count there once it is up. So a Region asks the
+home Region for a digest of each shelf and waits, for a bounded time, until its own are the same. Where the home does
+not answer in that time the Region judges by what it holds, since authorising must not depend on another Region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+
+from outlast.cloud.contract import Region, Shelf
+from outlast.cloud.effects import LinkDown
+
+CHANNEL: Final = "iam.digests"
+ASK_S: Final = 1.0
+WAIT_S: Final = 3.0
+"""How long copies may be on their way, or the home may take to answer; the world's usual delay of replication fits."""
+LOOK_EVERY_S: Final = 0.02
+
+
+class CatchingUp:
+    """One Region's question at its start, and the home Region's answer to those of others."""
+
+    def __init__(self, region: Region, home: str, shelves: Mapping[str, Shelf]) -> None:
+        self._region = region
+        self._home = home
+        self._shelves = shelves
+        region.network.serve(CHANNEL, self._answer)
+
+    def _digests(self) -> dict[str, str]:
+        return {name: shelf.digest() for name, shelf in self._shelves.items()}
+
+    async def _answer(self, _peer: str, _message: bytes) -> bytes:
+        return orjson.dumps(self._digests())
+
+    async def run(self) -> None:
+        """Return once this Region holds what its home holds, or when that takes too long."""
+        region, clock = self._region, self._region.clock
+        if self._home not in region.network.peers:
+            return
+        until_s = clock.monotonic_s() + WAIT_S
+        while clock.monotonic_s() < until_s:
+            try:
+                told = orjson.loads(await region.network.ask(self._home, CHANNEL, b"", ASK_S))
+            except LinkDown:
+                if not any(map(len, self._shelves.values())):
+                    return  # it knows nobody whom it could let in
+            else:
+                if told == self._digests():
+                    return
+            await clock.sleep(LOOK_EVERY_S)
