@@ -66,7 +66,8 @@ def test_a_fault_of_a_region_is_told(given: ActiveFault, service: str, words: st
 
 
 @pytest.mark.parametrize(
-    "kind", ["link-cut", "link-slow", "clock-skew", "disk-full", "disk-slow", "certificate-expired"]
+    "kind",
+    ["link-cut", "link-slow", "clock-skew", "disk-full", "disk-slow", "certificate-expired", "certificate-wrong"],
 )
 def test_others_are_not(kind: str) -> None:
     assert list(events_of(fault(kind, "us-east-1", "us-west-2"), START_MS + 60_000, 30_000)) == []

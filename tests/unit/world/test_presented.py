@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from outlast.cloud.world.authority import Authority, server_context
-from outlast.cloud.world.presented import MAX_CONTEXTS, PresentedCertificates, Renewed
+from outlast.cloud.world.presented import MAX_CONTEXTS, PresentedCertificates, Renewed, Trouble
 from tests.unit.world.handshake import names_of, shown
 
 DAY_S = 86_400.0
@@ -105,12 +105,13 @@ def test_a_skewed_clock_makes_no_certificate_of_the_future(certificates: Present
     shown(certificates.context(), "s3.us-east-1.amazonaws.com", certificates.authority_pem)
 
 
-def test_expired_ones_while_the_fault_lasts(certificates: PresentedCertificates) -> None:
+@pytest.mark.parametrize(("trouble", "why"), [("expired", "expired"), ("wrong", "[Mm]ismatch")])
+def test_bad_ones_while_the_fault_lasts(certificates: PresentedCertificates, trouble: Trouble, why: str) -> None:
     name = "dynamodb.us-east-1.amazonaws.com"
-    certificates.expire(True)
-    with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+    certificates.trouble(trouble)
+    with pytest.raises(ssl.SSLCertVerificationError, match=why):
         shown(certificates.context(), name, certificates.authority_pem)
-    certificates.expire(False)
+    certificates.trouble("")
     shown(certificates.context(), name, certificates.authority_pem)
 
 
@@ -122,8 +123,9 @@ def test_a_flood_of_names_costs_bounded_memory(certificates: PresentedCertificat
 
 @pytest.mark.parametrize("name", ["a b.amazonaws.com", "x" * 64 + ".amazonaws.com", "$(id).amazonaws.com"])
 def test_names_that_are_none_get_the_regions_own(certificates: PresentedCertificates, name: str) -> None:
-    for expired in (False, True):
-        certificates.expire(expired)
+    troubles: tuple[Trouble, ...] = ("", "expired")
+    for trouble in troubles:
+        certificates.trouble(trouble)
         try:
             seen = shown(certificates.context(), name)
         except ValueError:

@@ -62,12 +62,20 @@ def test_a_canary_watches_an_api_from_another_region(world: World) -> None:
         passed = until(lambda: [run for run in runs() if run["Status"]["State"] == "PASSED"], f"it passes: {runs()}")
         keys = until(lambda: s3.list_objects_v2(Bucket=bucket).get("Contents"), "artifacts are kept")
         assert passed[0]["ArtifactS3Location"].startswith(f"{bucket}/runs/canary/us-east-2/{name}-")
-        fault = world.fault("service-errors", "us-east-1", services=["execute-api"], parameters={"share": 1.0})
-        try:
-            failed = until(lambda: [run for run in runs() if run["Status"]["State"] == "FAILED"], "it fails")
-        finally:
-            world.end_fault(fault)
-        assert "500" in failed[0]["Status"]["StateReason"]
+        errors = {"services": ["execute-api"], "parameters": {"share": 1.0}}
+        troubles = [("service-errors", errors, "500"), ("certificate-expired", {}, "expired"),
+                    ("certificate-wrong", {}, "mismatch")]  # fmt: skip
+        for kind, fields, why in troubles:
+
+            def failed(why: str = why) -> bool:
+                return any(why in each["Status"].get("StateReason", "") for each in runs())
+
+            fault = world.fault(kind, "us-east-1", **fields)
+            try:
+                until(failed, f"{kind} fails it: {runs()}")
+            finally:
+                world.end_fault(fault)
+            until(lambda: runs()[0]["Status"]["State"] == "PASSED", f"it passes after {kind}: {runs()}")
         cloudwatch, now = world.client("cloudwatch", "us-east-2"), time.time()
         dimensions = [{"Name": "CanaryName", "Value": name}]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, SSLError
 
 from tests.conftest import World
 
@@ -189,6 +191,36 @@ def test_a_slow_disk_delays_what_must_be_synced(world: World, table: str) -> Non
         assert seconds(lambda: put(world, A)) >= 0.8
         assert min(seconds(lambda: put(world, ELSEWHERE)) for _ in range(3)) < 0.8
     assert min(seconds(lambda: put(world, A)) for _ in range(3)) < 0.8
+
+
+@pytest.mark.parametrize(("kind", "why"), [("certificate-expired", "expired"), ("certificate-wrong", "match")])
+def test_a_bad_certificate_is_shown_to_every_client(world: World, kind: str, why: str) -> None:
+    """By name (curl) and by address (boto3); what a canary makes of it stands with the canaries."""
+    name = f"sts.{A}.amazonaws.com"
+    address = f"{name}:{world.config.port}:{world.config.hosts[A]}"
+    command = ["curl", "-sS", "--cacert", str(world.folder / "ca.pem"), "--resolve", address]
+
+    def curl() -> subprocess.CompletedProcess[str]:
+        url = f"https://{name}:{world.config.port}/ping"
+        return subprocess.run([*command, url], capture_output=True, text=True, timeout=30, check=False)
+
+    def ask(region: str) -> Any:
+        return world.client("sts", region).get_caller_identity()
+
+    def well() -> None:
+        assert ask(A)["Account"]
+        assert shutil.which("curl") is None or curl().returncode == 0
+
+    well()
+    with held(world, kind, A):
+        with pytest.raises(SSLError, match=why):
+            ask(A)
+        if shutil.which("curl") is not None:
+            done = curl()
+            assert done.returncode == 60
+            assert why in done.stderr
+        assert ask(B)["Account"]
+    well()
 
 
 def test_a_link_is_cut_one_way(world: World, table: str) -> None:

@@ -181,21 +181,3 @@ def test_the_front_door_names_a_region_that_does_not_answer(make_world: Callable
         urllib.request.urlopen(request, context=context, timeout=10)
     assert caught.value.code == 503
     assert b"us-west-2" in caught.value.read()
-
-
-def test_an_expired_certificate_is_shown_while_the_fault_lasts(make_world: Callable[..., World]) -> None:
-    world = make_world()
-    context = ssl.create_default_context(cafile=str(world.folder / "ca.pem"))
-    address = (world.config.hosts["us-east-1"], world.config.port)
-
-    def shake() -> None:
-        with socket.create_connection(address, 5) as plain:
-            with context.wrap_socket(plain, server_hostname="localhost"):
-                return
-
-    shake()
-    fault = world.fault("certificate-expired", "us-east-1")
-    with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
-        shake()
-    world.end_fault(fault)
-    shake()

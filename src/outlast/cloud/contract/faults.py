@@ -26,6 +26,7 @@ FaultKind = Literal[
     "disk-full",  # writes fail with no space
     "disk-slow",  # parameters delay_ms for each sync
     "certificate-expired",  # the Region presents expired certificates
+    "certificate-wrong",  # the Region presents certificates for another name
 ]
 
 KINDS: Final = frozenset(FaultKind.__args__)  # type: ignore[attr-defined]

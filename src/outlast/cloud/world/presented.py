@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from outlast.cloud.world.authority import LEAF_DAYS, Authority, Pair, load_pair, server_context
 
@@ -21,6 +22,9 @@ RENEW_BEFORE_S = 30 * 86_400.0
 NEVER_S = float("inf")
 HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+")
 CLOUD_SUFFIXES = (".amazonaws.com", ".api.aws", ".outlast.internal")
+OTHER_NAME = "somebody-else.outlast.internal"
+Trouble = Literal["", "expired", "wrong"]
+"""What is amiss with the certificates that are shown, if a fault asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class PresentedCertificates:
         context = server_context(self._pair(self._own_names), folder)
         context.sni_callback = self._choose
         self._default = Renewed(lambda: self._pair(self._own_names), context, folder, now())
-        self.expired = False
+        self._trouble: Trouble = ""
 
     def _moment(self) -> dt.datetime:
         return dt.datetime.fromtimestamp(self._now(), dt.UTC)
@@ -95,17 +99,17 @@ class PresentedCertificates:
         """Make the Region's own certificate anew when it is time; call it now and then."""
         self._default.renew(self._now())
 
-    def expire(self, expired: bool) -> None:
-        """Show expired certificates from now on, or good ones again."""
-        if expired != self.expired:
-            self.expired = expired
+    def trouble(self, trouble: Trouble) -> None:
+        """Show expired certificates from now on, or some for another name, or (empty) good ones again."""
+        if trouble != self._trouble:
+            self._trouble = trouble
             self._made.clear()
 
     def _choose(self, session: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
         asked = (name or "").lower().rstrip(".")
         found = self._made.get(asked)
         if found is None or found.renew_s <= self._now():
-            if not self.expired and not self._known(asked):
+            if not self._trouble and not self._known(asked):
                 return
             found = self._make(asked)
             self._made[asked] = found
@@ -125,8 +129,9 @@ class PresentedCertificates:
         return pair
 
     def _make(self, name: str) -> Shown:
-        if self.expired:
-            pair = self._pair((name,) if HOST.fullmatch(name) else self._own_names, days=-1)
+        if self._trouble:
+            names = (OTHER_NAME,) if self._trouble == "wrong" else (name,) if HOST.fullmatch(name) else self._own_names
+            pair = self._pair(names, days=-1 if self._trouble == "expired" else LEAF_DAYS)
             return Shown(server_context(pair, self._folder), NEVER_S)
         served = self._served_pair(name)
         if served is not None:

@@ -279,7 +279,8 @@ class RegionProcess:
         slow = active.of("disk-slow")
         self._disk.trouble.sync_delay_ms = 0.0 if slow is None else float(slow.spec.parameters.get("delay_ms", 0))
         self._disk.trouble.full = active.of("disk-full") is not None
-        self._certificates.expire(active.of("certificate-expired") is not None)
+        wrong = active.of("certificate-wrong") is not None
+        self._certificates.trouble("expired" if active.of("certificate-expired") else "wrong" if wrong else "")
 
     async def _stop(self) -> None:
         """Stop taking requests, let running ones end, close what services hold, close storage."""

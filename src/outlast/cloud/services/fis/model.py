@@ -49,6 +49,7 @@ DESCRIPTIONS: Final = {
     "disk-full": "Let writes to the Regions' disks fail for lack of space.",
     "disk-slow": "Delay every sync of the Regions' disks.",
     "certificate-expired": "Present expired certificates in the Regions.",
+    "certificate-wrong": "Present certificates for another name in the Regions.",
 }
 
 
