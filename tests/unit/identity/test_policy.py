@@ -100,10 +100,13 @@ def test_an_account_in_a_resource_policy_leaves_it_to_the_identity() -> None:
 
 
 def test_a_service_needs_a_resource_policy() -> None:
-    service = Principal("service", "apigateway.amazonaws.com", ACCOUNT)
+    names = ("apigateway.amazonaws.com", "apigateway.eu-west-1.amazonaws.com")
+    service = Principal("service", "apigateway.amazonaws.com", ACCOUNT, names=names)
     assert not decide(facts(service), [ALLOW]).allowed
     assert decide(facts(service), resource_policy=guard({"Service": "apigateway.amazonaws.com"})).allowed
     assert not decide(facts(service), resource_policy=guard({"Service": "lambda.amazonaws.com"})).allowed
+    assert decide(facts(service), resource_policy=guard({"Service": names[1]})).allowed
+    assert not decide(facts(service), resource_policy=guard({"Service": "apigateway.us-east-1.amazonaws.com"})).allowed
 
 
 ROOT = Principal("root", f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)

@@ -33,11 +33,18 @@ class Principal:
     session_policies: tuple[str, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
     issued_s: int = 0
+    names: tuple[str, ...] = ()
+    """Of a service: all names that policies may call it by."""
 
     @classmethod
-    def service(cls, name: str, account_id: str) -> Principal:
-        """A service principal such as `apigateway.amazonaws.com`: allowed what resource and trust policies say."""
-        return cls(kind="service", arn=name, account_id=account_id)
+    def service(cls, service: str, region: str, account_id: str) -> Principal:
+        """The service principal of `service` (`apigateway`): allowed what resource and trust policies say.
+
+        They name it with or without its Region
+        (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-services).
+        """
+        name = f"{service}.amazonaws.com"
+        return cls(kind="service", arn=name, account_id=account_id, names=(name, f"{service}.{region}.amazonaws.com"))
 
     @classmethod
     def linked(cls, name: str, account_id: str) -> Principal:

@@ -181,7 +181,7 @@ class Region:
 
     def service_principal(self, service: str) -> Principal:
         """`SERVICE.amazonaws.com`, for calls that resource and trust policies allow."""
-        return Principal.service(f"{service}.amazonaws.com", self.account_id)
+        return Principal.service(service, self.name, self.account_id)
 
     def linked(self, service: str) -> Principal:
         """The service-linked role of `service`, for calls that its Service declares in `linked`."""

@@ -74,6 +74,7 @@ class GateCaller:
         given = read["principal"]
         given["session_policies"] = tuple(given["session_policies"])
         given["tags"] = tuple((key, value) for key, value in given["tags"])
+        given["names"] = tuple(given["names"])
         who = pipeline.Caller(Principal(**given), read["source_arn"])
         try:
             reply = await pipeline.invoke(self._gate, read["service"], read["operation"], read["params"], who)

@@ -28,13 +28,14 @@ _MOST_ACTIONS = 1024
 class Principal:
     """Who asks. `arn` is a user's, a session's, the account root's, or a service principal's name.
 
-    `role_arn` is the role behind a session; empty otherwise.
+    `role_arn` is the role behind a session; empty otherwise. `names` are what policies may call a service.
     """
 
     kind: Literal["root", "user", "session", "service", "anonymous"]
     arn: str
     account_id: str
     role_arn: str = ""
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,8 @@ def _everyone(who: Principal) -> _Grant:
 
 def _named(principals: Principals, who: Principal) -> _Grant:
     if who.kind == "service":
-        covered = principals.everyone or who.arn in principals.services or "*" in principals.services
+        names = (who.arn, *who.names, "*")
+        covered = principals.everyone or not principals.services.isdisjoint(names)
         return _Grant.DIRECT if covered else _Grant.NONE
     if who.arn in principals.arns:
         return _Grant.DIRECT

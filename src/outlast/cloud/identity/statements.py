@@ -55,6 +55,7 @@ STABLE_KEYS = frozenset(
         "aws:principaltype",
         "aws:principalisawsservice",
         "aws:principalservicename",
+        "aws:principalservicenameslist",
         "aws:tokenissuetime",
         "aws:multifactorauthpresent",
     }

@@ -245,7 +245,7 @@ def facts_of(principal: Principal) -> evaluator.Principal:
         return evaluator.Principal("root" if principal.kind == "root" else "user", principal.arn, principal.account_id)
     if principal.kind == "anonymous":
         return evaluator.Principal("anonymous", principal.arn, "")
-    return evaluator.Principal("service", principal.arn, principal.account_id)
+    return evaluator.Principal("service", principal.arn, principal.account_id, names=principal.names)
 
 
 _TYPES = {"root": "Account", "user": "User", "assumed-role": "AssumedRole", "anonymous": "Anonymous"}
@@ -260,6 +260,7 @@ def stable_context(principal: Principal) -> dict[str, tuple[str, ...]]:
     context: dict[str, tuple[str, ...]] = {"aws:principalisawsservice": ("true" if is_service else "false",)}
     if is_service:
         context["aws:principalservicename"] = (principal.arn,)
+        context["aws:principalservicenameslist"] = principal.names or (principal.arn,)
     if principal.kind in _TYPES:
         context["aws:principaltype"] = (_TYPES[principal.kind],)
     if principal.kind in ("root", "user", "assumed-role"):
