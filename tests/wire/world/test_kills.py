@@ -35,7 +35,8 @@ def client(world: World, region: str, service: str = "dynamodb") -> Any:
     return client_at(f"https://{world.config.hosts[region]}:{world.config.port}", world.folder, region, service)
 
 
-def until(condition: Callable[[], Any], within_s: float = 90.0) -> None:
+def until(condition: Callable[[], Any], within_s: float = 90.0, told: Callable[[], Any] = str) -> None:
+    """Wait for `condition`; when it does not come, the failure shows what `told` says."""
     deadline = time.monotonic() + within_s
     while True:
         try:
@@ -43,7 +44,7 @@ def until(condition: Callable[[], Any], within_s: float = 90.0) -> None:
                 return
         except (ClientError, BotoCoreError):
             pass
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, told()
         time.sleep(0.1)
 
 
@@ -86,9 +87,25 @@ def replicas(world: World, region: str, table: str) -> dict[str, str]:
     return {each["RegionName"]: each["ReplicaStatus"] for each in found.get("Replicas", ())}
 
 
+def links_from(world: World, region: str, table: str) -> list[dict[str, Any]]:
+    links: list[dict[str, Any]] = client(world, region, "outlast").list_replication_links(TableName=table)["Links"]
+    return links
+
+
+def seen(world: World, table: str) -> str:
+    """Members and links as each Region sees them."""
+    lines = []
+    for region in (EAST, WEST):
+        try:
+            lines.append(f"{region} {replicas(world, region, table)} {links_from(world, region, table)}")
+        except (ClientError, BotoCoreError) as error:
+            lines.append(f"{region} {error}")
+    return "\n".join(lines)
+
+
 def quiet(world: World, table: str) -> bool:
     for region in (EAST, WEST):
-        links = client(world, region, "outlast").list_replication_links(TableName=table)["Links"]
+        links = links_from(world, region, table)
         if replicas(world, region, table) != {EAST: "ACTIVE", WEST: "ACTIVE"} or len(links) != 1:
             return False
         if links[0]["Status"] != "ACTIVE" or links[0]["PendingWrites"]:
@@ -160,22 +177,23 @@ def play(world: World, table: str, phase: str, victim: str, moment_s: float) -> 
     kill_and_restart(world, victim)
     if phase == "removal":
         until(lambda: table not in client(world, WEST).list_tables()["TableNames"])
-        until(lambda: replicas(world, EAST, table) == {})
+        until(lambda: replicas(world, EAST, table) == {}, 150.0, lambda: seen(world, table))
         for writer in writers:
             writer.end()
         replica(world, table, "Create")
     else:
+        until(lambda: all(len(writer.acknowledged) > 20 for writer in writers))
         time.sleep(1)
         for writer in writers:
             writer.end()
-    until(lambda: quiet(world, table))
+    until(lambda: quiet(world, table), 150.0, lambda: f"{table} {phase} {victim}\n{seen(world, table)}")
     copies = [items(world, region, table) for region in (EAST, WEST)]
     assert copies[0] == copies[1]
     if phase != "removal":  # what a removed replica had not sent is gone with it
-        seen = set().union(*(writer.seen for writer in writers)) | overwritten(world, table)
+        known = set().union(*(writer.seen for writer in writers)) | overwritten(world, table)
         unsure = set().union(*(writer.unsure for writer in writers))
         written = [each for writer in writers for each in writer.acknowledged]
-        gone = [(key, value) for key, value in written if copies[0].get(key) != value and (key, value) not in seen]
+        gone = [(key, value) for key, value in written if copies[0].get(key) != value and (key, value) not in known]
         assert [each for each in gone if each[0] not in unsure] == []
         assert len(written) > 20
 
