@@ -196,6 +196,30 @@ async def test_survivors_exchange_what_a_lost_region_sent_to_one_of_them(
     await until(lambda: _lacks(east, "deleted"))
 
 
+@pytest.mark.parametrize("removed", [False, True])
+async def test_survivors_exchange_what_a_lost_disk_had_sent_to_one_of_them(
+    cloud: Cloud, tmp_path: Path, removed: bool
+) -> None:
+    east, west, ohio = await three(cloud)
+    cloud.net.cut(OHIO, EAST)
+    await ohio("PutItem", TableName="things", Item={"p": {"S": "half"}})
+    await until(lambda: has(west, "half"))
+    await cloud.stop(OHIO)
+    (tmp_path / OHIO).rename(tmp_path / "lost")
+    cloud.net.heal(OHIO, EAST)
+    assert not await has(east, "half")
+    if removed:
+        await east("UpdateTable", TableName="things", ReplicaUpdates=[remove(OHIO)])
+    reborn = await cloud.start(OHIO)
+    left = {EAST: "ACTIVE", WEST: "ACTIVE"} if removed else {EAST: "ACTIVE", WEST: "ACTIVE", OHIO: "ACTIVE"}
+    for db in (east, west):
+        await _agree(db)
+        await until(lambda db=db: _is(db, left))
+    await until(lambda: has(east, "half"))
+    if not removed:
+        await until(lambda: has(reborn, "half"))
+
+
 async def _lacks(db: Home, key: str) -> bool:
     return not await has(db, key)
 

@@ -196,10 +196,14 @@ class Replication:
         known = self._known.get(stream.peer)
         if known is None or stream.identity == known:
             return
-        if stream.identity:
-            stream.restart(known)
+        # What lost data had been sent to some of the others only comes from those that got it.
+        streams = list(stream.outbox.streams.values()) if stream.identity else []
         stream.identity = known
-        self._keep([stream])
+        for each in streams:
+            each.restart(each.identity)
+            if each.peer in self._senders and not each.paused:
+                self._senders[each.peer].wake(each)
+        self._keep(streams or [stream])
 
     def send_all(self, stream: Stream) -> None:
         """The replica gets all items again: its log has become too long, or may not tell all that it lacks."""
@@ -260,8 +264,6 @@ class Replication:
         for outbox in self._outboxes.values():
             outbox.load()
             self.wake(outbox)
-
-    # ---- names of Regions
 
     @property
     def names_list(self) -> list[str]:

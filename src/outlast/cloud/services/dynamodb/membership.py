@@ -54,6 +54,7 @@ def message(table: Table) -> Document:
         "items": doc["Items"],
         "epoch": doc["Epoch"],
         "by": doc["By"],
+        "exchange": doc.get("Exchange", 0),
         "replicas": doc.get("Replicas") or {},
         "settings": settings(doc),
     }
@@ -92,7 +93,9 @@ def receive(state: DynamoDB, peer: str, told: Message) -> Document:
             if entry is not None and draining(state, mine):
                 return {"busy": True}
             leave(state, mine)
-        return {"left": True} if mine is None or mine.status == "DELETING" else message(mine)
+        if mine is None:
+            return {"left": True, "lost": True}  # neither the table nor that it left is known here: the disk is another
+        return {"left": True} if mine.status == "DELETING" else message(mine)
     if mine is None:
         if table is not None:
             return {"refused": f"A table called {told['table']} exists in {here} already"}
@@ -166,6 +169,7 @@ def adopt_into(state: DynamoDB, doc: Document, told: Message) -> None:
     here = state.region.name
     doc["Replicas"] = told["replicas"]
     doc["Epoch"], doc["By"] = told["epoch"], told["by"]
+    doc["Exchange"] = max(doc.get("Exchange", 0), told.get("exchange", 0))
     doc["Told"] = {}
     shared = told["settings"]
     overrides.undo(doc)
@@ -224,10 +228,11 @@ def adopt(state: DynamoDB, table: Table, told: Message) -> None:
             add_index(table, entry, shared["AttributeDefinitions"])
             state.schedule(table, "fill-index", INDEX_MS, Index=name)
     now_ms = state.region.clock.now_ms()
+    exchanged = doc.get("Exchange", 0)
     left = [entry for region, entry in (doc.get("Replicas") or {}).items() if region not in told["replicas"]]
     adopt_into(state, doc, told)
     follow_members(state, table)
-    if any(was_lost(entry, now_ms) for entry in left):
+    if doc.get("Exchange", 0) > exchanged or any(was_lost(entry, now_ms) for entry in left):
         table.items.send_again()
     drop_lonely(state, table)
 
@@ -249,6 +254,16 @@ def drop_lonely(state: DynamoDB, table: Table) -> None:
     if members is not None and set(members) == {state.region.name}:
         table.doc.pop("Replicas")
         table.items.set_replicas(())
+
+
+def exchange(table: Table, entry: Message) -> None:
+    """A member's data is gone: let every survivor send all that it has, for each may have got what others did not.
+
+    Nothing to do for a member that never took requests. The caller calls `replicas.changed`.
+    """
+    if entry.get("Arn") or entry.get("Filled"):
+        table.doc["Exchange"] = table.doc.get("Exchange", 0) + 1
+        table.items.send_again()
 
 
 def was_lost(entry: Message, now_ms: int) -> bool:

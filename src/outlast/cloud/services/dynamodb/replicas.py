@@ -171,7 +171,9 @@ async def _tell(state: DynamoDB, table: Table, region: str) -> None:
     members = doc.get("Replicas") or {}
     if answer.get("left"):
         if region in members:
-            del members[region]
+            entry = members.pop(region)
+            if answer.get("lost"):
+                membership.exchange(table, entry)
             changed(state, table)
         return
     if answer.get("busy"):
@@ -183,9 +185,10 @@ async def _tell(state: DynamoDB, table: Table, region: str) -> None:
         return
     if answer.get("fresh") and region in members:
         # The replica is empty: whatever the engine had sent to a Region of that name before is gone.
+        table.items.set_replicas(tuple(other for other in table.items.replicas if other != region))
+        membership.exchange(table, members[region])
         members[region].update(Status="CREATING", SinceMs=state.region.clock.now_ms())
         members[region].pop("Filled", None)
-        table.items.set_replicas(tuple(other for other in table.items.replicas if other != region))
         changed(state, table)
         return
     if answer.get("refused"):
@@ -225,7 +228,7 @@ def _follow_up(state: DynamoDB, table: Table) -> None:
                 moved = True
         elif entry["Status"] == "DELETING" and now_ms - entry.get("SinceMs", now_ms) > membership.GIVE_UP_MS:
             del members[region]
-            table.items.send_again()
+            membership.exchange(table, entry)
             moved = True
     if moved:
         changed(state, table)
