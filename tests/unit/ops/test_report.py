@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 import re
 from dataclasses import replace
@@ -20,7 +21,7 @@ from outlast.ops.outcome import UsageError
 from outlast.ops.report import terminal
 from outlast.ops.report.build import build
 from outlast.ops.report.page import render
-from outlast.ops.report.wording import sum_text
+from outlast.ops.report.wording import sum_text, tiles
 from outlast.ops.report.write import read, write
 from tests.unit.ops.fakes import sample_deployment
 from tests.unit.ops.samples import BEGIN_S, story
@@ -38,6 +39,13 @@ def empty() -> Story:
     bare = Story("A drill", "h", "us-east-1", {}, {}, sample_deployment(), [], lambda: BEGIN_S)
     bare.trouble = "The world is not there."
     return bare
+
+
+def printed(report: dict[str, Any]) -> str:
+    """The report as a terminal shows it."""
+    console = Console(width=140, file=io.StringIO(), record=True)
+    terminal.show(report, console)
+    return console.export_text()
 
 
 def test_the_document_keeps_its_schema(report: dict[str, Any]) -> None:
@@ -60,19 +68,49 @@ def test_the_figures_are_those_of_the_drill(report: dict[str, Any]) -> None:
     assert report["audit"]["intact"]
 
 
-def test_the_arithmetic_of_the_switch_is_shown_beside_what_was_measured(report: dict[str, Any]) -> None:
+def test_the_arithmetic_of_the_switch_is_shown_beside_what_was_measured() -> None:
+    report: dict[str, Any] = json.loads(json.dumps(build(story())))
     marks, ttl_s = report["marks"], report["configuration"]["record_ttl_s"]
     total_s = marks["left_s"] - marks["impact_s"] + ttl_s
     told = sum_text(report)
     assert f"{ttl_s:.1f} s that an answer lives = {total_s:.1f} s; measured: {report['rto']['seconds']:.1f} s." in told
     assert told in html.unescape(render(report))
-    assert "not seen in DNS" in sum_text(json.loads(json.dumps(build(empty()))))
+    del marks["left_s"]
+    assert "not seen in DNS" in sum_text(report)
 
 
 def test_trouble_is_an_error_whatever_the_objectives_say() -> None:
     told = story()
     told.trouble = "us-east-1 could not be reached"
     assert build(told)["verdict"] == {"exit_code": 1, "word": "error", "text": "us-east-1 could not be reached"}
+
+
+def test_a_drill_that_broke_off_before_its_fault_has_measured_no_recovery() -> None:
+    told = story()
+    whole = build(told)
+    told.trouble = "Not everything is well before the drill."
+    told.marks.clear()
+    told.double_sales.clear()
+    told.convergence = None
+    told.risks.clear()
+    report = json.loads(json.dumps(build(told)))
+    judged = {each["name"]: each["met"] for each in report["objectives"]}
+    assert [each["met"] for each in whole["objectives"] if each["name"] == "rto"] == [True]
+    assert judged == {"rto": None, "lost_writes": None, "double_sales": None}
+    shown = {tile["name"]: tile["value"] for tile in tiles(report)}
+    assert {shown[name] for name in ("Recovery time", "Writes missing at the cut", "Products sold twice")} == {"–"}
+    for text in (render(report), printed(report)):
+        assert "before the Region was hit" in text
+        assert "lost a request" not in text
+        assert "lost nothing" not in text
+
+
+def test_the_terminal_names_each_product_that_was_sold_twice() -> None:
+    told = story()
+    sale = told.double_sales[0]
+    assert "p-7: o-us-east-1 in us-east-1, o-us-west-2 in us-west-2" in printed(json.loads(json.dumps(build(told))))
+    told.double_sales = [{**sale, "product_id": f"p-{number}"} for number in range(12)]
+    assert "and 2 more: see the page" in printed(json.loads(json.dumps(build(told))))
 
 
 def test_a_story_that_broke_off_has_missed_whatever_was_measured() -> None:
@@ -150,9 +188,7 @@ def test_a_page_can_be_made_of_a_drill_that_failed_early() -> None:
 
 
 def test_the_terminal_tells_verdict_figures_and_where(report: dict[str, Any]) -> None:
-    console = Console(record=True, width=140, file=open("/dev/null", "w"))  # noqa: SIM115
-    terminal.show(report, console)
-    text = console.export_text()
+    text = printed(report)
     assert "Objective missed" in text
     assert "every figure measured: local" in text
     assert "Products sold twice" in text

@@ -34,7 +34,8 @@ class Marks:
 class Rto:
     """Recovery time in seconds, and each phase's part of it.
 
-    `seconds` is None when customers were still losing requests at the end. `felt` is False when nobody lost one.
+    `seconds` is None when customers were still losing requests at the end, and when there was no impact to recover
+    from. `felt` is False when nobody lost one.
     """
 
     felt: bool
@@ -44,8 +45,10 @@ class Rto:
     lost: int
 
 
-def recovery(records: Iterable[Record], marks: Marks, *, stubborn: bool, slow_ms: float = SLOW_MS) -> Rto:
-    """The recovery time of the well-behaved customers, or of the stubborn ones."""
+def recovery(records: Iterable[Record], marks: Marks | None, *, stubborn: bool, slow_ms: float = SLOW_MS) -> Rto:
+    """The recovery time of the well-behaved customers, or of the stubborn ones; not measured without `marks`."""
+    if marks is None:
+        return Rto(False, None, (), None, 0)
     bad = [record for record in records if record.stubborn == stubborn and _lost_to(record, marks, slow_ms)]
     if not bad:
         return Rto(False, 0.0, _phases(marks, None), None, 0)

@@ -77,14 +77,19 @@ def build(story: Story) -> dict[str, Any]:
     }
 
 
-def marks_of(story: Story) -> Marks:
-    """The moments that the recovery time is measured by. It ends with the impact's own end."""
+def marks_of(story: Story) -> Marks | None:
+    """The moments that the recovery time is measured by; None when the drill broke off before the impact.
+
+    It ends with the impact's own end.
+    """
     marks = story.marks
-    begin_s = marks.get("impact_s") or marks.get("begin_s") or story.now_s()
+    impact_s = marks.get("impact_s")
+    if impact_s is None:
+        return None
     end_s = marks.get("healed_s") or marks.get("end_s") or story.now_s()
     return Marks(
         region=story.region,
-        impact_s=begin_s,
+        impact_s=impact_s,
         ended_s=end_s,
         detected_s=marks.get("detected_s"),
         decided_s=marks.get("decided_s"),

@@ -81,7 +81,14 @@ def _advice(decision: Decision) -> Text:
     if decision.action == "evacuate":
         return Text(f"\nEvacuate {decision.region}: {decision.why}", style="bold red")
     style = "yellow" if decision.action == "undecided" else "green" if "every" in decision.why else "yellow"
-    return Text(f"\n{decision.why[0].upper()}{decision.why[1:]}.", style=style)
+    return Text(f"\n{_sentence(decision)}", style=style)
+
+
+def _sentence(decision: Decision) -> str:
+    """Why, as a sentence. The name of a Region is small at its head, too."""
+    why = decision.why
+    named = why.startswith(tuple(finding.region for finding in decision.findings))
+    return f"{why if named else why[0].upper() + why[1:]}."
 
 
 def document(

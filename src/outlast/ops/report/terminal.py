@@ -17,6 +17,8 @@ from outlast.ops.report.wording import (
     printable,
     rpo_text,
     rto_text,
+    sales_text,
+    sold_lines,
     stubborn_text,
     sum_text,
     tiles,
@@ -37,19 +39,28 @@ def summary(report: Mapping[str, Any]) -> RenderableType:
     word = report["verdict"]["word"]
     head = Text.assemble((WORDS[word], STYLES[word]), ". ", report["verdict"]["text"])
     figures = Table.grid(padding=(0, 2))
-    for tile in tiles(report):
-        figures.add_row(Text(tile["name"]), Text(tile["value"], style="bold"), Text(tile["text"], style="dim"))
+    recovery, *others = tiles(report)
+    _add_tile(figures, recovery)
     for phase in report["rto"]["phases"]:
         figures.add_row(Text(f"  {phase['name']}", style="dim"), Text(f"{phase['seconds']:.1f} s"), "")
+    for tile in others:
+        _add_tile(figures, tile)
     objectives = Table.grid(padding=(0, 2))
     for each in report["objectives"]:
         met, style = {True: ("met", "green"), False: ("missed", "red"), None: ("not measured", "yellow")}[each["met"]]
         objectives.add_row(Text(each["text"]), Text(figure(each["value"], each["unit"])), Text(met, style=style))
-    told = [rto_text(report), sum_text(report), stubborn_text(report), rpo_text(report), convergence_text(report)]
-    body = Group(head, "", figures, "", objectives, "", *(Text(line) for line in told))
+    told = [
+        rto_text(report), sum_text(report), stubborn_text(report), rpo_text(report), convergence_text(report),
+        sales_text(report), *sold_lines(report),
+    ]  # fmt: skip
+    body = Group(head, "", figures, "", objectives, "", *(Text(line) for line in told if line))
     return Panel(
         body, title=Text(report["title"]), subtitle=f"every figure measured: {report['measured']}", expand=False
     )
+
+
+def _add_tile(figures: Table, tile: Mapping[str, str]) -> None:
+    figures.add_row(Text(tile["name"]), Text(tile["value"], style="bold"), Text(tile["text"], style="dim"))
 
 
 def steps(report: Mapping[str, Any]) -> RenderableType:

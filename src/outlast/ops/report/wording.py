@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+SOLD_LINES: Final = 10
 WORDS: Final = {
     "met": "Objectives met",
     "missed": "Objective missed",
@@ -21,13 +22,22 @@ def tiles(report: Mapping[str, Any]) -> list[dict[str, str]]:
     everyone = report["customers"].get("everyone", {"bad": 0, "requests": 0})
     writes = report["rpo"]["writes"]
     lost = sum(write["fate"] == "lost" for write in writes)
+    cut, compared = report["rpo"]["cut_s"] is not None, report["convergence"] is not None
     detected = next((phase["seconds"] for phase in report["rto"]["phases"] if phase["name"] == "detected"), None)
     return [
         {"name": "Recovery time", "value": figure(report["rto"]["seconds"], "s"), "text": "well-behaved customers"},
         {"name": "Detected after", "value": figure(detected, "s"), "text": "by quorum of vantage points"},
-        {"name": "Writes missing at the cut", "value": str(len(writes)), "text": f"of {report['rpo']['acknowledged']}"},
-        {"name": "Writes lost for good", "value": str(lost), "text": "after everything converged"},
-        {"name": "Products sold twice", "value": str(len(report["double_sales"])), "text": "listed below"},
+        {
+            "name": "Writes missing at the cut",
+            "value": _counted(len(writes), cut),
+            "text": f"of {report['rpo']['acknowledged']}",
+        },
+        {"name": "Writes lost for good", "value": _counted(lost, cut), "text": "after everything converged"},
+        {
+            "name": "Products sold twice",
+            "value": _counted(len(report["double_sales"]), compared),
+            "text": "by two Regions at once",
+        },
         {
             "name": "Requests failed or late",
             "value": str(everyone["bad"]),
@@ -39,6 +49,8 @@ def tiles(report: Mapping[str, Any]) -> list[dict[str, str]]:
 def rto_text(report: Mapping[str, Any]) -> str:
     """The recovery time in words."""
     rto = report["rto"]
+    if not _hit(report):
+        return "The drill broke off before the Region was hit: there is no recovery time."
     if not rto["felt"]:
         return "No well-behaved customer lost a request to the Region."
     if rto["seconds"] is None:
@@ -52,6 +64,8 @@ def sum_text(report: Mapping[str, Any]) -> str:
     https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html
     """
     marks, ttl_s = report["marks"], report["configuration"]["record_ttl_s"]
+    if not _hit(report):
+        return ""
     impact_s, switched_s, left_s = (marks.get(name) for name in ("impact_s", "switched_s", "left_s"))
     if impact_s is None or switched_s is None or left_s is None:
         return "The switch was not seen in DNS, so its times cannot be added up."
@@ -65,8 +79,10 @@ def sum_text(report: Mapping[str, Any]) -> str:
 
 
 def stubborn_text(report: Mapping[str, Any]) -> str:
-    """What became of clients that outlive their DNS answers."""
+    """What became of clients that outlive their DNS answers; nothing to tell where the Region was not hit."""
     rto = report["rto_stubborn"]
+    if not _hit(report):
+        return ""
     if not rto["felt"]:
         return "Stubborn clients, who outlive their DNS answers, lost nothing."
     if rto["seconds"] is None:
@@ -95,10 +111,22 @@ def rpo_text(report: Mapping[str, Any]) -> str:
 def sales_text(report: Mapping[str, Any]) -> str:
     """Products sold twice, in words."""
     count = len(report["double_sales"])
+    if not count and report["convergence"] is None:
+        return "Whether a product was sold twice was not looked at."
     if not count:
         return "No product was sold twice."
     what = "One product was" if count == 1 else f"{count} products were"
     return f"{what} sold to two customers: each Region sold it before the other's sale had arrived."
+
+
+def sold_lines(report: Mapping[str, Any]) -> list[str]:
+    """Each product that was sold twice, and to whom: at most SOLD_LINES, and how many more the page has."""
+    sales = report["double_sales"]
+    lines = [
+        f"  {sale['product_id']}: " + ", ".join(f"{order['order_id']} in {order['region']}" for order in sale["orders"])
+        for sale in sales[:SOLD_LINES]
+    ]
+    return [*lines, f"  and {len(sales) - SOLD_LINES} more: see the page"] if len(sales) > SOLD_LINES else lines
 
 
 def conflicts_text(report: Mapping[str, Any]) -> str:
@@ -125,6 +153,16 @@ def convergence_text(report: Mapping[str, Any]) -> str:
 def place_text(place: Mapping[str, Any]) -> str:
     """Where it was measured, in words."""
     return ", ".join(str(value) for value in place.values())
+
+
+def _hit(report: Mapping[str, Any]) -> bool:
+    """Whether the drill came as far as its fault."""
+    return report["marks"].get("impact_s") is not None
+
+
+def _counted(count: int, looked: bool) -> str:
+    """A count; a dash where nobody looked."""
+    return str(count) if looked else "–"
 
 
 def figure(value: float | None, unit: str) -> str:
