@@ -32,6 +32,13 @@ async def second(words: str) -> str:
 async def asked(question: str) -> str:
     """The line that is typed, empty at the end of input. Ctrl-C ends it as it ends everything else."""
     typer.echo(f"{question}: ", err=True, nl=False)
+    line = await _line()
+    if not line.endswith("\n"):
+        typer.echo(err=True)  # what is said next stands on a line of its own
+    return line
+
+
+async def _line() -> str:
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     try:
         descriptor = sys.stdin.fileno()

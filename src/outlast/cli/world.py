@@ -179,9 +179,13 @@ def become_world(config: WorldConfig, order: bytes, output: str) -> NoReturn:
 
 def start_detached(config: WorldConfig, order: bytes, output: str, started: float) -> None:
     """Start the world in a process of its own and return once it answers."""
-    config.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    configuration.make_folder(config.path)
     log_path = config.path / "world.log"
-    with open(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
+    try:
+        descriptor = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise configuration.unusable(config.path, error) from error
+    with open(descriptor, "ab") as log:
         child = subprocess.Popen(
             command_of(config, "json"),
             stdin=subprocess.PIPE,

@@ -14,20 +14,37 @@ from typing import Any
 
 import pytest
 import typer
+from rich.console import Console
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from outlast.cli import ops_confirm, ops_main
+from outlast.cli import ops_confirm, ops_main, ops_output, ops_verbs
+from outlast.ops.decide.rules import Decision, Finding
+from outlast.ops.observe.survey import Latest
 from outlast.ops.outcome import RefusedError
+from outlast.ops.report import status as page
 from outlast.ops.report.build import build
 from outlast.ops.report.write import write
+from tests.unit.ops.fakes import sample_deployment
 from tests.unit.ops.samples import story
+from tests.unit.ops.test_plan import A, B
+
+WORDS_OF: dict[Any, list[str]] = {
+    ops_main: ["deploy", "status", "evacuate us-east-1 --yes", "failback us-east-1 --yes", "drill", "fault list"],
+    ops_verbs: ["doctor", "prepare", "replica remove us-east-1 --yes", "replica rebuild x --yes"],
+}
+"""The modules that hold the verbs of the night, and those beside it; what is typed of each without a world."""
 
 
 @pytest.fixture
 def app() -> typer.Typer:
+    return app_of(ops_main)
+
+
+def app_of(holder: Any) -> typer.Typer:
+    """The command with the verbs of a module alone."""
     command = typer.Typer()
-    ops_main.register(command, [])
+    holder.register(command, [])
     return command
 
 
@@ -40,9 +57,10 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ..
     return found
 
 
-def test_every_verb_shows_an_example_that_can_be_typed(app: typer.Typer) -> None:
-    verbs = commands(get_command(app))
-    assert {words[0] for words, _ in verbs} == set(ops_main.MODULES)
+@pytest.mark.parametrize("holder", WORDS_OF, ids=["night", "beside"])
+def test_every_verb_shows_an_example_that_can_be_typed(holder: Any) -> None:
+    verbs = commands(get_command(app_of(holder)))
+    assert {words[0] for words, _ in verbs} == set(holder.MODULES)
     for words, command in verbs:
         example = re.search(r"Example: outlast (.*)", command.epilog or "")
         assert example, words
@@ -64,11 +82,9 @@ def test_only_the_called_verb_is_imported_and_none_for_the_world_s(app: typer.Ty
     assert names(["--help"]) == set(ops_main.MODULES)
 
 
-@pytest.mark.parametrize(
-    "words", ["deploy", "status", "evacuate us-east-1 --yes", "failback us-east-1 --yes", "drill", "fault list"]
-)
-def test_without_a_world_every_verb_says_so_in_one_line(app: typer.Typer, tmp_path: Path, words: str) -> None:
-    done = CliRunner().invoke(app, [*words.split(), "--home", str(tmp_path / "none")])
+@pytest.mark.parametrize(("holder", "words"), [(holder, words) for holder, all_ in WORDS_OF.items() for words in all_])
+def test_without_a_world_every_verb_says_so_in_one_line(holder: Any, tmp_path: Path, words: str) -> None:
+    done = CliRunner().invoke(app_of(holder), [*words.split(), "--home", str(tmp_path / "none")])
     assert done.exit_code == 2
     assert done.stderr.strip().splitlines() == [
         f"outlast: There is no world in {tmp_path / 'none'}; `outlast up` makes one."
@@ -113,6 +129,18 @@ async def test_what_is_not_typed_is_not_done(monkeypatch: pytest.MonkeyPatch) ->
     await ops_confirm.confirm("evacuate us-east-1", yes=True)
 
 
+async def test_what_is_said_after_a_question_that_nobody_answered_stands_on_its_own_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for typed in ("", "half a line"):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        assert await ops_confirm.asked("Who") == typed
+        assert capsys.readouterr().err == "Who: \n"
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Robin\n"))
+    assert await ops_confirm.asked("Who") == "Robin\n"
+    assert capsys.readouterr().err == "Who: "
+
+
 async def test_the_watch_goes_on_while_somebody_reads_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two questions over one pipe, whose answers come when the loop has done something else; then the pipe ends."""
     reading, writing = os.pipe()
@@ -125,3 +153,19 @@ async def test_the_watch_goes_on_while_somebody_reads_the_plan(monkeypatch: pyte
         assert (await first, await ops_confirm.asked("Then")) == ("Robin\n", "agree\n")
         os.close(writing)
         assert await ops_confirm.asked("More") == ""
+
+
+def test_a_table_is_wide_when_nobody_looks_and_a_dash_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    ops_output.print_table(("name", "value"), [("x" * 150, None), ("y", 0)])
+    lines = capsys.readouterr().out.splitlines()
+    assert "x" * 150 in lines[1]
+    assert "–" in lines[1]
+    assert lines[2].split() == ["y", "0"]
+
+
+def test_the_status_ends_in_a_sentence_that_leaves_the_names_of_regions_as_they_are() -> None:
+    for why, told in (("every Region is healthy", "Every Region is healthy."), (f"{A} is suspect", f"{A} is suspect.")):
+        decision = Decision(0.0, "none", "", why, (), tuple(Finding(each, "suspect", 0.0, ()) for each in (A, B)))
+        console = Console(width=140, file=io.StringIO(), record=True)
+        console.print(page.screen(sample_deployment(), decision, Latest(), None))
+        assert console.export_text().splitlines()[-1] == told

@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +101,17 @@ def test_a_configuration_that_is_none_gives_one_line(tmp_path: Path, text: str) 
     (tmp_path / "world.json").write_text(text)
     with pytest.raises(WorldError, match="cannot be read"):
         load_config(tmp_path)
+
+
+@pytest.mark.parametrize("detached", [False, True])
+@pytest.mark.parametrize("place", ["file", "file/below", "odd"])
+def test_a_folder_that_cannot_hold_a_world_is_named_in_one_line(tmp_path: Path, place: str, detached: bool) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "odd" / "world.log").mkdir(parents=True)
+    (tmp_path / "odd" / "world.lock").mkdir()
+    folder = tmp_path / place
+    command = [sys.executable, "-m", "outlast.cli.main", "up", "--port", "0", "--home", str(folder)]
+    done = subprocess.run([*command, *["--detach"] * detached], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(rf"outlast: The folder {folder} cannot be used: [A-Z][a-z ]+\.\n", done.stderr)
+    assert done.stdout == ""

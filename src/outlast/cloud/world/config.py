@@ -193,5 +193,20 @@ def load_config(folder: Path) -> WorldConfig | None:
         return read_config(json.loads(path.read_text()))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise unusable(folder, error) from error
+    except (ValueError, KeyError, TypeError) as error:
         raise WorldError(f"{path} cannot be read: {error}.") from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make the world's folder, for its owner alone; raises WorldError."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise unusable(folder, error) from error
+
+
+def unusable(folder: Path, error: OSError) -> WorldError:
+    """What the user is told of a folder that no world can be kept in."""
+    return WorldError(f"The folder {folder} cannot be used: {error.strerror}.")

@@ -27,7 +27,7 @@ from typing import Any
 from outlast.cloud.identity.credentials import looks_real
 from outlast.cloud.world import masterkey
 from outlast.cloud.world.authority import Authority, Pair
-from outlast.cloud.world.config import WorldConfig, WorldError, is_free, save
+from outlast.cloud.world.config import WorldConfig, WorldError, is_free, make_folder, save, unusable
 from outlast.cloud.world.environment import environment as environment
 from outlast.cloud.world.files import write_private
 from outlast.cloud.world.masterkey import KEY_BYTES, Master
@@ -56,11 +56,11 @@ class Hold:
 
 def hold(folder: Path) -> Hold:
     """Take the folder for this process alone; raises WorldError with one clear line."""
+    make_folder(folder)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder / "world.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise WorldError(f"The folder {folder} cannot be used: {error.strerror}.") from error
+        raise unusable(folder, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
