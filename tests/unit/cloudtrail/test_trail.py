@@ -166,7 +166,7 @@ def noted(gate: Gate, number: int, name: str = "ann") -> None:
     hosted = gate.hosted["dynamodb"]
     declared = hosted.service.operations["DescribeTable"]
     where = {"requestID": str(number), "sourceIPAddress": "127.0.0.1", "userAgent": "", "accessKeyId": ""}
-    gate.trail.note(hosted, declared, who(name), {"TableName": f"t-{number}"}, None, where)
+    gate.trail.note(hosted, declared, who(name), {"TableName": f"t-{number}"}, {}, where)
 
 
 @pytest.mark.asyncio
@@ -175,7 +175,7 @@ async def test_a_request_that_no_json_holds_is_recorded_without_its_parameters(g
     assert here.trail is not None
     hosted = here.hosted["dynamodb"]
     where = {"requestID": "1", "sourceIPAddress": "127.0.0.1", "userAgent": "", "accessKeyId": ""}
-    here.trail.note(hosted, hosted.service.operations["DescribeTable"], who("ann"), {"TableName": 2**70}, None, where)
+    here.trail.note(hosted, hosted.service.operations["DescribeTable"], who("ann"), {"TableName": 2**70}, {}, where)
     (record,) = await records(here)
     assert (record["eventName"], record["requestParameters"]) == ("DescribeTable", None)
 
@@ -280,3 +280,21 @@ async def test_a_fault_of_iam_is_called_as_cloudtrail_calls_it(gate: tuple[Gate,
     here.trail.refused(hosted, "DescribeTable", who("ann"), {}, AccessDeniedException("no"), where)
     (record,) = await records(here)
     assert (record["errorCode"], record["errorMessage"]) == ("AccessDenied", "no")
+
+
+@pytest.mark.asyncio
+async def test_what_a_change_answered_is_kept_without_secrets(gate: tuple[Gate, Policies]) -> None:
+    here, _ = gate
+    assert here.trail is not None
+    hosted = here.hosted["dynamodb"]
+    reads = hosted.service.operations["DescribeTable"]
+    changes = replace(reads, operation=load("iam").operations["CreateAccessKey"])
+    key = {"UserName": "ann", "AccessKeyId": "AKIALOCALA", "Status": "Active", "SecretAccessKey": "s3cret"}
+    where = trail.origin(signed("DescribeTable", b"{}"), "id", "127.0.0.1")
+    here.trail.note(hosted, changes, None, {}, {"AccessKey": key}, where)
+    here.trail.note(hosted, reads, None, {}, {"Table": {"TableName": "t"}}, where)
+    read, changed = await records(here)
+    assert read["responseElements"] is None
+    assert "tlsDetails" not in changed
+    shown = {"userName": "ann", "accessKeyId": "AKIALOCALA", "status": "Active", "secretAccessKey": redacted.HIDDEN}
+    assert changed["responseElements"] == {"accessKey": shown}

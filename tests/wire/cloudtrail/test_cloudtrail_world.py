@@ -38,6 +38,10 @@ def test_who_did_what_and_was_it_allowed(world: World) -> None:
     assert "ListTables" in [each["EventName"] for each in found if "errorCode" not in each["CloudTrailEvent"]]
     made = trail.lookup_events(LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "CreateAccessKey"}])
     assert pair[1] not in json.dumps(made, default=str)
+    answered = json.loads(made["Events"][0]["CloudTrailEvent"])
+    assert answered["responseElements"]["accessKey"]["accessKeyId"] == pair[0]
+    tls = answered["tlsDetails"]
+    assert (tls["tlsVersion"], tls["clientProvidedHostHeader"]) == ("TLSv1.3", iam.meta.endpoint_url.split("/")[2])
     files = list((world.folder / "regions" / "us-east-1" / "cloudtrail").glob("*.jsonl"))
     assert files
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)

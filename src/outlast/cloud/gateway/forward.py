@@ -59,6 +59,7 @@ async def request(region: Region, home: str, received: Request, source_ip: str, 
             "headers": dict(received.headers),
             "source_ip": source_ip,
             "secure": secure,
+            "tls": received.tls,
             "body": base64.b64encode(received.body).decode(),
         }
     )
@@ -75,7 +76,14 @@ def read_request(message: bytes) -> tuple[Request, str, bool]:
     read = orjson.loads(message)
     body = base64.b64decode(read["body"])
     return (
-        Request(read["method"], read["path"], read["query"], read["headers"], body),
+        Request(
+            read["method"],
+            read["path"],
+            read["query"],
+            read["headers"],
+            body,
+            tuple(read["tls"]) if read["tls"] else None,
+        ),
         read["source_ip"],
         read["secure"],
     )

@@ -272,7 +272,8 @@ class Connection(asyncio.Protocol):
             raise _Refused(400)
         path, _, query = url.partition("?")
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        request = Request(self._parser.get_method().decode("latin-1"), path, query, self._headers, body)
+        agreed = None if self._tls is None else self._tls.agreed
+        request = Request(self._parser.get_method().decode("latin-1"), path, query, self._headers, body, agreed)
         self._queue.append(Waiting(request, self._parser.should_keep_alive(), self._held))
         self._started = False
         self._held = 0

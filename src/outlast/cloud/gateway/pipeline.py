@@ -85,7 +85,7 @@ async def in_time(
         result = await operate(gate, declared, call, params)
         if gate.trail is not None and is_recorded(gate, declared):
             where = origin(request, came.request_id, came.source_ip)
-            gate.trail.note(target.hosted, declared, call.principal, params, None, where)
+            gate.trail.note(target.hosted, declared, call.principal, params, result, where)
         return dressed(request, target.operation.encode(target.protocol, result, came.request_id))
     except Exception as error:
         return await refused_in_time(came, error)
@@ -128,7 +128,7 @@ async def invoke(gate: Gate, service: str, operation: str, params: Mapping[str, 
     except Exception as error:
         trail.note(hosted, declared, who.principal, params, as_fault(error), came)
         raise
-    trail.note(hosted, declared, who.principal, params, None, came)
+    trail.note(hosted, declared, who.principal, params, reply, came)
     return reply
 
 

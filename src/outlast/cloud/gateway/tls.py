@@ -20,7 +20,7 @@ def _nowhere(_data: bytes) -> None:
 class TlsPump:
     """One server-side TLS session over memory buffers: bytes of the socket in, bytes of the request out."""
 
-    __slots__ = ("_incoming", "_object", "_outgoing", "_send", "handshaken")
+    __slots__ = ("_incoming", "_object", "_outgoing", "_send", "agreed", "handshaken")
 
     def __init__(self, context: ssl.SSLContext, send: Callable[[bytes], None]) -> None:
         self._incoming = ssl.MemoryBIO()
@@ -28,6 +28,8 @@ class TlsPump:
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._send = send
         self.handshaken = False
+        self.agreed: tuple[str, str] | None = None
+        """Protocol and cipher suite, after the handshake."""
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes of the socket and return the plain bytes that they hold; raises TlsFailure."""
@@ -47,6 +49,7 @@ class TlsPump:
             self._flush()
             return False
         self.handshaken = True
+        self.agreed = (self._object.version() or "", (self._object.cipher() or ("",))[0])
         self._flush()
         return True
 

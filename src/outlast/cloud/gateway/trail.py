@@ -33,6 +33,9 @@ FILE_BYTES: Final = 4 << 20
 MOST_FILES: Final = 8
 READ_ONLY: Final = ("Get", "List", "Describe", "Head", "Lookup", "Query", "Scan", "BatchGet", "TransactGet", "Filter",
                     "Search", "Simulate", "Test", "AssumeRole", "Decode")  # fmt: skip
+ASSUMED: Final = "AssumeRole"
+"""Changes nothing, and yet its answer is recorded: whose key the session's is."""
+TLS: Final = ("tlsVersion", "cipherSuite", "clientProvidedHostHeader")
 ATTRIBUTES: Final = {"EventId": "eventID", "EventName": "eventName", "EventSource": "eventSource"}
 
 
@@ -40,7 +43,11 @@ def origin(request: Request, request_id: str, source_ip: str, shown: Presented |
     """What `note` wants to know of where a request came from."""
     key = "" if shown is None else shown.access_key_id
     agent = request.headers.get("user-agent", "")
-    return {"requestID": request_id, "sourceIPAddress": source_ip, "userAgent": agent, "accessKeyId": key}
+    where = {"requestID": request_id, "sourceIPAddress": source_ip, "userAgent": agent, "accessKeyId": key}
+    if request.tls is not None:
+        where["tlsVersion"], where["cipherSuite"] = request.tls
+        where["clientProvidedHostHeader"] = request.headers.get("host", "")
+    return where
 
 
 class Journal:
@@ -64,10 +71,10 @@ class Journal:
         declared: Declared,
         principal: Principal | None,
         params: Mapping[str, Any],
-        fault: Fault | None,
+        outcome: Mapping[str, Any] | Fault,
         where: Mapping[str, str],
     ) -> None:
-        """Record one request; `where` is what `origin` says of it."""
+        """Record one request, with its reply or the fault that it met; `where` is what `origin` says of it."""
         if len(self._pending) >= MOST_PENDING:
             self._dropped += 1
             return
@@ -79,10 +86,13 @@ class Journal:
             record["resources"] = self._resources(declared, params)
         except Exception as error:  # a request that was refused may not have the form that its ARNs are made of
             log.debug("a refused request has no resources to tell", exc_info=error)
-        if fault is not None:
-            record["errorCode"] = _error_code(fault.code)
+        if not isinstance(outcome, Fault):
+            if not declared.data and (not record["readOnly"] or declared.operation.name == ASSUMED):
+                record["responseElements"] = declared.operation.redacted_reply(outcome) or None
+        else:
+            record["errorCode"] = _error_code(outcome.code)
             if not declared.data:  # its text may repeat keys and values
-                record["errorMessage"] = fault.message[:1024]
+                record["errorMessage"] = outcome.message[:1024]
         self._pending.append(_line(record))
 
     def refused(
@@ -121,6 +131,7 @@ class Journal:
             "managementEvent": not declared.data,
             "recipientAccountId": self._region.account_id,
             "eventCategory": "Data" if declared.data else "Management",
+            **({"tlsDetails": {name: where[name][:1024] for name in TLS}} if TLS[0] in where else {}),
         }
 
     def _resources(self, declared: Declared, params: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -232,7 +243,8 @@ def _line(record: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(record, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
-        return orjson.dumps({**record, "requestParameters": None}, option=orjson.OPT_NON_STR_KEYS)
+        bare = {**record, "requestParameters": None, "responseElements": None}
+        return orjson.dumps(bare, option=orjson.OPT_NON_STR_KEYS)
 
 
 def matches(record: Mapping[str, Any], key: str, value: str) -> bool:

@@ -19,6 +19,8 @@ class Request:
     query: str
     headers: Mapping[str, str]
     body: bytes = b""
+    tls: tuple[str, str] | None = None
+    """Protocol and cipher suite of the connection that it came by, where that is known."""
 
 
 @dataclass(slots=True)

@@ -151,6 +151,10 @@ class Operation:
         """The parameters as an audit trail may keep them; see `redacted.management`. Not for the hot path."""
         return redacted.management(self._model.boto_operation(self.name).input_shape, params)
 
+    def redacted_reply(self, reply: Mapping[str, Any]) -> dict[str, Any]:
+        """The same for what the operation answers."""
+        return redacted.management(self._model.boto_operation(self.name).output_shape, reply)
+
     def encode(self, protocol: str, result: Mapping[str, Any], request_id: str) -> Response:
         """The reply for a result by AWS member names; raises KeyError for a member that the output lacks."""
         form = self._forms.get(protocol) or self._form(protocol)

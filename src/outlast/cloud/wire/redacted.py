@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-refe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final, cast
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -22,6 +23,7 @@ SECRET_NAMES: Final = frozenset(
         "ParameterValue",
         "TemplateBody",
         "Environment",
+        "EnvironmentVariables",
         "SessionToken",
         "SecretAccessKey",
         "Authorization",
@@ -66,7 +68,7 @@ MOST_DEPTH: Final = 8
 
 
 def management(shape: StructureShape | None, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of a management event."""
+    """The parameters, or the reply, of a management event."""
     return {} if shape is None else _structure(shape, params, 0)
 
 
@@ -99,4 +101,6 @@ def _value(shape: Shape, value: Any, depth: int) -> Any:
         return {str(key): _value(shape.value, each, depth + 1) for key, each in first}
     if isinstance(shape, ListShape) and isinstance(value, (list, tuple)):
         return [_value(shape.member, each, depth + 1) for each in value[:MOST_ENTRIES]]
+    if isinstance(value, datetime):
+        return value.isoformat()
     return value[:MOST_TEXT] if isinstance(value, str) else value if isinstance(value, (bool, int, float)) else HIDDEN
