@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -38,6 +38,8 @@ FileOption = Annotated[
     ),
 ]
 START_TIMEOUT_S = 60.0
+EXIT_IMPAIRED = 3
+"""The world is up, but for a Region that could not be started."""
 VERBS = frozenset({"up", "down", "env", "exec", "regions", "restart", "rotate-keys"})
 """What works without the operator's kit, whose libraries take half a second to load."""
 KEY_VARIABLE = "OUTLAST_ACCESS_KEY"
@@ -119,7 +121,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once every Region answers.")] = False,
     output: OutputOption = "text",
 ) -> None:
-    """Make the world if there is none, and start it."""
+    """Make the world if there is none, and start it; exit status 3 when a Region could not be started."""
     started = time.monotonic()
     try:
         if file is not None and region:
@@ -199,8 +201,8 @@ def start_detached(config: WorldConfig, order: bytes, output: str, started: floa
     child.stdin.write(order)
     child.stdin.close()
     try:
-        url = _answered(child.stdout, output)
-        if url is None:
+        ready = _answered(child.stdout, output)
+        if ready is None:
             child.wait()
             lines = log_path.read_text(errors="replace").strip().splitlines()
             raise WorldError(lines[-1].removeprefix("outlast: ") if lines else "The world did not start.")
@@ -209,12 +211,16 @@ def start_detached(config: WorldConfig, order: bytes, output: str, started: floa
         child.wait()
         raise
     if output == "text":
-        typer.echo(f"The world is up at {url} after {time.monotonic() - started:.2f} s.")
+        typer.echo(f"The world is up at {ready['url']} after {time.monotonic() - started:.2f} s.")
         warn_of_bare_functions()
+    if ready["failed"]:
+        for reason in ready["failed"].values():
+            typer.echo(f"outlast: {reason}", err=True)
+        raise typer.Exit(EXIT_IMPAIRED)
 
 
-def _answered(lines: Iterable[bytes], output: str) -> str | None:
-    """Follow a world's events until it answers; its URL, or None when it ended. Raises WorldError with its reason."""
+def _answered(lines: Iterable[bytes], output: str) -> dict[str, Any] | None:
+    """Follow a world's events until it is ready; that event, or None when it ended. Raises WorldError."""
     for line in lines:
         event = json.loads(line) if line.startswith(b"{") else {"event": "text"}
         if event["event"] == "failed":
@@ -224,7 +230,7 @@ def _answered(lines: Iterable[bytes], output: str) -> str | None:
         if event["event"] == "ready":
             if output == "json":
                 typer.echo(line.decode().rstrip())
-            return str(event["url"])
+            return dict(event)
     return None
 
 

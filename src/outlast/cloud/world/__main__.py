@@ -92,6 +92,8 @@ def say(config: WorldConfig, lines: Iterable[str], started: float) -> None:
             print(f"  {event['region']:<16} answers after {event['seconds']:.2f} s", flush=True)
         elif event["event"] == "ready":
             print(f"The world is up at {event['url']} after {time.monotonic() - started:.2f} s.", flush=True)
+            for reason in event["failed"].values():
+                print(f"outlast: {reason}", file=sys.stderr, flush=True)
             print(f"Its folder is {config.folder}; it answers {_names(config)}.", flush=True)
             print('In another shell: eval "$(outlast env)" or outlast exec -- PROGRAM. Ctrl-C stops it.', flush=True)
         elif event["event"] == "notice":

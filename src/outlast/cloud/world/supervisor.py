@@ -83,8 +83,8 @@ class Supervisor:
         loop.add_reader(self._nursery.fileno(), self._hear)
         servers = await self._listen()
         try:
-            await asyncio.gather(*(self.start_region(name) for name in self._regions))
-            self._say({"event": "ready", "url": self._config.front_url})
+            failed = await self._start_all()
+            self._say({"event": "ready", "url": self._config.front_url, "failed": failed})
             await self._stopping.wait()
             return 0
         except WorldError as error:
@@ -96,6 +96,20 @@ class Supervisor:
             self._front.close()
             await asyncio.gather(*(self.stop_region(name) for name in self._regions))
             self._config.control_path.unlink(missing_ok=True)
+
+    async def _start_all(self) -> dict[str, str]:
+        """Start every Region; the reasons of those that cannot be started. Raises WorldError when none can."""
+        outcomes = await asyncio.gather(*(self.start_region(name) for name in self._regions), return_exceptions=True)
+        failed: dict[str, str] = {}
+        for name, outcome in zip(self._regions, outcomes, strict=True):
+            if isinstance(outcome, WorldError):
+                failed[name] = str(outcome)
+                log.error("%s", outcome)
+            elif outcome is not None:
+                raise outcome
+        if len(failed) == len(self._regions):
+            raise WorldError(next(iter(failed.values())))
+        return failed
 
     async def _listen(self) -> list[asyncio.Server]:
         config, loop = self._config, asyncio.get_running_loop()
@@ -189,8 +203,8 @@ class Supervisor:
                 os.kill(region.pid, signal.SIGKILL)
 
     def destroy_disk(self, name: str) -> None:
-        """Remove everything that the Region kept; it must be down."""
-        if self._regions[name].status == "down":
+        """Remove everything that the Region kept; it must be down, or have failed to start."""
+        if self._regions[name].status in ("down", "failed"):
             shutil.rmtree(self._config.path / "regions" / name, ignore_errors=True)
 
     async def push_faults(self) -> None:
