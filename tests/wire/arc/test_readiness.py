@@ -134,12 +134,12 @@ def test_what_is_not_supported_is_refused_by_name(arc: Arc) -> None:
 
 def test_bad_requests(arc: Arc) -> None:
     api = arc.client(API, HOME)
-    cell = api.create_cell(CellName="loop")["CellArn"]
+    cell = api.create_cell(CellName="east-cell_1")["CellArn"]
     table = {"ResourceArn": "arn:aws:dynamodb:us-east-1:111122223333:table/x"}
 
-    assert code(lambda: api.create_cell(CellName="loop")) == "ConflictException"
+    assert code(lambda: api.create_cell(CellName="east-cell_1")) == "ConflictException"
     assert code(lambda: api.create_cell(CellName="with space")) == "ValidationException"
-    assert code(lambda: api.update_cell(CellName="loop", Cells=[cell])) == "ValidationException"
+    assert code(lambda: api.update_cell(CellName="east-cell_1", Cells=[cell])) == "ValidationException"
     assert code(lambda: api.get_cell(CellName="none")) == "ResourceNotFoundException"
     assert code(lambda: api.create_readiness_check(ReadinessCheckName="c", ResourceSetName="none")) == (
         "ResourceNotFoundException"
@@ -149,7 +149,11 @@ def test_bad_requests(arc: Arc) -> None:
             ResourceSetName="s", ResourceSetType=TABLE, Resources=resources
         )
         assert code(make) == "ValidationException"
-    api.delete_cell(CellName="loop")
+    empty = {"ComponentId": "", "DnsTargetResource": {}, "ReadinessScopes": []}  # as Terraform sends what is not there
+    made = api.create_resource_set(ResourceSetName="s", ResourceSetType=TABLE, Resources=[table | empty])
+    assert made["Resources"] == [table | {"ReadinessScopes": []}]
+    api.delete_resource_set(ResourceSetName="s")
+    api.delete_cell(CellName="east-cell_1")
 
 
 def test_rules_are_listed_by_type(arc: Arc) -> None:

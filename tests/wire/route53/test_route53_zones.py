@@ -53,6 +53,9 @@ def test_a_zone_is_made_described_listed_and_deleted(world: World) -> None:
         "ResourceRecordSetCount": 2,
     }
     assert zone_id in {zone["Id"] for zone in client.list_hosted_zones()["HostedZones"]}
+    first = client.list_hosted_zones(MaxItems="1")
+    assert "Marker" not in first, "it repeats what was asked, and nothing was"
+    assert client.list_hosted_zones(Marker=zone_id.rpartition("/")[2])["Marker"] == zone_id.rpartition("/")[2]
     assert client.list_hosted_zones_by_name(DNSName=name, MaxItems="1")["HostedZones"][0]["Id"] == zone_id
     assert client.update_hosted_zone_comment(Id=zone_id)["HostedZone"]["Config"] == {"PrivateZone": False}
     client.delete_hosted_zone(Id=zone_id)

@@ -22,7 +22,7 @@ from outlast.cloud.services.arc_readiness.rules.kit import Facts
 
 SERVICE = "route53-recovery-readiness"
 AT_ONCE = 8
-_NAME = re.compile("[a-zA-Z0-9_]{1,64}")
+_NAME = re.compile("[a-zA-Z0-9_-]{1,64}")
 Kind = TypeVar("Kind", Cell, Group, ResourceSet, Check)
 
 
@@ -86,7 +86,7 @@ class Readiness:
     def add(self, thing: Thing) -> None:
         """Store a new thing; raises ValidationException for a bad name, ConflictException for one that is taken."""
         if _NAME.fullmatch(thing.name) is None:
-            raise ValidationException("A name has 1 to 64 letters, digits and underscores.")
+            raise ValidationException("A name has 1 to 64 letters, digits, hyphens and underscores.")
         if f"{thing.kind}/{thing.name}" in self.shelf:
             raise ConflictException(f"There is a {thing.kind.replace('-', ' ')} named {thing.name} already.")
         self.put(thing)

@@ -53,12 +53,12 @@ def _part(call: Call[Readiness], kind: str, resource: Mapping[str, Any]) -> Part
     for scope in scopes:
         if not isinstance(call.state.by_arn(scope), (Cell, Group)):
             raise ValidationException(f"The readiness scope {scope} is neither a cell nor a recovery group.")
-    target, arn = resource.get("DnsTargetResource"), resource.get("ResourceArn", "")
+    target, arn = resource.get("DnsTargetResource") or None, resource.get("ResourceArn", "")
     if (kind == DNS_TARGET) is not (target is not None) or (target is None and not arn):
         raise ValidationException("Give a DNS target resource for a set of that type, else a resource ARN.")
     if target is None:
         return Part(arn, arn, scopes)
-    if "NLBResource" in (target.get("TargetResource") or {}):
+    if (target.get("TargetResource") or {}).get("NLBResource"):
         raise ValidationException("NLBResource is not supported by this cloud.")
     return Part(resource.get("ComponentId") or call.region.entropy.hex(32), "", scopes, dict(target))
 

@@ -178,10 +178,11 @@ def list_health_checks(call: Call[State], *, marker: str | None = None, max_item
     found = page([checks[key] for key in sorted(checks) if key >= (marker or "")], max_items)
     reply: dict[str, Any] = {
         "HealthChecks": [described(check) for check in found.items],
-        "Marker": marker or "",
         "IsTruncated": found.following is not None,
         "MaxItems": str(found.size),
     }
+    if marker is not None:
+        reply["Marker"] = marker
     if found.following is not None:
         reply["NextMarker"] = found.following.id
     return reply

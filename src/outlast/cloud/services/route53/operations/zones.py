@@ -149,10 +149,11 @@ def list_hosted_zones(
     found = page(zones, max_items)
     reply: dict[str, Any] = {
         "HostedZones": [described(zone) for zone in found.items],
-        "Marker": marker or "",
         "IsTruncated": found.following is not None,
         "MaxItems": str(found.size),
     }
+    if marker is not None:
+        reply["Marker"] = marker
     if found.following is not None:
         reply["NextMarker"] = found.following.id
     return reply
