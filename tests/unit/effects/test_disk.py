@@ -1,10 +1,16 @@
-"""Append-only files on the real disk: room made ready, cuts, and what is found again."""
+"""Append-only files on the real disk: room made ready, cuts, what is found again; and where their syncs run."""
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import threading
 from pathlib import Path
 
+import pytest
+
 from outlast.cloud.effects import RealDisk
+from outlast.cloud.effects.disk import PromptWorker
 
 READY = 4096
 
@@ -41,3 +47,61 @@ def test_a_file_that_is_opened_again_goes_on_at_its_end(tmp_path: Path) -> None:
         file.sync()
         file.close()
     assert path.read_bytes() == b"onetwo"
+
+
+class Syncs:
+    """Jobs for a prompt worker, each as long as it says by a clock of its own, and where each ran."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 0.0
+        self.patient = False
+        monkeypatch.setattr("outlast.cloud.effects.disk.time.perf_counter", lambda: self.now_s)
+        self.worker = PromptWorker("sync", lambda: self.patient)
+
+    async def on_loop(self, took_s: float, error: Exception | None = None) -> bool:
+        """Run one; whether it ran on the loop."""
+        loop, here = asyncio.get_running_loop(), threading.get_ident()
+        over: asyncio.Future[tuple[int, Exception | None]] = loop.create_future()
+        ran: list[int] = []
+
+        def job() -> None:
+            ran.append(threading.get_ident())
+            self.now_s += took_s
+            if error is not None:
+                raise error
+
+        self.worker.run(job, lambda failure: over.set_result((threading.get_ident(), failure)))
+        done_on, failure = await asyncio.wait_for(over, 10)
+        assert done_on == here, "done was called off the loop"
+        assert failure is error
+        return ran == [here]
+
+
+async def test_quick_syncs_change_no_thread_and_slow_ones_hold_up_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    syncs = Syncs(monkeypatch)
+    assert await syncs.on_loop(0.0001)
+    assert await syncs.on_loop(0.050), "it was quick until then"
+    assert not await syncs.on_loop(0.0001), "the last one held the loop up"
+    turns = 0
+    while not await syncs.on_loop(0.0001):
+        turns += 1
+        assert turns < 60, "it never comes back to the loop"
+    assert turns > 5, "one quick sync after a slow one says little"
+    syncs.worker.close()
+
+
+async def test_syncs_that_are_known_to_be_slow_never_run_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    syncs = Syncs(monkeypatch)
+    syncs.patient = True
+    assert not await syncs.on_loop(0.0)
+    syncs.patient = False
+    assert await syncs.on_loop(0.0)
+    syncs.worker.close()
+
+
+@pytest.mark.parametrize("patient", [False, True])
+async def test_a_failed_sync_is_told_wherever_it_ran(monkeypatch: pytest.MonkeyPatch, patient: bool) -> None:
+    syncs = Syncs(monkeypatch)
+    syncs.patient = patient
+    assert await syncs.on_loop(0.0, OSError(errno.EIO, "sync")) is not patient
+    syncs.worker.close()

@@ -122,6 +122,7 @@ class HeldDisk:
         self.error: Exception | None = None
         self._write = self.engine.store._log.write
         monkeypatch.setattr(self.engine.store._log, "write", self._held)
+        monkeypatch.setattr(self.engine.store._committer, "_patient", lambda: True)
 
     def _held(self, batches: list[Writes], last: int, stamp: int) -> None:
         assert self.go.wait(30)

@@ -9,12 +9,17 @@ import fcntl
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 STEADY_SYNC_S = 0.01
+QUICK_S = 0.0005
+"""Jobs up to this long, as they lately were, hold up an event loop less than a change of threads and back."""
+LATELY = 0.2
+"""The share of the newest job in how long they lately were."""
 
 Job = Callable[[], object]
 Done = Callable[[Exception | None], None]
@@ -131,6 +136,13 @@ class Disk(Protocol):
         """A worker that answers on the running event loop."""
         ...
 
+    def prompt_worker(self, name: str) -> Worker:
+        """A worker whose jobs end in a sync. While syncs are quick it runs them in `run` itself, before that returns:
+
+        to change threads then takes longer than to wait. Call `run` from nothing that `done` could disturb.
+        """
+        ...
+
 
 class RealLock:
     """A lock held through an open descriptor."""
@@ -209,6 +221,38 @@ class RealWorker:
                 error = caught
             with contextlib.suppress(RuntimeError):  # the loop may have been closed meanwhile
                 self._loop.call_soon_threadsafe(done, error)
+
+
+class PromptWorker:
+    """See `Disk.prompt_worker`: a thread while jobs have lately been slow, or `patient` says so; else none."""
+
+    __slots__ = ("_lately_s", "_patient", "_worker")
+
+    def __init__(self, name: str, patient: Callable[[], bool]) -> None:
+        self._worker = RealWorker(name)
+        self._patient = patient
+        self._lately_s = 0.0
+
+    def run(self, job: Job, done: Done) -> None:
+        if self._lately_s > QUICK_S or self._patient():
+            self._worker.run(lambda: self._timed(job), done)
+            return
+        error: Exception | None = None
+        try:
+            self._timed(job)
+        except Exception as caught:
+            error = caught
+        done(error)
+
+    def _timed(self, job: Job) -> None:
+        began_s = time.perf_counter()
+        try:
+            job()
+        finally:
+            self._lately_s += LATELY * (time.perf_counter() - began_s - self._lately_s)
+
+    def close(self) -> None:
+        self._worker.close()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -331,3 +375,6 @@ class RealDisk:
 
     def worker(self, name: str) -> Worker:
         return RealWorker(name)
+
+    def prompt_worker(self, name: str) -> Worker:
+        return PromptWorker(name, lambda: False)

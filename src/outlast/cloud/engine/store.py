@@ -63,7 +63,7 @@ class Store:
         self._not_before_s = 0.0
         self._drain_bytes_s = FIRST_DRAIN_BYTES_S
         self._on_failure: list[Callable[[], None]] = []
-        self._committer = disk.worker("commit")
+        self._committer = disk.prompt_worker("commit")
         self._flusher = disk.worker("flush")
         self._janitor = disk.worker("janitor")
         try:

@@ -106,6 +106,9 @@ class SimulatedDisk(RealDisk):
     def worker(self, name: str) -> SimulatedWorker:
         return SimulatedWorker(self.delay_s)
 
+    def prompt_worker(self, name: str) -> SimulatedWorker:
+        return SimulatedWorker(self.delay_s)
+
     @contextmanager
     def sync_steadily(self, paths: tuple[Path, ...]) -> Iterator[None]:
         yield

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outlast.cloud.effects import RealDisk
-from outlast.cloud.effects.disk import AppendFile
+from outlast.cloud.effects.disk import AppendFile, PromptWorker, Worker
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ def _check(trouble: DiskTrouble) -> None:
 
 
 class TroubledDisk(RealDisk):
-    """The machine's file system, except for `trouble`. Syncs run in the engine's own thread, so they may sleep."""
+    """The machine's file system, except for `trouble`. Slow syncs run in the engine's own thread, so they may sleep."""
 
     __slots__ = ("trouble",)
 
@@ -64,6 +64,9 @@ class TroubledDisk(RealDisk):
 
     def append_to(self, path: Path) -> AppendFile:
         return _TroubledFile(super().append_to(path), self.trouble)
+
+    def prompt_worker(self, name: str) -> Worker:
+        return PromptWorker(name, lambda: self.trouble.sync_delay_ms > 0)
 
     def free_bytes(self, folder: Path) -> int:
         return 0 if self.trouble.full else super().free_bytes(folder)
