@@ -10,10 +10,10 @@ import datetime as dt
 import re
 import ssl
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from outlast.cloud.world.authority import LEAF_DAYS, Authority, Pair, load_pair, server_context
 
@@ -72,6 +72,18 @@ class PresentedCertificates:
         context.sni_callback = self._choose
         self._default = Renewed(lambda: self._pair(self._own_names), context, folder, now())
         self._trouble: Trouble = ""
+        self.changed: Callable[[], object] = lambda: None
+
+    def state(self) -> dict[str, Any]:
+        """What another process needs to show the same: see `take`."""
+        served = {name: (pair.certificate_pem, pair.key_pem) for name, pair in self._served.items()}
+        return {"served": served, "trouble": self._trouble}
+
+    def take(self, state: Mapping[str, Any]) -> None:
+        """Show from now on what the `state` of another process says."""
+        self._served = {name: Pair(*pair) for name, pair in state["served"].items()}
+        self._trouble = state["trouble"]
+        self._made.clear()
 
     def _moment(self) -> dt.datetime:
         return dt.datetime.fromtimestamp(self._now(), dt.UTC)
@@ -90,6 +102,7 @@ class PresentedCertificates:
     def serve(self, name: str, certificate_pem: str, key_pem: str) -> None:
         self._served[name.lower().rstrip(".")] = Pair(certificate_pem, key_pem)
         self._made.clear()
+        self.changed()
 
     def context(self) -> ssl.SSLContext:
         """The context that new connections start with."""

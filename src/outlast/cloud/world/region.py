@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import datetime as dt
-import gc
 import logging
+import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from outlast.cloud.contract import Addresses, Meter, Region, Service
-from outlast.cloud.effects import Effects, RealClock, RealEntropy
+from outlast.cloud.effects import Clock, Effects, RealClock, RealEntropy
 from outlast.cloud.effects.links import RealNetwork
 from outlast.cloud.engine import Engine, StorageUnavailable
 from outlast.cloud.gateway import pipeline
@@ -24,13 +23,15 @@ from outlast.cloud.gateway.caller import GateCaller
 from outlast.cloud.gateway.dns import DnsServer
 from outlast.cloud.gateway.gate import Gate
 from outlast.cloud.gateway.http import Connection, Limits, Listener
+from outlast.cloud.gateway.listener import Respond
 from outlast.cloud.gateway.trail import Journal
-from outlast.cloud.world import catalogue
+from outlast.cloud.world import catalogue, porch
 from outlast.cloud.world.authority import Authority, Pair, client_context, server_context
 from outlast.cloud.world.channel import Channel, ChannelClosed
 from outlast.cloud.world.config import WorldConfig
 from outlast.cloud.world.disks import TroubledDisk
 from outlast.cloud.world.faultwire import RemoteBoard, read_fault, read_shape
+from outlast.cloud.world.loops import return_memory, run, settle_memory
 from outlast.cloud.world.presented import PresentedCertificates, Renewed
 
 log = logging.getLogger("outlast.world")
@@ -55,7 +56,7 @@ class Secrets:
 class RegionProcess:
     """Everything that runs in the process of one Region."""
 
-    def __init__(self, config: WorldConfig, secrets: Secrets, name: str) -> None:
+    def __init__(self, config: WorldConfig, secrets: Secrets, name: str, forked: porch.Forked | None) -> None:
         self._config = config
         self._secrets = secrets
         self._name = name
@@ -65,6 +66,9 @@ class RegionProcess:
         self._disk = TroubledDisk()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        self._forked = forked
+        self._porch: porch.AtPorch | None = None
+        self._porch_lost = False
         self._listener: Listener | None = None
         self._servers: list[asyncio.Server] = []
         self._dns: DnsServer | None = None
@@ -85,9 +89,7 @@ class RegionProcess:
             with contextlib.suppress(Exception):
                 await self.channel.ask("failed", {"reason": f"{type(error).__name__}: {error}"}, 5.0)
             raise SystemExit(1) from error
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        settle_memory()
         await self.channel.ask("ready", {"seconds": self._clock.monotonic_s() - started})
         gone = loop.create_task(self.channel.closed.wait())
         stop = loop.create_task(self._stopping.wait())
@@ -95,16 +97,12 @@ class RegionProcess:
         gone.cancel()
         stop.cancel()
         await self._stop()
+        if self._porch_lost:
+            raise SystemExit(1)
 
     async def _start(self) -> None:
         config = self._config
-        certificates = PresentedCertificates(
-            self._secrets.authority,
-            self._folder,
-            ("localhost", config.hosts[self._name], config.front_host, f"*.{self._name}.amazonaws.com"),
-            self._clock.now_s,
-        )
-        self._certificates = certificates
+        self._certificates = certificates = presented(config, self._secrets, self._name, self._clock)
         network = self._network()
         effects = Effects(self._clock, self._entropy, self._disk, network)
         self._network_door = network
@@ -130,12 +128,17 @@ class RegionProcess:
         region.resource_types = catalogue.resource_types(services)
         for service in services:
             self._open(gate, service)
+        respond: Respond = lambda request, peer, secure: pipeline.answer(gate, request, peer, secure)  # noqa: E731
+        if self._forked is not None:
+            self._porch = porch.AtPorch(self._forked, respond, self._porch_gone)
+            await self._porch.open()
+            certificates.changed = self._show
         self._take_faults(await self.channel.ask("faults"))
         await network.start()
         await asyncio.gather(
             *(starter(hosted.state) for hosted in gate.hosted.values() for starter in hosted.service.starters)
         )
-        await self._listen(gate)
+        await self._listen(gate, respond)
         self._run_timers(gate)
 
     def _network(self) -> RealNetwork:
@@ -182,25 +185,39 @@ class RegionProcess:
         for name, make in service.provides.items():
             gate.region.capabilities[name] = make(state)
 
-    async def _listen(self, gate: Gate) -> None:
+    async def _listen(self, gate: Gate, respond: Respond) -> None:
         host = self._config.hosts[self._name]
         listener = Listener(
-            respond=lambda request, peer, secure: pipeline.answer(gate, request, peer, secure),
+            respond=respond,
             clock=self._clock,
             context=self._certificates.context,
             plain_allowed=host.startswith("127."),
             limits=Limits(),
         )
         self._listener = listener
-        loop = asyncio.get_running_loop()
-        for port in filter(None, (self._config.port, self._config.https_port)):
-            self._servers.append(
-                await loop.create_server(lambda: Connection(listener), host, port, backlog=1024, reuse_address=True)
-            )
+        ports = tuple(filter(None, (self._config.port, self._config.https_port)))
+        if self._porch is not None:
+            self._show()
+            await self._porch.listen(host, ports, listener.plain_allowed)
+        else:
+            loop = asyncio.get_running_loop()
+            for port in ports:
+                self._servers.append(
+                    await loop.create_server(lambda: Connection(listener), host, port, backlog=1024, reuse_address=True)
+                )
         self._dns = DnsServer(
             gate.region.zones, clock=self._clock, entropy=self._entropy, server_id=f"{self._name}.outlast"
         )
         await self._dns.start(host, self._config.dns_port)
+
+    def _show(self) -> asyncio.Future[str] | None:
+        """Tell the porch what to show and by which clock, if there is one."""
+        return None if self._porch is None else self._porch.show(self._clock.skew_ms, self._certificates.state())
+
+    def _porch_gone(self) -> None:
+        log.error("%s: the process that holds its connections is gone; the Region stops", self._name)
+        self._porch_lost = True
+        self._stopping.set()
 
     async def _serve_inside(self, listening: socket.socket) -> asyncio.Server:
         """Answer on a socket that listens inside the enclosure of this Region's functions."""
@@ -252,6 +269,9 @@ class RegionProcess:
         if verb == "faults":
             was_full = self._disk.trouble.full
             self._take_faults(content)
+            shown = self._show()
+            if shown is not None:
+                await shown
             if was_full and not self._disk.trouble.full:
                 await self._room_again()
             return {}
@@ -286,6 +306,8 @@ class RegionProcess:
         """Stop taking requests, let running ones end, close what services hold, close storage."""
         for server in self._servers:
             server.close()
+        if self._porch is not None:
+            await self._porch.stop()
         if self._listener is not None:
             await self._listener.close()
         for task in self._tasks:
@@ -307,26 +329,19 @@ class RegionProcess:
         self.channel.close()
 
 
-def return_memory() -> None:
-    """Give memory that is free back to the system; the C library keeps it else (malloc_trim(3), glibc only)."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+def presented(config: WorldConfig, secrets: Secrets, name: str, clock: Clock) -> PresentedCertificates:
+    """The certificates that a Region shows."""
+    names = ("localhost", config.hosts[name], config.front_host, f"*.{name}.amazonaws.com")
+    return PresentedCertificates(secrets.authority, config.path / "regions" / name, names, clock.now_s)
 
 
 def main(config: WorldConfig, secrets: Secrets, name: str, connection: socket.socket) -> None:
-    """Run the Region in this process until it is told to stop."""
+    """Run the Region in this process, and its porch in another where there are cores for both, until told to stop."""
     logging.basicConfig(format=f"%(asctime)s {name} %(name)s %(levelname)s %(message)s", level=logging.WARNING)
     folder = Path(config.folder) / "regions" / name
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    forked = None
+    if len(os.sched_getaffinity(0)) > 1:
+        forked = porch.fork(lambda clock: presented(config, secrets, name, clock))
     with contextlib.suppress(ChannelClosed):
-        run(RegionProcess(config, secrets, name).run(connection))
-
-
-def run(work: Any) -> None:
-    """Run a coroutine on uvloop where there is one, else on asyncio's own loop."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(work)
-    else:
-        uvloop.run(work)
+        run(RegionProcess(config, secrets, name, forked).run(connection))

@@ -26,13 +26,15 @@ from outlast.cloud.world.channel import Channel, ChannelClosed, RemoteError
 from outlast.cloud.world.config import WorldConfig, WorldError
 from outlast.cloud.world.faultwire import read_spec, shapes_of, write_fault, write_shape
 from outlast.cloud.world.front import FrontDoor
+from outlast.cloud.world.loops import run
 from outlast.cloud.world.presented import Renewed
-from outlast.cloud.world.region import Secrets, run
+from outlast.cloud.world.region import Secrets
 
 log = logging.getLogger("outlast.supervisor")
 
 Status = Literal["starting", "ready", "failed", "stopping", "down", "elsewhere"]
 START_TIMEOUT_S = 60.0
+PORCH_ENDS_S = 5.0
 STOP_TIMEOUT_S = 10.0
 SWEEP_S = 5.0
 MAX_CONTROL_BYTES = 65_536
@@ -266,13 +268,16 @@ class Supervisor:
         elif "spawned" in message:
             self._regions[message["spawned"]].pid = message["pid"]
         elif "died" in message:
-            self._died(self._regions[message["died"]], message)
+            self._spawn(self._died(self._regions[message["died"]], message))
 
-    def _died(self, region: Managed, message: Mapping[str, Any]) -> None:
+    async def _died(self, region: Managed, message: Mapping[str, Any]) -> None:
+        """A Region is down once its porch, which ends after it, is gone too: both hold its channel's other end."""
         if message["pid"] != region.pid:
             return
         region.pid = 0
         if region.channel is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(region.channel.closed.wait(), PORCH_ENDS_S)
             region.channel.close()
         if region.status == "failed":
             return
