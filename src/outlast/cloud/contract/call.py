@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -45,6 +45,18 @@ class Principal:
         """
         name = f"{service}.amazonaws.com"
         return cls(kind="service", arn=name, account_id=account_id, names=(name, f"{service}.{region}.amazonaws.com"))
+
+    def document(self) -> dict[str, Any]:
+        """The principal as plain data, for links and shelves."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Principal:
+        """The principal in a document that `document` made, perhaps in another version: what is unknown is left out."""
+        known = {each.name: document[each.name] for each in fields(cls) if each.name in document}
+        tags = tuple((key, value) for key, value in known.pop("tags", ()))
+        lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+        return cls(**known | lists, tags=tags)
 
     @classmethod
     def linked(cls, name: str, account_id: str) -> Principal:

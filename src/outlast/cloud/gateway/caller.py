@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from outlast.cloud.contract import Fault, Principal, ServiceUnavailable
@@ -54,7 +53,7 @@ class GateCaller:
                 "service": service,
                 "operation": operation,
                 "params": params,
-                "principal": asdict(principal),
+                "principal": principal.document(),
                 "source_arn": source_arn,
             }
         )
@@ -71,11 +70,7 @@ class GateCaller:
 
     async def _answer_call(self, peer: str, message: bytes) -> bytes:
         read = forward.unpack(message)
-        given = read["principal"]
-        given["session_policies"] = tuple(given["session_policies"])
-        given["tags"] = tuple((key, value) for key, value in given["tags"])
-        given["names"] = tuple(given["names"])
-        who = pipeline.Caller(Principal(**given), read["source_arn"])
+        who = pipeline.Caller(Principal.read(read["principal"]), read["source_arn"])
         try:
             reply = await pipeline.invoke(self._gate, read["service"], read["operation"], read["params"], who)
             return forward.pack({"reply": reply})

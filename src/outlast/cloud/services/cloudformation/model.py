@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
-from outlast.cloud.contract import Principal
 from outlast.cloud.services.cloudformation.template import Blueprint, Wanted
 from outlast.cloud.services.cloudformation.template.bind import WantedOutput
 
@@ -274,14 +273,3 @@ def blueprint_of(document: Mapping[str, Any]) -> Blueprint:
         outputs=tuple(read(WantedOutput, one) for one in document["outputs"]),
         imports=tuple(document.get("imports", ())),
     )
-
-
-def principal_document(principal: Principal) -> Document:
-    """A principal as plain data."""
-    return asdict(principal)
-
-
-def principal_of(document: Mapping[str, Any]) -> Principal:
-    """The principal in a document."""
-    tags = tuple((key, value) for key, value in document.get("tags", ()))
-    return read(Principal, {**document, "tags": tags, "session_policies": tuple(document.get("session_policies", ()))})

@@ -29,7 +29,6 @@ from outlast.cloud.services.cloudformation.model import (
     StackRecord,
     Undo,
     blueprint_of,
-    principal_of,
     read,
 )
 from outlast.cloud.services.cloudformation.state import Stacks
@@ -83,7 +82,7 @@ class Runner:
             await self._state.region.engine.settled()
 
     async def _calls(self, operation: Operation) -> StackCalls:
-        principal: Principal = principal_of(operation.principal)
+        principal: Principal = Principal.read(operation.principal)
         stack = self._state.stack(self._key)
         if stack.role_arn:
             principal = await assume(self._state.region, stack.role_arn)

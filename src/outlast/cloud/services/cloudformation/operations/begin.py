@@ -15,7 +15,6 @@ from outlast.cloud.services.cloudformation.model import (
     Deployed,
     Operation,
     StackRecord,
-    principal_document,
 )
 from outlast.cloud.services.cloudformation.operations.prepare import Prepared, refuse_type_changes
 from outlast.cloud.services.cloudformation.state import MAX_STACKS, Stacks
@@ -64,7 +63,7 @@ def begin_create(
             stack=stack.key,
             kind="create",
             stage="apply",
-            principal=principal_document(call.principal),
+            principal=call.principal.document(),
             blueprint=prepared.blueprint,
             on_failure=on_failure,
             retain_on_create=retain_on_create,
@@ -122,7 +121,7 @@ def begin_update(
             stack=stack.key,
             kind="update",
             stage="apply",
-            principal=principal_document(call.principal),
+            principal=call.principal.document(),
             blueprint=prepared.blueprint,
             undo=dict(undo),
             on_failure="DO_NOTHING" if disable_rollback else "ROLLBACK",
@@ -144,7 +143,7 @@ def begin_delete(call: Call[Stacks], stack: StackRecord, keep: tuple[str, ...]) 
             stack=stack.key,
             kind="delete",
             stage="delete",
-            principal=principal_document(call.principal),
+            principal=call.principal.document(),
             keep=keep,
         )
     )

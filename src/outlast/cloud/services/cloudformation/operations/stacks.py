@@ -9,7 +9,7 @@ from typing import Any
 from outlast.cloud.contract import Call, Fault, Region, Reply, ValidationException
 from outlast.cloud.services.cloudformation.deploy.role import assume
 from outlast.cloud.services.cloudformation.errors import AlreadyExistsException, TokenAlreadyExistsException
-from outlast.cloud.services.cloudformation.model import Operation, StackRecord, principal_document
+from outlast.cloud.services.cloudformation.model import Operation, StackRecord
 from outlast.cloud.services.cloudformation.operations.begin import (
     ON_FAILURE,
     begin_create,
@@ -264,7 +264,7 @@ def _creation_undone(call: Call[Stacks], stack: StackRecord, retain_on_create: b
         stack=stack.key,
         kind="create",
         stage="rollback",
-        principal=principal_document(call.principal),
+        principal=call.principal.document(),
         retain_on_create=retain_on_create,
     )
 
