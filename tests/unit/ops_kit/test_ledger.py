@@ -51,7 +51,8 @@ def conflict(number: int, seen_in: str) -> dict[str, Any]:
 
 def stranded(number: int) -> dict[str, Any]:
     key = json.dumps({"id": {"S": f"p-{number}"}})
-    return {"TableName": "stock", "Key": key, "Written": version(A, number, id=f"p-{number}"), "MissingIn": B}
+    written = version(A, number, id=f"p-{number}")
+    return {"Id": f"w-{number}", "TableName": "stock", "Key": key, "Written": written, "MissingIn": B}
 
 
 def load(clients: StubClients, region: str, peer: str, conflicts: list[Any], writes: list[Any]) -> None:
@@ -70,6 +71,8 @@ def both() -> StubClients:
     clients = StubClients()
     load(clients, A, B, [conflict(2, A)], [stranded(9)])
     load(clients, B, A, [conflict(1, B), conflict(2, B)], [])
+    asked = {"TableName": "stock", "Ids": ["w-9"]}
+    clients.stub("outlast", B).add_response("check_writes", {"Missing": ["w-9"]}, asked)
     return clients
 
 
@@ -81,7 +84,8 @@ def test_a_conflict_that_two_regions_noticed_is_one(both: StubClients) -> None:
     assert (first.winner.region, first.loser.region) == (B, A)
     assert first.differs == ("at", "owner")
     assert first.detected_s == NOW_S + 2
-    assert [(each.held_in, each.missing_in) for each in ledger.stranded] == [(A, B)]
+    assert [(each.held_in, each.missing_in, each.checked) for each in ledger.stranded] == [(A, B, True)]
+    assert f"held in {A}, missing in {B}" in "\n".join(lines(ledger))
     assert {(each.origin, each.receiver, each.pending, each.lag_ms) for each in ledger.links} == {
         (A, B, 3, 40.0),
         (B, A, 3, 40.0),
@@ -102,6 +106,26 @@ def test_pages_are_read_until_the_limit() -> None:
     assert "raise --limit" in list(lines(ledger))[-1]
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_an_unconfirmed_write_counts_unless_the_other_region_says_that_it_has_it(answers: bool) -> None:
+    clients = StubClients()
+    load(clients, A, B, [], [stranded(8), stranded(9)])
+    load(clients, B, A, [], [])
+    if answers:
+        clients.stub("outlast", B).add_response("check_writes", {"Missing": ["w-8"]})
+    else:
+        clients.stub("outlast", B).add_client_error("check_writes", "AccessDeniedException")
+    ledger = gather(clients, (A, B), now_s=NOW_S)
+    told = "\n".join(lines(ledger))
+    if answers:
+        assert [(each.ident, each.checked) for each in ledger.stranded] == [("w-8", True)]
+        assert told.endswith("1 stranded.")
+    else:
+        assert [(each.ident, each.checked) for each in ledger.stranded] == [("w-8", False), ("w-9", False)]
+        assert f"not confirmed by {B}" in told
+        assert "2 of these may have arrived" in told
+
+
 def test_what_is_asked_for_reaches_the_service() -> None:
     clients = StubClients()
     stub = clients.stub("outlast", A)
@@ -113,8 +137,11 @@ def test_what_is_asked_for_reaches_the_service() -> None:
     clients.used()
 
 
-def test_a_dead_region_is_named_and_the_others_are_read(both: StubClients) -> None:
+def test_a_dead_region_is_named_and_the_others_are_read() -> None:
     dead = "eu-west-1"
+    both = StubClients()
+    load(both, A, B, [conflict(2, A)], [])
+    load(both, B, A, [conflict(1, B), conflict(2, B)], [])
     both.silent("outlast", dead)
     for region in (A, B):
         both.stub("outlast", region).add_response("list_stranded_writes", {"Writes": []})

@@ -98,11 +98,49 @@ def test_cut_off_writes_are_listed_one_by_one_and_conflicts_keep_both_versions(
     assert "PutItem" in conflict["Loser"]["RequestId"]
 
 
+def test_a_region_says_which_unconfirmed_writes_it_has(global_table: tuple[World, Any, Any]) -> None:
+    world, a, b = global_table
+    api_a, api_b = world.client("outlast", A), world.client("outlast", B)
+    back = world.fault("link-cut", B, A)
+    a.put_item(TableName="stock", Item=item(1, "arrived"))
+    a.put_item(TableName="stock", Item=item(2, "lost there"))
+    wait_until(lambda: owner(b, 1) == "arrived" and owner(b, 2) == "lost there", 60)
+    there = world.fault("link-cut", A, B)
+    a.put_item(TableName="stock", Item=item(3, "missing"))
+    b.put_item(TableName="stock", Item=item(1, "b knew it"))
+    waiting = api_a.list_stranded_writes(MissingIn=B)["Writes"]
+    assert [json.loads(write["Key"])["id"]["N"] for write in waiting] == ["1", "2", "3"]
+    ids = [write["Id"] for write in waiting]
+    assert api_b.check_writes(TableName="stock", Ids=ids)["Missing"] == ids[2:]
+    for cut in (back, there):
+        world.end_fault(cut)
+    wait_until(lambda: api_b.check_writes(TableName="stock", Ids=ids)["Missing"] == [], 60)
+
+
+def test_a_write_that_lost_a_conflict_is_not_missing(global_table: tuple[World, Any, Any]) -> None:
+    world, a, b = global_table
+    api_a, api_b = world.client("outlast", A), world.client("outlast", B)
+    cuts = [world.fault("link-cut", *pair) for pair in ((A, B), (B, A))]
+    a.put_item(TableName="stock", Item=item(7, "sold in a"))
+    time.sleep(0.01)
+    b.put_item(TableName="stock", Item=item(7, "sold in b"))
+    (write,) = api_a.list_stranded_writes(MissingIn=B)["Writes"]
+    assert api_b.check_writes(TableName="stock", Ids=[write["Id"]])["Missing"] == [write["Id"]]
+    for cut in cuts:
+        world.end_fault(cut)
+    wait_until(lambda: api_b.check_writes(TableName="stock", Ids=[write["Id"]])["Missing"] == [], 60)
+    assert owner(b, 7) == "sold in b"
+
+
 def test_bad_input_is_refused(global_table: tuple[World, Any, Any]) -> None:
     api = global_table[0].client("outlast", A)
     for arguments in ({"MissingIn": A}, {"MissingIn": "mars-1"}, {"MissingIn": B, "NextToken": "x"}):
         with pytest.raises(ClientError) as caught:
             api.list_stranded_writes(**arguments)
+        assert caught.value.response["Error"]["Code"] == "ValidationException"
+    for ident in ("x", "W10=", "WyIiLCAienoiLCAiIiwgIjEiXQ==", "WyIiLCAiMDAiLCAiIiwgIjEiXQ=="):
+        with pytest.raises(ClientError) as caught:
+            api.check_writes(TableName="stock", Ids=[ident])
         assert caught.value.response["Error"]["Code"] == "ValidationException"
     with pytest.raises(ClientError) as caught:
         api.list_conflicts(TableName="nothing")

@@ -16,6 +16,7 @@ from outlast.cloud.engine.folder import take
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.ledger import Conflict
 from outlast.cloud.engine.log import Dropped
+from outlast.cloud.engine.receiver import lacks
 from outlast.cloud.engine.replication import Replication, Stranded
 from outlast.cloud.engine.sender import Observer
 from outlast.cloud.engine.space import Derive, Space
@@ -167,6 +168,18 @@ class Engine:
         only. Lazy: consume it without awaiting.
         """
         return self.replication.stranded(peer, space)
+
+    @property
+    def writer(self) -> str:
+        """How writes made here are known everywhere: the Region and this folder's identity."""
+        return self.replication.names_list[self.origin]
+
+    def lacks(self, space: Space, writes: Iterable[tuple[bytes, str, int]]) -> list[bool]:
+        """For each (key, writer, stamp): whether neither it nor a write that knew it is here, nor is it in the ledger.
+
+        A deletion that all Regions had, and that was forgotten since, counts as lacking.
+        """
+        return lacks(self.replication, space, writes)
 
     def conflicts(self, space: str | None = None, since_ms: int = 0) -> Iterator[Conflict]:
         """Overwritten concurrent writes noticed since then, oldest first. Lazy: consume it without awaiting."""

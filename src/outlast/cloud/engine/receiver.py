@@ -9,6 +9,7 @@ The outcome is always the greatest (stamp, Region), so copies that have exchange
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,19 @@ class Receiver:
         now_ms = self._engine.effects.clock.now_ms()
         lost = version.encode(loser) if loser.origin == self._engine.origin else None
         self._home.ledger.add(Conflict(space.name, key, sides[0], sides[1], now_ms), lost, tx.writes)
+
+
+def lacks(replication: Replication, space: Space, writes: Iterable[tuple[bytes, str, int]]) -> list[bool]:
+    """As `Engine.lacks`."""
+    engine, names = replication.engine, replication.names_list
+    numbers = {name: number for number, name in enumerate(names)}
+    lost = {(each.key, each.loser.region, each.loser.stamp) for each in replication.conflicts(space.name, 0)}
+    answers = []
+    for key, writer, stamp in writes:
+        stored = engine.store.get(space.raw(key))
+        known = stored is not None and version.decode(stored).covers(numbers.get(writer, -1), stamp)
+        answers.append(not known and (key, region_of(writer), stamp) not in lost)
+    return answers
 
 
 def translate(incoming: Version, numbers: tuple[int, ...]) -> Version:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -33,6 +33,7 @@ NO_LEDGER: Final = "AWS keeps no ledger of what global tables overwrite: `outlas
 LIMIT: Final = 1000
 PAGE: Final = 200
 THREADS: Final = 8
+CHECKED_AT_ONCE: Final = 200
 
 
 @dataclass(slots=True)
@@ -114,16 +115,41 @@ def gather(
         list(
             pool.map(lambda reader: reader.read([each for each in regions if each != reader.region], since_s), readers)
         )
+        stranded = [write for each in readers for write in each.stranded]
+        parts = [[write for write in stranded if write.missing_in == region] for region in regions]
+        stranded = [
+            write for kept in pool.map(lambda part: _checked(clients, part), filter(None, parts)) for write in kept
+        ]
     if table is not None and readers and not any(each.known or each.unseen for each in readers):
         raise UsageError(f"There is no table {table} in any Region.")
     conflicts = merged([conflict for each in readers for conflict in each.conflicts])
-    stranded = sorted((write for each in readers for write in each.stranded), key=lambda write: write.written.at_s)
     return Ledger(
         at_s=now_s,
         regions=tuple(regions),
         conflicts=conflicts,
-        stranded=tuple(stranded),
+        stranded=tuple(sorted(stranded, key=lambda write: write.written.at_s)),
         links=tuple(link for each in readers for link in each.links),
         unseen=tuple(unseen for each in readers for unseen in each.unseen),
         more=any(each.more for each in readers),
     )
+
+
+def _checked(clients: Clients, writes: Sequence[Stranded]) -> list[Stranded]:
+    """Those of the writes that the Region they are missing in lacks by its own word; all, where it does not answer.
+
+    The Region that made a write cannot know more than what is confirmed; whoever reaches both can.
+    """
+    client = clients.of("outlast", writes[0].missing_in)
+    kept: list[Stranded] = []
+    for table in dict.fromkeys(write.table for write in writes):
+        of_table = [write for write in writes if write.table == table]
+        for at in range(0, len(of_table), CHECKED_AT_ONCE):
+            part = of_table[at : at + CHECKED_AT_ONCE]
+            try:
+                answer = client.check_writes(TableName=table, Ids=[write.ident for write in part])
+            except (ClientError, BotoCoreError):
+                kept += part
+            else:
+                missing = frozenset(answer.get("Missing", ()))
+                kept += [replace(write, checked=True) for write in part if write.ident in missing]
+    return kept

@@ -50,13 +50,18 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Stranded:
-    """An acknowledged write of `held_in` that `missing_in` has not received."""
+    """An acknowledged write of `held_in` that `missing_in` lacks.
 
+    `checked`: that Region says so itself; else it could not be asked, and may have the write unconfirmed.
+    """
+
+    ident: str
     table: str
     key: Item
     written: Version
     held_in: str
     missing_in: str
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,7 @@ def read_conflict(read: Mapping[str, Any], region: str) -> Conflict:
 def read_stranded(read: Mapping[str, Any], region: str) -> Stranded:
     """A stranded write in the answer of `region`."""
     return Stranded(
+        ident=str(read.get("Id", "")),
         table=str(read["TableName"]),
         key=json.loads(read["Key"]),
         written=read_version(read["Written"]),

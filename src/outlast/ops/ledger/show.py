@@ -26,7 +26,7 @@ def lines(ledger: Ledger) -> Iterator[str]:
     for write in ledger.stranded:
         yield (
             f"{moment(write.written.at_s)}  {write.table} {short(write.key)}  held in {write.held_in}, "
-            f"missing in {write.missing_in}"
+            f"{'missing in' if write.checked else 'not confirmed by'} {write.missing_in}"
         )
     if ledger.conflicts or ledger.stranded:
         yield ""
@@ -41,6 +41,9 @@ def lines(ledger: Ledger) -> Iterator[str]:
 def summary(ledger: Ledger) -> str:
     """One line."""
     told = [f"{len(ledger.conflicts)} overwritten", f"{len(ledger.stranded)} stranded"]
+    unchecked = sum(not write.checked for write in ledger.stranded)
+    if unchecked:
+        told.append(f"{unchecked} of these may have arrived: their Region could not be asked")
     if ledger.more:
         told.append("there is more: raise --limit")
     if ledger.unseen:

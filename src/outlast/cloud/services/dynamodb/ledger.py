@@ -121,6 +121,27 @@ def list_stranded_writes(
 
 
 @world.operation(resource=table_target)
+def check_writes(call: Call[DynamoDB], *, table_name: str, ids: list[str]) -> Reply:
+    """Those of another Region's writes that this Region lacks."""
+    (table,) = chosen(call.state, table_name).values()
+    writes = [read_id(ident, table) for ident in ids]
+    lacking = call.region.engine.lacks(table.items, writes)
+    return {"Missing": [ident for ident, lacks in zip(ids, lacking, strict=True) if lacks]}
+
+
+def read_id(ident: str, table: Table) -> tuple[bytes, str, int]:
+    """Key, writer and stamp of a write of `table`, as `described_write` named it; raises ValidationException."""
+    try:
+        space, key, writer, stamp = read_token(ident, 4)
+        found = bytes.fromhex(key), writer, int(stamp, 16)
+    except ValueError:
+        raise ValidationException("An Id is not one that ListStrandedWrites gave.") from None
+    if space != space_name(table.items):
+        raise ValidationException(f"An Id is of another table than {table.name}.")
+    return found
+
+
+@world.operation(resource=table_target)
 def list_replication_links(call: Call[DynamoDB], *, table_name: str | None = None) -> Reply:
     """Replication from this Region, table by table and Region by Region."""
     links = [
@@ -194,6 +215,7 @@ def described_write(write: Any, table: Table, call: Call[DynamoDB], missing_in: 
     if not stands:
         written["Deleted"] = False
     return {
+        "Id": token(write.space, write.key.hex(), call.region.engine.writer, f"{write.stamp:016x}"),
         "TableName": table.name,
         "Key": key_text(write.key, table),
         "Written": written,
@@ -218,5 +240,5 @@ def read_token(text: str, count: int) -> list[str]:
     except ValueError:
         parts = None
     if not isinstance(parts, list) or len(parts) != count or not all(isinstance(each, str) for each in parts):
-        raise ValidationException("The NextToken is not one that this operation gave.")
+        raise ValidationException("The token is not one that this operation gave.")
     return parts
