@@ -7,10 +7,18 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from outlast.cloud.effects import LinkDown, RealClock
-from outlast.cloud.engine.messages import HELLO, pack, unpack
+from outlast.cloud.engine.messages import DONE, HELLO, NOT_YET, pack, unpack
+from outlast.cloud.engine.outbox import Span
 from outlast.cloud.engine.sender import Sender
 
 PEER = "us-west-2"
+
+
+class EarlyClock(RealClock):
+    """Timers that are a little early, as those of uvloop, which counts whole milliseconds."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds - 0.02))
 
 
 class Home:
@@ -50,5 +58,79 @@ async def test_a_batch_lost_while_the_next_is_gathered_is_greeted_for_again() ->
         await asyncio.sleep(0.02)  # it gathers now
         await sender._send([], b"a batch")
         await asyncio.wait_for(home.greeted.wait(), 10)
+    finally:
+        running.cancel()
+
+
+class StreamStub(SimpleNamespace):
+    """A stream is a key of dictionaries."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
+class Filled(Home):
+    """A stream to fill, and a peer that does not know its space at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.engine.effects.clock = EarlyClock()
+        self.engine.settled = self.settled
+        self.asked = 0
+        self.has_it = asyncio.Event()
+
+    async def settled(self) -> None:
+        return None
+
+    async def ask(self, _peer: str, _channel: str, message: bytes, _timeout_s: float) -> bytes:
+        if unpack(message)[0] == HELLO:
+            return pack([b"theirs"])
+        self.asked += 1
+        return pack([b"theirs", bytes([NOT_YET if self.asked < 4 else DONE])])
+
+    def names(self) -> tuple[str, ...]:
+        return ()
+
+    def spawn(self, work: Any) -> None:
+        self.tasks = [*getattr(self, "tasks", []), asyncio.ensure_future(work)]
+
+    def later(self, delay_s: float, callback: Any) -> None:
+        async def wait() -> None:
+            await self.engine.effects.clock.sleep(delay_s)
+            callback()
+
+        self.spawn(wait())
+
+    def moved(self, _streams: list[Any]) -> None:
+        self.has_it.set()
+
+
+async def test_a_peer_that_does_not_know_the_space_yet_is_asked_again_though_timers_are_early() -> None:
+    home = Filled()
+    sender = Sender(cast(Any, home), PEER)
+    stream = StreamStub(
+        paused=False,
+        not_before_s=0.0,
+        delay_s=0.0,
+        status="CREATING",
+        scanned=False,
+        sent=0,
+        n_unsent=0,
+        has_unsent=True,
+    )
+
+    def next_fill_span(*_args: Any) -> tuple[Any, list[Any]]:
+        stream.scanned, stream.has_unsent = True, False
+        return Span(cast(Any, stream), True, 0, b"", True, []), []
+
+    def reset() -> None:
+        stream.scanned, stream.has_unsent = False, True
+
+    stream.outbox = SimpleNamespace(name="t", last=0, next_fill_span=next_fill_span)
+    stream.reset, stream.done = reset, lambda _span: True
+    running = asyncio.create_task(sender.run())
+    try:
+        sender.wake(cast(Any, stream))
+        await asyncio.wait_for(home.has_it.wait(), 10)
+        assert home.asked == 4
     finally:
         running.cancel()

@@ -227,7 +227,12 @@ class Sender:
         stream.delay_s = min(LAST_RETRY_S, max(FIRST_RETRY_S, stream.delay_s * 2))
         stream.not_before_s = self._clock.monotonic_s() + stream.delay_s
         self._streams[stream] = None
-        self._home.later(stream.delay_s, self.wake)
+
+        def again() -> None:
+            stream.not_before_s = 0.0  # a timer may be a little early, and nothing else would wake us
+            self.wake()
+
+        self._home.later(stream.delay_s, again)
 
     def _lost(self) -> None:
         """A message or its answer was lost: greet again, then send again from what is acknowledged, less at once."""
