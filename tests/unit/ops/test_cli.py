@@ -8,7 +8,9 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +155,22 @@ async def test_the_watch_goes_on_while_somebody_reads_the_plan(monkeypatch: pyte
         assert (await first, await ops_confirm.asked("Then")) == ("Robin\n", "agree\n")
         os.close(writing)
         assert await ops_confirm.asked("More") == ""
+
+
+def test_ctrl_c_while_the_command_is_loaded_is_no_traceback() -> None:
+    scripts = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["scripts"]
+    module, function = scripts["outlast"].split(":")
+    code = (
+        "import sys, signal, importlib.abc\n"
+        "class Slow(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'typer': signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Slow())\n"
+        f"from {module} import {function}\n"
+        f"{function}()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (130, "", "")
 
 
 def test_a_table_is_wide_when_nobody_looks_and_a_dash_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
