@@ -158,6 +158,8 @@ class Supervisor:
     async def start_region(self, name: str) -> None:
         """Start a Region and wait until it answers; raises WorldError with its reason when it cannot."""
         region = self._regions[name]
+        if region.status == "ready" and await self._has_died(region):
+            await self._gone(region)
         if region.status in ("starting", "ready"):
             return
         region.become("starting")
@@ -194,6 +196,17 @@ class Supervisor:
             region.expected = True
             os.kill(region.pid, signal.SIGKILL)
             await self._gone(region)
+
+    async def _has_died(self, region: Managed) -> bool:
+        """Whether a Region that is said to run has just died, and nobody has told yet."""
+        assert region.channel is not None
+        try:
+            await region.channel.ask("faults", self._faults(), 10.0)
+        except ChannelClosed:
+            return True
+        except (RemoteError, TimeoutError):
+            return False
+        return False
 
     async def _gone(self, region: Managed) -> None:
         try:
