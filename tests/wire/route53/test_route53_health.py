@@ -188,6 +188,10 @@ def test_an_alarm_takes_a_record_out(world: World) -> None:
         change(f"a.{name}", "A", "192.0.2.2", SetIdentifier="2", Failover="SECONDARY"),
     )
     eventually(lambda: addresses(world, f"a.{name}", region="eu-west-1") == ["192.0.2.1"])
+    for policy, words in (("Unhealthy", "Failure"), ("LastKnownStatus", "Success")):
+        other = create(world, Type="CLOUDWATCH_METRIC", AlarmIdentifier=identifier, InsufficientDataHealthStatus=policy)
+        said = f"{words}: The CloudWatch alarm is INSUFFICIENT_DATA."
+        eventually(lambda other=other, said=said: statuses(world, other).get("us-west-2") == said)
     alarms.set_alarm_state(AlarmName=alarm_name, StateValue="ALARM", StateReason="test")
     eventually(lambda: addresses(world, f"a.{name}", region="eu-west-1") == ["192.0.2.2"])
     assert statuses(world, check_id)["us-west-2"] == "Failure: The CloudWatch alarm is ALARM."

@@ -188,8 +188,10 @@ class Followers:
         for name in names:
             alarm_state = states.get(name, NO_DATA)
             for check in checks[name]:
-                said = f"{'Failure' if alarm_state == 'ALARM' else 'Success'}: The CloudWatch alarm is {alarm_state}."
-                self._note(check, alarm_state != "ALARM", alarm_state, said)
+                board = self._state.board
+                healthy = board.without_data(check) if alarm_state == NO_DATA else alarm_state == "OK"
+                said = f"{'Success' if healthy else 'Failure'}: The CloudWatch alarm is {alarm_state}."
+                self._note(check, healthy, alarm_state, said)
 
     def _note(self, check: Check, healthy: bool, what: str, said: str) -> None:
         board, region = self._state.board, self._state.region

@@ -218,6 +218,10 @@ class Board:
         view = self.fresh(check, now_s).get(check.alarm[0])
         if view is not None and view.state in ("OK", "ALARM"):
             return view.state == "OK"
+        return self.without_data(check)
+
+    def without_data(self, check: Check) -> bool:
+        """What an alarm without data means for the health check."""
         match check.config.get("InsufficientDataHealthStatus", "LastKnownStatus"):
             case "Healthy":
                 return True
