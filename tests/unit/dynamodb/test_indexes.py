@@ -440,3 +440,30 @@ async def test_an_index_tells_its_items_and_bytes(db: Home) -> None:
     await db("DeleteItem", TableName="things", Key={"p": {"S": "c"}})
     await db("DeleteItem", TableName="things", Key={"p": {"S": "d"}})
     assert await counted() == {"first": (0, 0), "later": (0, 0)}
+
+
+async def test_sort_keys_of_an_index_are_bounded_together(db: Home) -> None:
+    definitions = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "g", "a", "b")]
+    definitions.append({"AttributeName": "s", "AttributeType": "N"})
+    turned = index("turned", schema("g", ranges=("p",)))
+    await indexed(db, turned, index("long", schema("g", ranges=("a", "b"))), definitions=definitions)
+    fits, over = "x" * 1024, "x" * 1025
+    await put(db, fits, 1, g={"S": "G"})
+    await put(db, over, 1)
+    await put(db, "q", 1, g={"S": "G"}, a={"S": "x" * 512}, b={"S": "x" * 512})
+    too_long = (
+        "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of "
+        "1024 bytes"
+    )
+    key = {"p": {"S": over}, "s": {"N": "1"}}
+    joined = {"p": {"S": "q"}, "s": {"N": "2"}, "g": {"S": "G"}, "a": {"S": "x" * 512}, "b": {"S": "x" * 513}}
+    set_g = {"UpdateExpression": "SET g = :g", "ExpressionAttributeValues": {":g": {"S": "G"}}}
+    for operation, given in (
+        ("PutItem", {"Item": {**key, "g": {"S": "G"}}}),
+        ("UpdateItem", {"Key": key, **set_g}),
+        ("PutItem", {"Item": joined}),
+    ):
+        fault = await db.refused(operation, TableName="things", **given)
+        assert (fault.code, fault.message) == ("ValidationException", too_long)
+    fault = await db.refused("BatchWriteItem", RequestItems={"things": [{"PutRequest": {"Item": joined}}]})
+    assert fault.message == too_long

@@ -148,17 +148,21 @@ def entry_changes(
 class IndexKeys:
     """The attributes that indexes of a table use as keys, and the check of their values in an item."""
 
-    __slots__ = ("_rows", "names")
+    __slots__ = ("_rows", "_sums", "names")
 
     def __init__(self, indexes: Iterable[Index], table: KeySchema) -> None:
-        rows = []
+        rows, sums = [], []
         own = set(table.names)
         for index in sorted(indexes, key=lambda index: index.name):
+            for part, is_partition in ((index.schema.partition, True), (index.schema.sort, False)):
+                if len(part) > 1 or (not is_partition and any(each in table.partition for each in part)):
+                    sums.append((index.schema.names, part, is_partition))
             for attribute in index.schema.attributes:
                 if attribute.name not in own:
                     is_partition = attribute in index.schema.partition
                     rows.append((attribute.name, attribute.type, index.name, is_partition))
         self._rows = tuple(rows)
+        self._sums = tuple(sums)
         self.names = frozenset(row[0] for row in rows)
 
     def check(self, item: Item, *, updating: frozenset[str] | None = None) -> None:
@@ -181,6 +185,11 @@ class IndexKeys:
                 raise empty_index_value(name, index, word, updating is not None)
             if len(raw) > MAX_SORT_BYTES // 4 and wanted != "N":
                 size = av.value_size(value)
+                if size > (MAX_PARTITION_BYTES if is_partition else MAX_SORT_BYTES):
+                    raise size_fault(is_partition)
+        for all_names, part, is_partition in self._sums:
+            if all(name in item for name in all_names):
+                size = sum(len(keys.scalar_bytes(item[each.name])) for each in part)
                 if size > (MAX_PARTITION_BYTES if is_partition else MAX_SORT_BYTES):
                     raise size_fault(is_partition)
 
