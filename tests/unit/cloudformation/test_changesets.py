@@ -22,6 +22,7 @@ from outlast.cloud.services.cloudformation.operations.changesets import (
     execute_change_set,
     list_change_sets,
 )
+from outlast.cloud.services.cloudformation.operations.describe import describe_stacks
 from outlast.cloud.services.cloudformation.operations.stacks import delete_stack
 from outlast.cloud.services.cloudformation.operations.templates import (
     get_template,
@@ -139,3 +140,8 @@ async def test_templates_are_validated_summarised_and_kept(stage: Stage) -> None
     assert get_template(stage.call(), stack_name="app")["TemplateBody"] == body(A=1)
     with pytest.raises(ValidationException, match="Template format error"):
         await validate_template(stage.call(), template_body="{")
+
+
+async def test_a_stack_without_outputs_shows_none(stage: Stage) -> None:
+    assert await deployed(stage, body(A=1)) == "CREATE_COMPLETE"
+    assert "Outputs" not in describe_stacks(stage.call(), stack_name="app")["Stacks"][0]

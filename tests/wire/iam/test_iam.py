@@ -224,6 +224,32 @@ async def test_tags_are_case_insensitive(inside: Inside) -> None:
     await inside.play(scene)
 
 
+async def test_lists_show_less_than_what_is_asked_for_by_name(inside: Inside) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html: no boundary, no tags."""
+
+    def scene() -> None:
+        iam = inside.client("iam")
+        tags = [{"Key": "team", "Value": "red"}]
+        made = iam.create_policy(PolicyName="p", PolicyDocument=document(allow("s3:*")), Description="some", Tags=tags)[
+            "Policy"
+        ]
+        assert ("Description" in made, made["Tags"]) == (False, tags)
+        bare = iam.create_policy(PolicyName="q", PolicyDocument=document(allow("s3:*")))["Policy"]
+        assert "Tags" not in bare
+        assert iam.get_policy(PolicyArn=made["Arn"])["Policy"]["Description"] == "some"
+        limits = {"PermissionsBoundary": made["Arn"], "Tags": tags}
+        iam.create_user(UserName="ann", **limits)
+        iam.create_role(RoleName="r", AssumeRolePolicyDocument=LAMBDA, **limits)
+        for kind, get, many in (("User", iam.get_user, iam.list_users), ("Role", iam.get_role, iam.list_roles)):
+            name = {f"{kind}Name": {"User": "ann", "Role": "r"}[kind]}
+            assert {"PermissionsBoundary", "Tags"} <= get(**name)[kind].keys()
+            (listed,) = many()[f"{kind}s"]
+            assert not {"PermissionsBoundary", "Tags"} & listed.keys()
+        assert all("Tags" not in each for each in iam.list_policies(Scope="Local")["Policies"])
+
+    await inside.play(scene)
+
+
 async def test_the_simulator_agrees_with_the_real_thing(inside: Inside) -> None:
     def scene() -> None:
         iam = inside.client("iam")

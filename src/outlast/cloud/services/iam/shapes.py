@@ -38,7 +38,7 @@ def merged_tags(old: Mapping[str, str], given: Sequence[Mapping[str, str]]) -> d
     return tags
 
 
-def _entity(document: Document, noun: str, with_tags: bool) -> dict[str, Any]:
+def _entity(document: Document, noun: str, whole: bool) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "Path": document["Path"],
         f"{noun}Name": document["Name"],
@@ -46,35 +46,36 @@ def _entity(document: Document, noun: str, with_tags: bool) -> dict[str, Any]:
         "Arn": document["Arn"],
         "CreateDate": document["Created"],
     }
-    if document.get("Boundary"):
+    if whole and document.get("Boundary"):
         shape["PermissionsBoundary"] = {
             "PermissionsBoundaryType": "Policy",
             "PermissionsBoundaryArn": document["Boundary"],
         }
-    if with_tags and document["Tags"]:
+    if whole and document["Tags"]:
         shape["Tags"] = tag_list(document["Tags"])
     return shape
 
 
-def user(document: Document, *, with_tags: bool = True) -> dict[str, Any]:
-    """A User."""
-    return _entity(document, "User", with_tags)
+def user(document: Document, *, whole: bool = True) -> dict[str, Any]:
+    """A User; lists show neither boundary nor tags (the note on
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html)."""
+    return _entity(document, "User", whole)
 
 
-def role(document: Document, *, with_tags: bool = True) -> dict[str, Any]:
-    """A Role."""
-    shape = _entity(document, "Role", with_tags)
+def role(document: Document, *, whole: bool = True) -> dict[str, Any]:
+    """A Role; lists show neither boundary, tags nor last use."""
+    shape = _entity(document, "Role", whole)
     shape["AssumeRolePolicyDocument"] = encoded(document["Trust"])
     shape["MaxSessionDuration"] = document["MaxSession"]
     if document.get("Description"):
         shape["Description"] = document["Description"]
-    if with_tags:
+    if whole:
         shape["RoleLastUsed"] = {}
     return shape
 
 
-def policy(document: Document, attachments: int, boundaries: int, *, with_tags: bool = True) -> dict[str, Any]:
-    """A Policy (its documents are in its versions)."""
+def policy(document: Document, attachments: int, boundaries: int, *, whole: bool = True) -> dict[str, Any]:
+    """A Policy (its documents are in its versions); lists show neither description nor tags."""
     shape: dict[str, Any] = {
         "PolicyName": document["Name"],
         "PolicyId": document["Id"],
@@ -87,7 +88,7 @@ def policy(document: Document, attachments: int, boundaries: int, *, with_tags: 
         "CreateDate": document["Created"],
         "UpdateDate": document["Updated"],
     }
-    if with_tags:
+    if whole:
         if document.get("Description"):
             shape["Description"] = document["Description"]
         shape["Tags"] = tag_list(document["Tags"])

@@ -45,7 +45,8 @@ def show_stack(stack: StackRecord) -> dict[str, Any]:
         Outputs=[
             shown(OutputKey=one.name, OutputValue=one.value, Description=one.description, ExportName=one.export_name)
             for one in stack.outputs
-        ],
+        ]
+        or None,
         RoleARN=stack.role_arn,
         Tags=[{"Key": key, "Value": value} for key, value in stack.tags],
         EnableTerminationProtection=stack.termination_protection,

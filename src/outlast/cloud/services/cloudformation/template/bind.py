@@ -164,20 +164,20 @@ def bind(template: Template, values: Mapping[str, str], environment: Environment
     }
     scope.kept = frozenset(kept)
     resources = {name: _wanted(template, one, scope) for name, one in kept.items()}
-    _refuse_undefined(scope, "Resources")
+    _refuse_undefined(scope, template, "Resources")
     outputs = tuple(_outputs(template, scope))
-    _refuse_undefined(scope, "Outputs")
+    _refuse_undefined(scope, template, "Outputs")
     blueprint = Blueprint(resources, outputs, tuple(sorted(scope.imports)))
     check_acyclic(blueprint.needs)
     return blueprint
 
 
-def _refuse_undefined(scope: _Binding, block: str) -> None:
+def _refuse_undefined(scope: _Binding, template: Template, block: str) -> None:
+    """AWS says it in other words of resources that there are, but that a condition leaves out."""
     if scope.undefined:
         names = ", ".join(sorted(scope.undefined))
-        raise TemplateFault(
-            f"Template format error: Unresolved resource dependencies [{names}] in the {block} block of the template"
-        )
+        text = f"Unresolved resource dependencies [{names}] in the {block} block of the template"
+        raise TemplateFault(text if scope.undefined <= template.resources.keys() else f"Template format error: {text}")
 
 
 def _wanted(template: Template, declared: Declared, scope: _Binding) -> Wanted:

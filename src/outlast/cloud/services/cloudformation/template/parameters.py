@@ -194,7 +194,7 @@ def settle_parameters(
         elif name in values:
             raise TemplateFault(f"Parameter {name} is given twice")
         elif entry.get("UsePreviousValue"):
-            if "ParameterValue" in entry:
+            if entry.get("ParameterValue"):
                 raise TemplateFault(
                     f"Invalid input for parameter key {name}. Cannot specify usePreviousValue "
                     "as true and non empty value for a parameter"

@@ -59,7 +59,7 @@ def list_entities(call: IamCall, kind: Kind, prefix: str, marker: str, max_items
         (name, document) for name, document in call.state.shelf(kind).items() if document["Path"].startswith(prefix)
     ]
     make = shapes.user if kind.noun == "user" else shapes.role
-    return page(f"{kind.title}s", rows, marker, max_items, lambda document: make(document, with_tags=False))
+    return page(f"{kind.title}s", rows, marker, max_items, lambda document: make(document, whole=False))
 
 
 def put_inline(call: IamCall, kind: Kind, name: str, policy_name: str, text: str) -> Reply:

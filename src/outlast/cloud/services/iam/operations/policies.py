@@ -47,10 +47,10 @@ def _users_of(call: IamCall, kind: Kind, arn: str) -> tuple[list[Document], list
     return [e for e in entities if arn in e["Attached"]], [e for e in entities if e.get("Boundary") == arn]
 
 
-def _shape(call: IamCall, document: Document, *, with_tags: bool = True) -> dict[str, Any]:
+def _shape(call: IamCall, document: Document, *, whole: bool = True) -> dict[str, Any]:
     counts = [_users_of(call, kind, document["Arn"]) for kind in (USER, ROLE)]
     attached = sum(len(each) for each, _ in counts)
-    return shapes.policy(document, attached, sum(len(each) for _, each in counts), with_tags=with_tags)
+    return shapes.policy(document, attached, sum(len(each) for _, each in counts), whole=whole)
 
 
 @iam.operation(resource=new_policy_arn)
@@ -78,7 +78,8 @@ def create_policy(
         "Versions": {"v1": {"Document": policy_document, "Created": now_s}},
     }
     call.state.policies.put(arn, document)
-    return {"Policy": _shape(call, document)}
+    shown = _shape(call, document, whole=False)
+    return {"Policy": {**shown, "Tags": shapes.tag_list(document["Tags"])} if tags else shown}
 
 
 @iam.operation(resource=_POLICY)
@@ -119,7 +120,7 @@ def list_policies(
         documents += [shapes.aws_policy(name) for name in managed.names()]
     rows = []
     for document in documents:
-        shape = _shape(call, document, with_tags=False)
+        shape = _shape(call, document, whole=False)
         used = {
             "": shape["AttachmentCount"] + shape["PermissionsBoundaryUsageCount"],
             "PermissionsPolicy": shape["AttachmentCount"],
