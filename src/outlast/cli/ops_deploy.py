@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 import outlast
+from outlast.cli.ops_interrupt import stops
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
 from outlast.ops import deployment as deployments
+from outlast.ops.act.audit import AuditLog
 from outlast.ops.deploy.parameters import LOCAL_RHYTHM, Rhythm, Wish
 from outlast.ops.deploy.run import Deployer
 from outlast.ops.deploy.stacks import StackEvent
 from outlast.ops.deployment import Deployed
 from outlast.ops.drill.journal import NAME as CHANGES_FILE
-from outlast.ops.outcome import UsageError
+from outlast.ops.outcome import OpsError, Stopped, UsageError
 
+AGAIN = {
+    "deploy": "`outlast deploy` waits for them and goes on from there; `outlast deploy --remove` takes all of it away.",
+    "remove": "`outlast deploy --remove` waits for them and goes on from there.",
+}
 QUIET = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
 
 
@@ -59,6 +69,22 @@ def wish_of(target: Target, source: Path, zone: str, regions: tuple[str, str, st
         https_port=target.https_port,
         ca_path=target.ca_path,
     )
+
+
+@contextmanager
+def _written_down(audit: AuditLog, what: str, wish: Wish) -> Iterator[None]:
+    """What is begun and how it ended, in the audit log."""
+    audit.add(what, application=wish.application, regions=list(wish.all_regions), switch=wish.switch)
+    try:
+        yield
+    except Stopped:
+        audit.add("interrupted", what=what, application=wish.application)
+        typer.echo(f"interrupted; CloudFormation goes on with the stacks that it had begun. {AGAIN[what]}", err=True)
+        raise
+    except (OpsError, ClientError, BotoCoreError) as error:
+        audit.add(f"not done: {what}", application=wish.application, error=str(error))
+        raise
+    audit.add(f"done: {what}", application=wish.application)
 
 
 class Told:
@@ -104,13 +130,15 @@ def deploy(
         where = open_target(target, home, profile)
         wish = wish_of(where, source_of(source), zone, (first, second, observer), where.kind == "local", switch)
         deployer = Deployer(where.clients, wish, Told())
-        if remove:
-            deployer.remove()
-            where.deployment_path.unlink(missing_ok=True)
-            (where.home / CHANGES_FILE).unlink(missing_ok=True)
-            return
-        made = deployer.run()
-        deployments.save(made, where.deployment_path)
+        audit = AuditLog(where.home / "audit.jsonl", getpass.getuser())
+        with stops(), _written_down(audit, "remove" if remove else "deploy", wish):
+            if remove:
+                deployer.remove()
+                where.deployment_path.unlink(missing_ok=True)
+                (where.home / CHANGES_FILE).unlink(missing_ok=True)
+                return
+            made = deployer.run()
+            deployments.save(made, where.deployment_path)
     if output == "json":
         typer.echo(json.dumps(asdict(made)))
     elif output == "table":

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
-import signal
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from outlast.cli.ops_faults import faults_of
+from outlast.cli.ops_interrupt import run
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_report import objectives
 from outlast.cli.ops_target import HomeOption, Target, one_line, open_target
@@ -27,18 +26,17 @@ from outlast.ops.drill.customers import Crowd
 from outlast.ops.drill.file import DrillFile, find, library
 from outlast.ops.drill.journal import NAME as CHANGES_FILE
 from outlast.ops.drill.journal import Journal
-from outlast.ops.drill.play import Drill, Stage
+from outlast.ops.drill.play import Drill
+from outlast.ops.drill.stage import Stage
 from outlast.ops.drill.story import Event, StepSeen, Story
 from outlast.ops.observe.recording import save
 from outlast.ops.observe.survey import COASTS
-from outlast.ops.outcome import UsageError
+from outlast.ops.outcome import Stopped, UsageError
 from outlast.ops.report import terminal
 from outlast.ops.report.build import build
 from outlast.ops.report.junit import write_junit
 from outlast.ops.report.terminal import STEP_STYLES
 from outlast.ops.report.write import write
-
-EXIT_STOPPED = 128 + signal.SIGTERM
 
 
 def register(app: typer.Typer) -> None:
@@ -93,10 +91,10 @@ def drill(
         except OSError as error:
             raise UsageError(f"The folder {folder} cannot be made: {error.strerror}.") from error
         try:
-            told = asyncio.run(play(target, deployment, file, folder, moment, changes))
-        except asyncio.CancelledError:
+            told = run(play(target, deployment, file, folder, moment, changes))
+        except Stopped:
             typer.echo("outlast: The drill was stopped; what it had changed was put back, or is named above.", err=True)
-            raise typer.Exit(EXIT_STOPPED) from None
+            raise
         save(folder / "signals.jsonl.gz", told.samples, deployment.region_names, deployment.canary_period_s)
         report = json.loads(json.dumps(build(told)))
         _, page = write(report, folder)
@@ -115,11 +113,7 @@ def drill(
 async def play(
     target: Target, deployment: Deployment, file: DrillFile, folder: Path, moment: str, changes: WithChanges
 ) -> Story:
-    """One drill, with its progress on standard error; a signal to end has it tidy up first, as Ctrl-C has."""
-    this = asyncio.current_task()
-    assert this is not None
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+    """One drill, with its progress on standard error; cancelled, it tidies up first."""
     console = Console(stderr=True)
     begun_s = time.time()
     story = Story(

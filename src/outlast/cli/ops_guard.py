@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from outlast.cli.ops_confirm import confirm
+from outlast.cli.ops_interrupt import run
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_switch import SwitchOption, Wish, carry_out, note, show_plan
 from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
@@ -56,7 +57,7 @@ def guard(
     """Watch, conclude, act once."""
     with one_line():
         where = open_target(target, home, profile)
-        decision, result = asyncio.run(_guard(where, where.deployment(), mode, seconds or FOREVER_S, watch_s, switch))
+        decision, result = run(_guard(where, where.deployment(), mode, seconds or FOREVER_S, watch_s, switch))
     told = {
         "action": decision.action,
         "region": decision.region,

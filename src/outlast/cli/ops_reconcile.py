@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from outlast.cli.ops_interrupt import stops
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import (
     HomeOption,
@@ -25,7 +26,7 @@ from outlast.ops.act.audit import AuditLog
 from outlast.ops.ledger.gather import gather
 from outlast.ops.ledger.model import Conflict
 from outlast.ops.ledger.moment import since as moment_of
-from outlast.ops.outcome import Exit, RefusedError, UsageError
+from outlast.ops.outcome import Exit, RefusedError, Stopped, UsageError
 from outlast.ops.reconcile.rules import find
 from outlast.ops.reconcile.run import PATIENCE_S, Applied, Look, Reconciler
 from outlast.ops.reconcile.show import lines, told
@@ -69,11 +70,12 @@ def reconcile(
     output: OutputOption = "text",
 ) -> None:
     """Look, show, and repair when told."""
-    with one_line():
+    applied: Applied | None = None
+    with one_line(), stops() as held:
         where = open_target(target, home, profile)
         run = reconciler_of(where, rules, region or [], since, patience_s, limit)
+        run.whole = held.whole
         look = run.look()
-        applied: Applied | None = None
         if settle:
             settled = run.settle(look, settle)
             typer.echo(f"{len(settled)} conflicts are settled.", err=True)
@@ -82,7 +84,7 @@ def reconcile(
             run.check(look)
             if look.repairs:
                 _confirm(look, run.rules.name, yes)
-                applied = run.apply(look)
+                applied = _applied(run, look)
     if output == "json":
         typer.echo(json.dumps({"look": look.document(), "applied": applied.document() if applied else None}))
     elif output == "table":
@@ -125,6 +127,15 @@ def _conflicts(target: Target, regions: Sequence[str], since_s: float) -> Callab
         return gather(target.clients, regions, now_s=time.time(), since_s=since_s, limit=LEDGER_LIMIT).conflicts
 
     return read
+
+
+def _applied(run: Reconciler, look: Look) -> Applied:
+    try:
+        return run.apply(look)
+    except Stopped:
+        run.audit.add("interrupted", what="reconcile", rules=run.rules.name)
+        typer.echo("interrupted; what was repaired is in the audit log, and the same command does the rest.", err=True)
+        raise
 
 
 def exit_of(look: Look) -> Exit:

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
+from outlast.cli.ops_interrupt import stops
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, ProfileOption, TargetOption, YesOption, one_line, open_target
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.boards import board_of
 from outlast.ops.act.replica import Replicas
 from outlast.ops.clients import Kind
-from outlast.ops.outcome import RefusedError
+from outlast.ops.outcome import RefusedError, Stopped
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 """The sub-commands of `replica`."""
@@ -63,7 +64,13 @@ def _change(
         replicas = Replicas(where.clients, deployment, audit, lambda text: typer.echo(text, err=True))
         replicas.check(region, board_of(None, where.clients, deployment).states())
         _confirm(f"{verb} the replicas of {region}", yes)
-        changed = replicas.remove(region) if verb == "remove" else replicas.rebuild(region)
+        with stops():
+            try:
+                changed = replicas.remove(region) if verb == "remove" else replicas.rebuild(region)
+            except Stopped:
+                audit.add("interrupted", what=f"replica {verb}", region=region)
+                typer.echo(f"interrupted; `outlast replica {verb} {region}` goes on from there.", err=True)
+                raise
     if output == "json":
         typer.echo(json.dumps({"region": region, "changed": changed}))
     elif output == "table":

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from outlast.cli.ops_interrupt import run
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
 from outlast.ops.act.boards import board_of
@@ -69,7 +70,7 @@ def status(
     with one_line():
         where = open_target(target, home, profile)
         deployment = where.deployment()
-        decision, looked = asyncio.run(_look(where, deployment, seconds))
+        decision, looked = run(_look(where, deployment, seconds))
         controls = controls_of(where, deployment)
         left = [each.what for each in Journal(where.home / CHANGES_FILE).read().values() if each.abandoned]
     if left:
@@ -106,7 +107,7 @@ def watch(
         deployment = where.deployment()
         seen: deque[Sample] = deque(maxlen=MAX_SAMPLES)
         try:
-            asyncio.run(_show(where, deployment, seen.append if record else lambda _: None, seconds))
+            run(_show(where, deployment, seen.append if record else lambda _: None, seconds))
         finally:
             if record is not None:
                 save(record, seen, deployment.region_names, deployment.canary_period_s)

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from outlast.cli.ops_confirm import confirm, second
+from outlast.cli.ops_interrupt import run
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import (
     HomeOption,
@@ -31,6 +32,7 @@ from outlast.ops.act.boards import board_of
 from outlast.ops.act.evacuate import Board, Evacuated, Evacuator
 from outlast.ops.act.failback import Failback, Returned, Step
 from outlast.ops.act.gateway import Gateway
+from outlast.ops.act.patience import patience_for, period_of
 from outlast.ops.act.weights import Weights
 from outlast.ops.decide.rules import Decision
 from outlast.ops.decide.survivors import Survivors
@@ -51,6 +53,17 @@ SwitchOption = Annotated[
         "--switch",
         show_default=False,
         help="What is switched: by default what was deployed; weighted-records is the last resort: a control plane.",
+    ),
+]
+WaitOption = Annotated[
+    float | None,
+    typer.Option(
+        "--wait",
+        min=0.0,
+        metavar="SECONDS",
+        show_default=False,
+        help="How long to ask again while a safety rule refuses: by default as long as its wait period, at most a "
+        "minute; 0 does not wait.",
     ),
 ]
 RegionArgument = Annotated[str, typer.Argument(help="The Region.")]
@@ -92,18 +105,19 @@ def evacuate(
     watch_s: Annotated[
         float, typer.Option(min=0.0, help="Seconds to watch the survivors; worse is rolled back.")
     ] = 20.0,
+    wait_s: WaitOption = None,
     yes: YesOption = False,
     output: OutputOption = "text",
 ) -> None:
     """Plan, confirm, switch, verify."""
-    wish = Wish(region, reason, switch, offline, break_glass, second_person, refuse_at_gateway, watch_s, yes)
+    wish = Wish(region, reason, switch, offline, break_glass, second_person, refuse_at_gateway, watch_s, yes, wait_s)
     with one_line():
         if yes and second_person:
             raise UsageError("--yes asks nobody, and --second-person asks two: choose one.")
         where = open_target(target, home, profile)
         deployment = where.deployment()
         deployment.region(region)
-        result = asyncio.run(_evacuate(where, deployment, wish))
+        result = run(_evacuate(where, deployment, wish))
     told = {"ending": result.ending, "switched_s": result.switched_s, "seen_s": result.seen_s}
     if output == "json":
         typer.echo(json.dumps(told))
@@ -127,6 +141,7 @@ class Wish:
     refuse_at_gateway: bool
     watch_s: float
     yes: bool
+    wait_s: float | None = None
 
 
 async def _evacuate(target: Target, deployment: Deployment, wish: Wish) -> Evacuated:
@@ -148,7 +163,12 @@ async def _evacuate(target: Target, deployment: Deployment, wish: Wish) -> Evacu
             raise RefusedError(f"{plan.refused[0].text} (--break-glass REASON goes on against it).")
         await confirm(f"evacuate {wish.region}", wish.yes)
         other = await second(f"evacuate {wish.region}") if wish.second_person else ""
-        return await carry_out(target, deployment, wish, plan, board, audit, watch, open_watch, other)
+        try:
+            return await carry_out(target, deployment, wish, plan, board, audit, watch, open_watch, other)
+        except RefusedError as refused:
+            raise RefusedError(
+                f"{refused} (--wait SECONDS asks longer, --break-glass REASON overrides it)"
+            ) from refused
 
 
 async def carry_out(
@@ -176,12 +196,22 @@ async def carry_out(
     if wish.offline and wish.watch_s:
         evacuator.on_switched = begin_to_watch
     rule = deployment.arc.safety_rule_arn if (wish.switch or deployment.switch) == "routing-controls" else ""
+    if rule:
+        evacuator.patience_s, evacuator.period = _patience(deployment, audit, wish.wait_s)
+    else:
+        evacuator.patience_s = 0.0
     result = await evacuator.run(
         plan, break_glass=wish.break_glass, rule=rule, watch_s=wish.watch_s, second_person=second_person
     )
     if wish.refuse_at_gateway and result.ending == "left":
         await asyncio.to_thread(_refuse, Gateway(target.clients, deployment), wish.region, audit)
     return result
+
+
+def _patience(deployment: Deployment, audit: AuditLog, wait_s: float | None) -> tuple[float, str]:
+    """How long a safety rule is asked again, and what is known of its wait period."""
+    wait_ms = deployment.arc.wait_ms
+    return patience_for(wait_ms) if wait_s is None else wait_s, period_of(wait_ms, audit.path, time.time())
 
 
 def _refuse(gateway: Gateway, region: str, audit: AuditLog) -> None:
@@ -218,6 +248,7 @@ def failback(
     steps: Annotated[str, typer.Option(help="Per cent of the Region's side at each step.")] = ",".join(map(str, STEPS)),
     watch_s: Annotated[float, typer.Option(min=0.0, help="Seconds to watch each step.")] = 10.0,
     reviewed: Annotated[bool, typer.Option("--reviewed", help="The conflicts have been reviewed.")] = False,
+    wait_s: WaitOption = None,
     yes: YesOption = False,
     output: OutputOption = "text",
 ) -> None:
@@ -227,7 +258,7 @@ def failback(
         deployment = where.deployment()
         deployment.region(region)
         wanted = _steps(steps)
-        result = asyncio.run(_failback(where, deployment, region, wanted, watch_s, reviewed, yes))
+        result = run(_failback(where, deployment, region, wanted, watch_s, reviewed, yes, wait_s))
     if output == "json":
         typer.echo(json.dumps({"ending": result.ending, "steps": [step.percent for step in result.steps]}))
     elif output == "table":
@@ -245,6 +276,7 @@ async def _failback(
     watch_s: float,
     reviewed: bool,
     yes: bool,
+    wait_s: float | None,
 ) -> Returned:
     audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
     await _admit(Gateway(target.clients, deployment), region, audit, yes)
@@ -279,8 +311,11 @@ async def _failback(
         def worse() -> str:
             return watch.decision.finding(region).worsened
 
-        run = Failback(board, weights, audit, worse, on_step=_tell_step)
-        return await run.run(plan)
+        patience_s, period = _patience(deployment, audit, wait_s)
+        back = Failback(
+            board, weights, audit, worse, on_step=_tell_step, tell=_tell, patience_s=patience_s, period=period
+        )
+        return await back.run(plan)
 
 
 def _steps(text: str) -> list[int]:

@@ -20,7 +20,7 @@ from outlast.ops.clients import Clients, Kind
 from outlast.ops.deployment import Deployment
 from outlast.ops.load.run import Keys
 from outlast.ops.names import NameServer
-from outlast.ops.outcome import Exit, OpsError, UsageError
+from outlast.ops.outcome import Exit, OpsError, Stopped, UsageError
 from outlast.ops.signing import Credentials
 
 TargetOption = Annotated[Literal["local", "aws"], typer.Option("--target", help="The local world, or AWS.")]
@@ -113,9 +113,12 @@ def _aws(folder: Path, profile: str | None) -> Target:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """A failure is one line on standard error and its exit code, never a traceback."""
+    """A failure is one line on standard error and its exit code, never a traceback; a signal to end is 128 and its."""
     try:
         yield
+    except Stopped as stopped:
+        typer.echo(f"outlast: {stopped}.", err=True)
+        raise typer.Exit(128 + stopped.number) from None
     except OpsError as error:
         typer.echo(f"outlast: {error}", err=True)
         raise typer.Exit(int(error.exit)) from error

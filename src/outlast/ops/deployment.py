@@ -24,6 +24,7 @@ PLAIN: Final[Mapping[Any, tuple[type, ...]]] = {
     float: (int, float),
     Mapping: (dict,),
     str | None: (str, type(None)),
+    int | None: (int, type(None)),
 }
 """What a member of a file is, by its annotation."""
 Deployed = Literal["routing-controls", "standby-takes-over"]
@@ -71,12 +72,14 @@ class ClusterEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Arc:
-    """The cluster that holds the routing controls; empty where standbys take over."""
+    """The cluster that holds the routing controls; empty where standbys take over. `wait_ms`: the safety rule's wait
+    period, None where it is not known."""
 
     cluster_arn: str
     control_panel_arn: str
     safety_rule_arn: str
     endpoints: tuple[ClusterEndpoint, ...]
+    wait_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ def parse(read: Mapping[str, Any]) -> Deployment:
             arc["control_panel_arn"],
             arc["safety_rule_arn"],
             tuple(ClusterEndpoint(**endpoint) for endpoint in arc["endpoints"]),
+            arc.get("wait_ms"),
         ),
         "name_servers": tuple(NameServer(**server) for server in read["name_servers"]),
     }

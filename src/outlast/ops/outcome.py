@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from signal import Signals
 
 
 class Exit(IntEnum):
@@ -41,3 +42,11 @@ class UndecidedError(OpsError):
     """The vantage points do not agree, or too few of them could look."""
 
     exit = Exit.UNDECIDED
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody ended the command by a signal; what it had begun is written down. Exit status 128 and the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by {Signals(number).name}")
+        self.number = number

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -11,8 +13,9 @@ import pytest
 
 from outlast.ops.act import audit as audits
 from outlast.ops.act.audit import AuditLog
-from outlast.ops.act.evacuate import Evacuator, set_back
+from outlast.ops.act.evacuate import Evacuator
 from outlast.ops.act.failback import Failback
+from outlast.ops.act.patience import patience_for, period_of
 from outlast.ops.act.weights import Weights
 from outlast.ops.clients import Clients
 from outlast.ops.names import NameServer, NoAnswer, Resolved
@@ -290,23 +293,93 @@ def test_weights_are_set_on_both_records_and_waited_for() -> None:
         pair.set(A, 50)
 
 
-def test_what_was_switched_is_set_back_once_the_rule_s_wait_period_is_over() -> None:
-    board = Board(RefusedError("its wait period of 5000 ms is not over"))
-    slept: list[float] = []
+async def test_a_rule_s_wait_period_is_waited_for_and_told_once(tmp_path: Path) -> None:
+    time, board = Time(), Board(RefusedError("its wait period of 5000 ms is not over."))
+    told: list[str] = []
 
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        if sum(slept) >= 5:
+    async def sleep(seconds: float) -> None:
+        await time.sleep(seconds)
+        if time.now >= 1004:
             board.error = None
 
-    board.on[A] = False
-    told: list[str] = []
-    set_back(board, {A: True, B: True}, sleep, told.append)
-    assert told == ["its wait period of 5000 ms is not over; it is asked again for 30 s, until its wait period is over"]
-    assert board.on == {A: True, B: True}
-    assert sum(slept) == 5
-    board.error = RefusedError("never")
-    slept.clear()
-    with pytest.raises(RefusedError, match="never"):
-        set_back(board, {A: True}, slept.append)
-    assert sum(slept) == 30
+    run = evacuator(tmp_path, board, time)
+    run.sleep, run.tell, run.patience_s, run.period = sleep, told.append, 6.0, "its wait period is 5 s"
+    assert (await run.run(plan_evacuation(A, "test", (A, B), WELL))).ending == "left"
+    assert [each for each in told if "asked again" in each] == [
+        "its wait period of 5000 ms is not over. It is asked again each second, for 6 s at most "
+        "(its wait period is 5 s)."
+    ]
+    assert board.on == {A: False, B: True}
+    assert [each.action for each in audits.read(tmp_path / "audit.jsonl")] == ["evacuate", "switched", "left"]
+
+
+@pytest.mark.parametrize(("patience_s", "told"), [(0.0, "never."), (2.5, "never, and did for 2 s.")])
+async def test_a_rule_that_goes_on_refusing_is_told(tmp_path: Path, patience_s: float, told: str) -> None:
+    time = Time()
+    run = evacuator(tmp_path, Board(RefusedError("never.")), time)
+    run.patience_s = patience_s
+    with pytest.raises(RefusedError) as refused:
+        await run.run(plan_evacuation(A, "test", (A, B), WELL))
+    assert str(refused.value) == told
+    assert time.now == 1000 + patience_s
+    assert [each.action for each in audits.read(tmp_path / "audit.jsonl")] == ["evacuate", "not switched"]
+
+
+def test_what_is_left_of_a_wait_period_is_reckoned_from_our_last_switch(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    assert "outlast prepare" in period_of(None, path, 1000.0)
+    assert period_of(5000, path, 1000.0) == "its wait period is 5 s"
+    AuditLog(path, "tester", lambda: 1000.0).add("switched")
+    assert period_of(5000, path, 1002.0) == "its wait period is 5 s, 3.0 s of it are left since our last switch"
+    assert period_of(5000, path, 1005.0) == "its wait period is 5 s"
+    path.write_bytes(b"rubbish\n")
+    assert period_of(5000, path, 1005.0) == "its wait period is 5 s"
+    assert (patience_for(None), patience_for(5000), patience_for(3_600_000)) == (30.0, 6.0, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("at_s", "stage", "told"), [(0.0, "look", "again looks whether"), (10.0, "watch", "not watched any more")]
+)
+async def test_an_interrupted_evacuation_says_how_far_it_came(
+    tmp_path: Path, at_s: float, stage: str, told: str
+) -> None:
+    time, board, heard = Time(), Board(), list[str]()
+
+    async def sleep(seconds: float) -> None:
+        await time.sleep(seconds)
+        if time.now > 1000 + at_s:
+            raise asyncio.CancelledError
+
+    run = evacuator(tmp_path, board, time)
+    run.sleep, run.tell = sleep, heard.append
+    with pytest.raises(asyncio.CancelledError):
+        await run.run(plan_evacuation(A, "test", (A, B), WELL), watch_s=60)
+    last = audits.read(tmp_path / "audit.jsonl")[-1]
+    assert (last.action, last.detail["stage"]) == ("interrupted", stage)
+    assert told in heard[-1]
+    again = evacuator(tmp_path, board, time)
+    assert (await again.run(plan_evacuation(A, "test", (A, B), WELL))).ending == "left"
+
+
+async def test_what_was_begun_when_the_signal_came_is_done_and_written_down(tmp_path: Path) -> None:
+    """The controls are being set in a thread: it is not left open whether they were."""
+    entered, release = threading.Event(), threading.Event()
+
+    class Slow(Board):
+        def set(self, wanted: Mapping[str, bool], override: Sequence[str] = ()) -> None:
+            entered.set()
+            release.wait(10)
+            super().set(wanted, override)
+
+    board = Slow()
+    run = asyncio.ensure_future(evacuator(tmp_path, board, Time()).run(plan_evacuation(A, "test", (A, B), WELL)))
+    await asyncio.to_thread(entered.wait, 10)
+    run.cancel()
+    await asyncio.sleep(0)
+    release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert board.on == {A: False, B: True}
+    entries = audits.read(tmp_path / "audit.jsonl")
+    assert [each.action for each in entries] == ["evacuate", "switched", "interrupted"]
+    assert entries[-1].detail["stage"] == "look"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import threading
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +15,14 @@ from typing import Any, cast
 import boto3
 import pytest
 
+from outlast.cli.ops_interrupt import stops
 from outlast.ops import deployment as deployments
 from outlast.ops.clients import Clients, again, check_target
 from outlast.ops.deploy.package import canary_archive, function_archive, pack
 from outlast.ops.deploy.parameters import LOCAL_RHYTHM, Wish
 from outlast.ops.deploy.run import Deployer
 from outlast.ops.deploy.stacks import StackEvent, StackMaker, StackPlan
-from outlast.ops.outcome import OpsError, UsageError
+from outlast.ops.outcome import OpsError, Stopped, UsageError
 from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
 from tests.unit.ops.test_templates import TEMPLATES, load
 
@@ -134,6 +138,72 @@ def test_a_stack_that_never_ends_is_given_up() -> None:
         watched.ensure(PLAN)
 
 
+@pytest.mark.parametrize(
+    ("standing", "ends", "log"),
+    [
+        ("CREATE_IN_PROGRESS", "CREATE_COMPLETE", ["update"]),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", ["update"]),
+        ("ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE", ["delete", "create"]),
+        ("DELETE_IN_PROGRESS", "DELETE_COMPLETE", ["create"]),
+        ("REVIEW_IN_PROGRESS", "CREATE_COMPLETE", ["delete", "create"]),
+    ],
+)
+def test_what_an_interrupted_run_has_begun_is_waited_for(standing: str, ends: str, log: list[str]) -> None:
+    client, seen = FakeCloudFormation(), list[StackEvent]()
+    maker(client).ensure(PLAN)
+    client.log.clear()
+    client.stacks[PLAN.name]["StackStatus"], client.outcome = standing, ends
+
+    def tell(event: StackEvent) -> None:
+        seen.append(event)
+        if event.resource == "Thing":  # of the stack that is made anew
+            client.outcome = "CREATE_COMPLETE"
+
+    StackMaker(client, tell, sleep=lambda _: None).ensure(PLAN)
+    assert [word.removesuffix(f" {PLAN.name}") for word in client.log] == log
+    assert ("WAITED FOR" in [each.status for each in seen]) is (standing != "REVIEW_IN_PROGRESS")
+
+
+def test_a_stack_that_is_stuck_names_the_way_out() -> None:
+    client = FakeCloudFormation()
+    maker(client).ensure(PLAN)
+    client.stacks[PLAN.name]["StackStatus"] = "UPDATE_ROLLBACK_FAILED"
+    with pytest.raises(OpsError, match="continue-update-rollback --stack-name orders-zone"):
+        maker(client).ensure(PLAN)
+
+
+def test_an_update_that_is_under_way_is_not_cut_short_by_a_removal() -> None:
+    client = FakeCloudFormation()
+    maker(client).ensure(PLAN)
+    client.stacks[PLAN.name]["StackStatus"], client.outcome = "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"
+    seen: list[StackEvent] = []
+    maker(client, seen).remove(PLAN.name, PLAN.region)
+    assert [each.status for each in seen] == ["WAITED FOR"]
+    assert client.stacks == {}
+
+
+def test_an_interrupted_deployment_waits_for_no_stack_any_more() -> None:
+    """Every stack goes on for ever; the signal comes while all of them are waited for."""
+    clients = FakeClients(
+        lambda service, region, _: (
+            FakeCloudFormation(region, "CREATE_IN_PROGRESS") if service == "cloudformation" else FakeRest()
+        )
+    )
+    wish = Wish(SOURCE, "outlast.example", rhythm=replace(LOCAL_RHYTHM, poll_s=60.0))
+    begun = threading.Event()
+    deployer = Deployer(cast(Clients, clients), wish, lambda _: begun.set())
+
+    def end() -> None:
+        begun.wait(30)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with stops():
+        threading.Thread(target=end).start()
+        with pytest.raises(Stopped) as stopped:
+            deployer.run()
+    assert stopped.value.number == signal.SIGTERM
+
+
 class FakeRest:
     """S3, ARC and the rest, as far as a deployment calls them."""
 
@@ -143,6 +213,9 @@ class FakeRest:
 
     def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
         self.uploads.append(f"{Bucket}/{Key}")
+
+    def describe_safety_rule(self, SafetyRuleArn: str) -> dict[str, Any]:
+        return {"AssertionRule": {"SafetyRuleArn": SafetyRuleArn, "WaitPeriodMs": 5000}}
 
     def describe_cluster(self, ClusterArn: str) -> dict[str, Any]:
         return {"Cluster": {"ClusterEndpoints": [{"Endpoint": "https://c-1", "Region": "us-east-1"}]}}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from outlast.ops.act.audit import AuditLog
+from outlast.ops.act.patience import UNKNOWN_S, patiently
 from outlast.ops.load.client import aimed_at
 from outlast.ops.names import Names, NoAnswer
 from outlast.ops.outcome import OpsError, RefusedError
@@ -18,8 +19,14 @@ Ending = Literal["left", "rolled back", "not seen"]
 LOOK_S: Final = 0.5
 SPARE_S: Final = 10.0
 """Beyond the TTL, how long DNS may take to show the switch."""
-BACK_TRIES: Final = 30
-BACK_TRY_S: Final = 1.0
+STAGES: Final = {
+    "plan": "nothing was switched",
+    "switch": "whether it was switched is not certain: `outlast status` tells",
+    "look": "it is switched off; the same command again looks whether it was left",
+    "watch": "it is switched off and was left; the survivors are not watched any more",
+    "back": "it was being switched back: `outlast status` tells",
+}
+"""How far an evacuation came, and what that means to whoever interrupted it."""
 
 
 class Board(Protocol):
@@ -28,29 +35,6 @@ class Board(Protocol):
     def states(self) -> dict[str, bool]: ...
 
     def set(self, wanted: Mapping[str, bool], override: Sequence[str] = ()) -> None: ...
-
-
-def set_back(
-    board: Board,
-    wanted: Mapping[str, bool],
-    sleep: Callable[[float], None] = time.sleep,
-    tell: Callable[[str], None] = lambda _: None,
-) -> None:
-    """Set the controls soon after a switch: a safety rule refuses every change until its wait period is over, so it is
-    asked again for half a minute; `tell` hears why, once. Raises what `set` raises.
-
-    https://docs.aws.amazon.com/r53recovery/latest/dg/routing-control.safety-rules.html
-    """
-    for number in range(BACK_TRIES):
-        try:
-            board.set(wanted)
-        except RefusedError as refused:
-            if not number:
-                tell(f"{refused}; it is asked again for {BACK_TRIES * BACK_TRY_S:.0f} s, until its wait period is over")
-            sleep(BACK_TRY_S)
-        else:
-            return
-    board.set(wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +63,11 @@ class Evacuator:
     """Hears what is waited for."""
     on_switched: Callable[[float], Awaitable[None]] | None = None
     """Called with the moment at which the controls were set: what must be seen at the cut."""
+    patience_s: float = UNKNOWN_S
+    """How long a safety rule that refuses is asked again; `period` says in words what is known of its wait period."""
+    period: str = ""
+    _stage: str = field(init=False, default="plan")
+    _switched_s: float = field(init=False, default=0.0)
 
     async def run(
         self,
@@ -92,7 +81,7 @@ class Evacuator:
         """Switch, verify by looking, watch the survivors for `watch_s`, roll back if they worsen.
 
         Raises RefusedError when the plan holds a refusal, unless `break_glass` gives the reason to go on all the same;
-        then the safety rule `rule` is overridden too.
+        then the safety rule `rule` is overridden too. Cancelled, it writes down how far it came; run again, it goes on.
         """
         if plan.refused and not break_glass:
             raise RefusedError("; ".join(check.text for check in plan.refused))
@@ -105,22 +94,26 @@ class Evacuator:
             second_person=second_person,
             plan=plan.document(),
         )
-        override = [rule] if break_glass and rule else []
         try:
-            await asyncio.to_thread(self.board.set, plan.controls, override)
-        except OpsError as error:
-            self.audit.add("not switched", region=plan.region, error=str(error))
+            return await self._go(plan, [rule] if break_glass and rule else [], begun_s, watch_s)
+        except asyncio.CancelledError:
+            self.audit.add("interrupted", what="evacuate", region=plan.region, stage=self._stage)
+            self.tell(f"interrupted; {plan.region}: {STAGES[self._stage]}")
             raise
-        switched_s = self.now_s()
-        self.audit.add("switched", controls=plan.controls)
+
+    async def _go(self, plan: EvacuationPlan, override: Sequence[str], begun_s: float, watch_s: float) -> Evacuated:
+        await self._switch(plan, override)
+        switched_s, self._stage = self._switched_s, "look"
         if self.on_switched is not None:
             await self.on_switched(switched_s)
         self.tell(f"switched; until no place is sent to {plan.region}, at most {plan.expected_s + SPARE_S:.0f} s")
         seen_s = await self._until_left(plan)
         if watch_s:
             self.tell(f"the survivors are watched for {watch_s:.0f} s; what worsens them is taken back")
+        self._stage = "watch" if seen_s else "look"
         problem = await self._watch(watch_s)
         if problem:
+            self._stage = "back"
             return await self._roll_back(
                 plan.before, problem, Evacuated("rolled back", begun_s, switched_s, seen_s, problem)
             )
@@ -130,12 +123,35 @@ class Evacuator:
         self.audit.add("left", region=plan.region, after_s=round(seen_s - switched_s, 3))
         return Evacuated("left", begun_s, switched_s, seen_s, f"no place is sent to {plan.region} any more")
 
+    async def _switch(self, plan: EvacuationPlan, override: Sequence[str]) -> None:
+        """Set the controls, and write down in the same breath that they were."""
+
+        def switch() -> None:
+            self._stage = "switch"
+            try:
+                self.board.set(plan.controls, override)
+            except OpsError:
+                self._stage = "plan"
+                raise
+            self._stage, self._switched_s = "look", self.now_s()
+            self.audit.add("switched", controls=plan.controls)
+
+        try:
+            await patiently(switch, self.patience_s, period=self.period, sleep=self.sleep, tell=self.tell)
+        except OpsError as error:
+            self.audit.add("not switched", region=plan.region, error=str(error))
+            raise
+
     async def _roll_back(self, before: Mapping[str, bool], problem: str, result: Evacuated) -> Evacuated:
         if not before:
             self.audit.add("not rolled back", why=f"{problem}; the states before are not known")
             raise OpsError(f"{problem}, and the states before are not known: decide by hand.")
-        await asyncio.to_thread(set_back, self.board, before, time.sleep, self.tell)
-        self.audit.add("rolled back", controls=before, why=problem)
+
+        def back() -> None:
+            self.board.set(before)
+            self.audit.add("rolled back", controls=before, why=problem)
+
+        await patiently(back, UNKNOWN_S, period=self.period, sleep=self.sleep, tell=self.tell)
         return result
 
     async def _until_left(self, plan: EvacuationPlan) -> float | None:

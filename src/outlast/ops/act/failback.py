@@ -10,6 +10,7 @@ from typing import Final, Literal, Protocol
 
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.evacuate import Board
+from outlast.ops.act.patience import UNKNOWN_S, patiently, whole
 from outlast.ops.outcome import OpsError, RefusedError
 from outlast.ops.plan.failback import FailbackPlan
 
@@ -55,16 +56,35 @@ class Failback:
     now_s: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     on_step: Callable[[Step], None] = field(default=lambda _: None)
+    tell: Callable[[str], None] = field(default=lambda _: None)
+    patience_s: float = UNKNOWN_S
+    """How long a safety rule that refuses is asked again; `period` says in words what is known of its wait period."""
+    period: str = ""
+    _percent: int | None = field(init=False, default=None)
 
     async def run(self, plan: FailbackPlan) -> Returned:
-        """Step by step. Raises RefusedError when the plan holds a refusal."""
+        """Step by step. Raises RefusedError when the plan holds a refusal.
+
+        Cancelled, it writes down how far it came; planned and run again, it goes on from there.
+        """
         if plan.refused:
             raise RefusedError("; ".join(check.text for check in plan.refused))
         self.audit.add("fail back", region=plan.region, plan=plan.document())
+        try:
+            return await self._go(plan)
+        except asyncio.CancelledError:
+            percent = plan.resumed_at if self._percent is None else self._percent
+            self.audit.add("interrupted", what="failback", region=plan.region, percent=percent)
+            self.tell(
+                f"interrupted; {plan.region} has {percent} % of its side: `outlast failback {plan.region}` goes on "
+                f"from there, `outlast evacuate {plan.region}` leaves again"
+            )
+            raise
+
+    async def _go(self, plan: FailbackPlan) -> Returned:
         if not plan.resumed_at:
             await self._set(plan.region, 0)
-            await asyncio.to_thread(self.board.set, {plan.region: True})
-            self.audit.add("switched", controls={plan.region: True})
+            await self._switch_on(plan.region)
             if plan.switch_s:
                 await self.sleep(plan.switch_s)
         steps: list[Step] = []
@@ -79,6 +99,13 @@ class Failback:
                 return Returned("backed off", tuple(steps), f"at {percent} %: {step.problem}; back to {back} %")
         self.audit.add("returned", region=plan.region)
         return Returned("returned", tuple(steps), f"{plan.region} has its traffic again")
+
+    async def _switch_on(self, region: str) -> None:
+        def switch() -> None:
+            self.board.set({region: True})
+            self.audit.add("switched", controls={region: True})
+
+        await patiently(switch, self.patience_s, period=self.period, sleep=self.sleep, tell=self.tell)
 
     async def _step(self, plan: FailbackPlan, percent: int) -> Step:
         await self._set(plan.region, percent)
@@ -100,5 +127,9 @@ class Failback:
         return "" if states.get(region, True) else f"{region} was switched off by somebody else"
 
     async def _set(self, region: str, percent: int) -> None:
-        await asyncio.to_thread(self.weights.set, region, percent)
-        self.audit.add("weighted", region=region, percent=percent)
+        def weigh() -> None:
+            self.weights.set(region, percent)
+            self._percent = percent
+            self.audit.add("weighted", region=region, percent=percent)
+
+        await whole(weigh)

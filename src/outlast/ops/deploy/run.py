@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +32,7 @@ class Deployer:
         self._wish = wish
         self._progress = progress
         self._done: dict[tuple[str, str], StackResult] = {}
+        self._ended = threading.Event()
 
     def run(self) -> Deployment:
         """Make everything, turn the routing controls on, and say what was made. Raises OpsError."""
@@ -113,14 +115,27 @@ class Deployer:
             self._progress(StackEvent(bucket, region, archive.key, "AWS::S3::Object", "UPLOADED"))
 
     def _together(self, tasks: Sequence[Callable[[], object]]) -> None:
-        """Run the tasks side by side; the first failure is raised once all have ended."""
+        """Run the tasks side by side; the first failure is raised once all have ended.
+
+        Interrupted, none of them waits for its stack any more: CloudFormation goes on, and the next run waits for it.
+        """
         with ThreadPoolExecutor(max_workers=max(1, len(tasks))) as pool:
-            running = [pool.submit(task) for task in tasks]
+            try:
+                running = [pool.submit(task) for task in tasks]
+                wait(running)
+            except BaseException:
+                self._ended.set()
+                raise
         for each in running:
             each.result()
 
     def _maker(self, region: str) -> StackMaker:
-        return StackMaker(self._clients.of("cloudformation", region), self._progress, poll_s=self._wish.rhythm.poll_s)
+        client, poll_s = self._clients.of("cloudformation", region), self._wish.rhythm.poll_s
+        return StackMaker(client, self._progress, poll_s=poll_s, sleep=self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        if self._ended.wait(seconds):
+            raise OpsError("It was interrupted.")
 
     def _stack_name(self, name: str) -> str:
         return f"{self._wish.application}-{name}"
@@ -163,7 +178,9 @@ class Deployer:
         config = self._clients.of("route53-recovery-control-config", ARC_REGION)
         cluster = again(lambda: config.describe_cluster(ClusterArn=panel["ClusterArn"]))["Cluster"]
         endpoints = tuple(ClusterEndpoint(each["Endpoint"], each["Region"]) for each in cluster["ClusterEndpoints"])
-        return Arc(panel["ClusterArn"], panel["ControlPanelArn"], panel["SafetyRuleArn"], endpoints)
+        rule = again(lambda: config.describe_safety_rule(SafetyRuleArn=panel["SafetyRuleArn"]))
+        wait_ms = (rule.get("AssertionRule") or rule.get("GatingRule") or {}).get("WaitPeriodMs")
+        return Arc(panel["ClusterArn"], panel["ControlPanelArn"], panel["SafetyRuleArn"], endpoints, wait_ms)
 
     def _part(self, region: str, which: str) -> RegionPart:
         application = self._done["application", region].outputs

@@ -19,6 +19,8 @@ from outlast.ops.outcome import OpsError
 DEAD: Final = frozenset(
     {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"}
 )
+"""What becomes of such a stack is deletion alone."""
+STUCK: Final = "UPDATE_ROLLBACK_FAILED"
 GOOD: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 MAX_REASONS: Final = 3
 
@@ -71,8 +73,11 @@ class StackMaker:
     _seen: set[str] = field(default_factory=set)
 
     def ensure(self, plan: StackPlan) -> StackResult:
-        """Make the stack, or change it to match. Raises OpsError with the first reasons when it fails."""
-        standing = self._describe(plan.name)
+        """Make the stack, or change it to match. Raises OpsError with the first reasons when it fails.
+
+        What an earlier run has begun, and was interrupted in, is waited for first.
+        """
+        standing = self._settled(self._describe(plan.name), plan.name, plan.region)
         if standing is not None and standing["StackStatus"] in DEAD:
             self.remove(plan.name, plan.region)
             standing = None
@@ -86,6 +91,22 @@ class StackMaker:
             self.progress(StackEvent(plan.name, plan.region, plan.name, "AWS::CloudFormation::Stack", "UNCHANGED"))
         return StackResult(plan, self.outputs(plan.name), changed, created=standing is None)
 
+    def _settled(self, standing: dict[str, Any] | None, name: str, region: str) -> dict[str, Any] | None:
+        """The stack once nothing is under way in it; None when there is none."""
+        if standing is None or standing["StackStatus"] == "REVIEW_IN_PROGRESS":
+            return standing
+        if standing["StackStatus"].endswith("_IN_PROGRESS"):
+            self.progress(StackEvent(name, region, name, "AWS::CloudFormation::Stack", "WAITED FOR"))
+            self._note_past(name)
+            self._watch(name, region)
+            standing = self._describe(name)
+        if standing is not None and standing["StackStatus"] == STUCK:
+            raise OpsError(
+                f"The stack {name} in {region} is {STUCK}: mend what it names, then "
+                f"`aws cloudformation continue-update-rollback --stack-name {name}`. {self._reasons(name)}"
+            )
+        return standing
+
     def outputs(self, name: str) -> dict[str, str]:
         """The stack's outputs; empty when there is no such stack."""
         standing = self._describe(name) or {}
@@ -94,6 +115,8 @@ class StackMaker:
     def remove(self, name: str, region: str) -> None:
         """Delete the stack and wait until it is gone; no error when there is none."""
         standing = self._describe(name)
+        if standing is not None and standing["StackStatus"].startswith("UPDATE_"):
+            standing = self._settled(standing, name, region)  # an update that is under way cannot be cut short
         if standing is None:
             return
         self._note_past(name)

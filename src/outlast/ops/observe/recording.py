@@ -1,15 +1,15 @@
 """Recorded signals: everything that the vantage points saw, small enough to keep, to be judged again by other rules.
 
 Gzipped lines of JSON: a header; then, for each sample, [milliseconds since the last one, vantage point, Region, bad,
-detail].
+detail]. The header's `origin` tells how it was recorded, where whoever recorded it said so.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,12 +22,13 @@ VANTAGES: Final = tuple(SIDES)
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Samples in the order of their time, and the pace that they were taken at."""
+    """Samples in the order of their time, the pace that they were taken at, and where they come from."""
 
     regions: tuple[str, ...]
     canary_period_s: float
     begun_s: float
     samples: tuple[Sample, ...]
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -35,7 +36,13 @@ class Recording:
         return self.samples[-1].at_s - self.samples[0].at_s if self.samples else 0.0
 
 
-def save(path: Path, samples: Iterable[Sample], regions: Sequence[str], canary_period_s: float) -> None:
+def save(
+    path: Path,
+    samples: Iterable[Sample],
+    regions: Sequence[str],
+    canary_period_s: float,
+    origin: Mapping[str, Any] | None = None,
+) -> None:
     """Write a recording. Raises OpsError."""
     held = sorted((each for each in samples if each.region in regions), key=lambda each: each.at_s)
     begun_s = held[0].at_s if held else 0.0
@@ -45,6 +52,7 @@ def save(path: Path, samples: Iterable[Sample], regions: Sequence[str], canary_p
         "canary_period_s": canary_period_s,
         "begun_s": begun_s,
         "vantages": list(VANTAGES),
+        **({"origin": dict(origin)} if origin else {}),
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +85,7 @@ def load(path: Path) -> Recording:
                 float(header["canary_period_s"]),
                 float(header["begun_s"]),
                 tuple(_samples(lines, header)),
+                dict(header.get("origin") or {}),
             )
     except (OSError, EOFError, StopIteration, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is no recording: {type(error).__name__} {error}.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -94,6 +95,8 @@ class Reconciler:
     now_s: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     tell: Callable[[str], None] = lambda _: None
+    whole: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Within it nothing is interrupted: a repair is written down in the same breath."""
     _held: Held = field(init=False, default_factory=lambda: Held({}, ()))
 
     def look(self) -> Look:
@@ -171,12 +174,13 @@ class Reconciler:
 
     def _make(self, repair: Repair, what: str) -> str:
         """Why it was not made; empty when it was."""
-        why = self._store().write(repair)
         told = f"{what}: {repair.text}"
-        if why:
-            self.audit.add("not repaired", what=told, why=why)
-        else:
-            self.audit.add("repaired", what=told, region=self._region(), repair=repair.document())
+        with self.whole():
+            why = self._store().write(repair)
+            if why:
+                self.audit.add("not repaired", what=told, why=why)
+            else:
+                self.audit.add("repaired", what=told, region=self._region(), repair=repair.document())
         self.tell(f"not repaired: {told} ({why})" if why else f"repaired: {told}")
         return why
 
