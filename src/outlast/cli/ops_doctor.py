@@ -34,9 +34,13 @@ def doctor(
     """Gather, examine, tell."""
     with one_line():
         where = open_target(target, home, profile)
-        findings = examine(Gatherer(where.clients, where.deployment()).facts(time.time()))
+        facts = Gatherer(where.clients, where.deployment()).facts(time.time())
+        findings = examine(facts)
+    for text in facts.not_asked:
+        typer.echo(f"not asked: {text}.", err=True)
     if output == "json":
-        typer.echo(json.dumps({"measured": target, "findings": [each.document() for each in findings]}))
+        told = {"measured": target, "findings": [each.document() for each in findings]}
+        typer.echo(json.dumps({**told, "not_asked": list(facts.not_asked)}))
     elif output == "table":
         rows = [(each.severity, each.region, each.rule, each.what, each.fix) for each in findings]
         print_table(("severity", "region", "rule", "what", "fix"), rows)

@@ -104,7 +104,8 @@ def test_what_is_worse_is_told_and_an_objective_that_is_missed_now_fails(report:
 
 def test_the_bill_grows_with_the_load_and_the_cluster_is_told_apart() -> None:
     small, large = monthly(Use(1.0, 20.0)), monthly(Use(100.0, 20.0))
-    assert small["with_cluster_usd"] - small["without_cluster_usd"] == pytest.approx(1825.0)
+    assert small["with_cluster_usd"] - small["without_cluster_usd"] == pytest.approx(1825.0 - 0.4)
+    assert small["stop_alarms_usd"] == 0.4
     assert large["with_cluster_usd"] > small["with_cluster_usd"]
     for bill in (small, large):
         assert sum(line["usd"] for line in bill["lines"]) == pytest.approx(bill["with_cluster_usd"], abs=0.1)
@@ -236,4 +237,14 @@ def test_what_is_no_report_is_named_in_one_line(tmp_path: Path) -> None:
 def test_every_price_says_what_it_was_compared_with() -> None:
     table = prices()
     assert set(table["checked"]) == set(table["prices"])
-    assert [name for name, source in table["checked"].items() if source is None] == ["canary_run"]
+    assert all(table["checked"].values())
+
+
+def test_a_price_that_was_compared_with_nothing_is_marked(monkeypatch: pytest.MonkeyPatch, report: Any) -> None:
+    table = dict(prices())
+    table["checked"] = {**table["checked"], "zone": None}
+    monkeypatch.setattr("outlast.ops.report.cost.prices", lambda: table)
+    bill = monthly(Use(1.0, 20.0))
+    (zone,) = (line for line in bill["lines"] if line["what"] == "Route 53, hosted zone")
+    assert zone["checked"].startswith("unverified")
+    assert "unverified" in render({**report, "cost": bill})

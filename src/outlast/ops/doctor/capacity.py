@@ -1,7 +1,8 @@
 """Room in the survivor: the sum of all Regions' traffic, against what each one alone may take.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html,
-https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html and
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html,
+https://docs.aws.amazon.com/servicequotas/latest/userguide/intro.html and
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 """
 
@@ -16,6 +17,8 @@ from outlast.ops.doctor.tables import billing_mode
 
 HEADROOM: Final = 0.8
 EVERY_METHOD: Final = "*/*"
+TOLD: Final = frozenset({"lambda/L-B99A9384", "apigateway/L-8A5B8E43"})
+"""Concurrent executions and API Gateway's throttle: the services' own answers are compared."""
 
 
 def rules(facts: Facts) -> Iterator[Finding]:
@@ -110,3 +113,23 @@ def _quotas(facts: Facts) -> Iterator[Finding]:
             why = "the one that survives may be the smaller one"
             fix = f"Ask for the same quota in {least}."
             yield Finding("serious", "quotas", least, least, f"the account's {what} differs: {difference}", why, fix)
+    yield from _service_quotas(facts)
+
+
+def _service_quotas(facts: Facts) -> Iterator[Finding]:
+    """Of Service Quotas: each that is not the same in every Region. Those told of above are left out."""
+    held: dict[str, dict[str, float]] = {}
+    names: dict[str, str] = {}
+    for region in facts.regions:
+        for quota in region.quotas or ():
+            ident = f"{quota['ServiceCode']}/{quota['QuotaCode']}"
+            names[ident] = str(quota.get("QuotaName", ident))
+            held.setdefault(ident, {})[region.name] = float(quota["Value"])
+    for ident, values in sorted(held.items()):
+        difference = unequal(values, lambda value: f"{value:g}")
+        if difference and ident not in TOLD:
+            least = min(values, key=lambda name: values[name])
+            what = f"the quota {names[ident]} ({ident}) differs: {difference}"
+            why = "the one that survives may be the smaller one"
+            fix = f"Ask for the same quota in {least}: `aws service-quotas request-service-quota-increase`."
+            yield Finding("warning", "quotas", least, ident, what, why, fix)

@@ -77,6 +77,8 @@ class RegionFacts:
     alarms: tuple[Document, ...] | None = None
     canary: Document | None = None
     traffic: Traffic = Traffic()
+    quotas: tuple[Document, ...] | None = None
+    """Of Service Quotas; None where they were not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ class NameFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything, as of `at_s` (epoch seconds). `observer_alarms`: those of the observer's Region."""
+    """Everything, as of `at_s` (epoch seconds). `observer_alarms`: those of the observer's Region. `not_asked`: what
+    there is nobody to ask for at this target, in words."""
 
     at_s: float
     deployment: Deployment
@@ -109,3 +112,4 @@ class Facts:
     names: NameFacts
     observer_alarms: tuple[Document, ...] | None = None
     unseen: tuple[Unseen, ...] = ()
+    not_asked: tuple[str, ...] = ()

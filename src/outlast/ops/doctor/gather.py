@@ -34,6 +34,9 @@ TRIES: Final = 3
 ABSENT: Final = frozenset(
     {"ResourceNotFoundException", "NotFoundException", "NoSuchHealthCheck", "NoSuchEntity", "NoSuchHostedZone"}
 )
+QUOTAS: Final = ("apigateway", "cloudwatch", "dynamodb", "lambda", "synthetics")
+"""Codes of the services whose quotas are compared."""
+NO_QUOTAS: Final = "Service Quotas: a local world has none; the services' own limits were compared"
 INVOKED: Final = ":lambda:path/2015-03-31/functions/"
 
 
@@ -59,6 +62,7 @@ class Gatherer:
                 names=names.result(),
                 observer_alarms=observer.result(),
                 unseen=tuple(sorted(self.unseen, key=lambda each: (each.region, each.what))),
+                not_asked=(NO_QUOTAS,) if self.clients.kind == "local" else (),
             )
 
     def _read(self, region: str, what: str, call: Callable[[], Result], absent: Result | None = None) -> Result | None:
@@ -103,7 +107,24 @@ class Gatherer:
             alarms=self._alarms(part.name),
             canary=self._canary(part),
             traffic=self._traffic(part, at_s),
+            quotas=None if self.clients.kind == "local" else self._quotas(part.name),
         )
+
+    def _quotas(self, region: str) -> tuple[Document, ...] | None:
+        """The account's quotas of the application's services, as applied.
+
+        https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html
+        """
+        client = self.clients.of("service-quotas", region)
+
+        def read() -> list[Document]:
+            pages = client.get_paginator("list_service_quotas")
+            return [
+                each for service in QUOTAS for page in pages.paginate(ServiceCode=service) for each in page["Quotas"]
+            ]
+
+        found = self._read(region, "Service Quotas", read)
+        return None if found is None else tuple(found)
 
     def _tables(self, region: str) -> dict[str, TableFacts]:
         client, found = self.clients.of("dynamodb", region), {}

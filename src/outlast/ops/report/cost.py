@@ -23,11 +23,15 @@ READ_UNITS: Final = 0.5
 CANARIES: Final = 5
 METRIC_ALARMS: Final = 15
 """Thirteen alarms, two of them over two metrics each: every metric counts."""
+STOP_ALARMS: Final = 4
+"""Where standbys take over instead of a cluster: each Region's switch in its standby, and its copy in the Region."""
 COMPOSITE_ALARMS: Final = 4
 DASHBOARDS: Final = 3
 HEALTH_CHECKS: Final = 2
 QUERY_SHARE: Final = 0.1
 """DNS queries for each request, as far as one can say: resolvers keep answers for many clients."""
+
+UNVERIFIED: Final = "unverified: nothing was found to compare it with"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,10 @@ def prices() -> Mapping[str, Any]:
 
 
 def monthly(use: Use) -> dict[str, Any]:
-    """The bill as JSON members: lines, and totals with the cluster and without it."""
+    """The bill as JSON members: lines, and totals with the cluster and without it, where stop alarms take its place.
+
+    `checked` of a line: what its price was last compared with, or that it never was.
+    """
     table = prices()
     price: Mapping[str, float] = table["prices"]
     requests = use.requests_per_s * MONTH_S
@@ -77,11 +84,13 @@ def monthly(use: Use) -> dict[str, Any]:
             "quantity": round(quantity, 1),
             "price_usd": price[name],
             "usd": round(quantity * price[name], 2),
+            "checked": table["checked"][name] or UNVERIFIED,
         }
         for what, quantity, name in quantities
     ]
     total = round(sum(quantity * price[name] for _, quantity, name in quantities), 2)
     cluster = round(HOURS * price["cluster_hour"], 2)
+    stops = round(STOP_ALARMS * price["metric_alarm"], 2)
     return {
         "basis": "computed",
         "as_of": str(table["as_of"]),
@@ -89,5 +98,6 @@ def monthly(use: Use) -> dict[str, Any]:
         "requests_per_s": round(use.requests_per_s, 2),
         "lines": lines,
         "with_cluster_usd": total,
-        "without_cluster_usd": round(total - cluster, 2),
+        "stop_alarms_usd": stops,
+        "without_cluster_usd": round(total - cluster + stops, 2),
     }
