@@ -106,7 +106,7 @@ def test_a_wait_period_is_waited_for_unless_told_otherwise(world: World) -> None
             continue
         refused += 1
         assert done.returncode == code, done.stderr
-        assert ("It is asked again each second, for 6 s at most" in done.stderr) is not more
+        assert ("It is asked again each second, for 6 s at most" in done.stderr) is not bool(more)
         assert ("--wait SECONDS" in done.stderr) is bool(more)
     board.set({A: True}, [rule])
     assert refused

@@ -9,10 +9,12 @@ import typer
 
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, ProfileOption, TargetOption, one_line, open_target
+from outlast.ops.clients import DENIED, STRANGER
 from outlast.ops.doctor.examine import examine
 from outlast.ops.doctor.findings import exit_of
 from outlast.ops.doctor.gather import Gatherer
 from outlast.ops.doctor.show import lines, summary
+from outlast.ops.outcome import OpsError
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +37,9 @@ def doctor(
     with one_line():
         where = open_target(target, home, profile)
         facts = Gatherer(where.clients, where.deployment()).facts(time.time())
+        codes = {each.why for each in facts.unseen if each.what != "switch states"}
+        if codes and codes <= STRANGER | DENIED and not any(region.tables for region in facts.regions):
+            raise OpsError(f"These credentials are refused by everything that was asked ({min(codes)}).")
         findings = examine(facts)
     for text in facts.not_asked:
         typer.echo(f"not asked: {text}.", err=True)

@@ -146,7 +146,7 @@ class Wish:
 
 async def _evacuate(target: Target, deployment: Deployment, wish: Wish) -> Evacuated:
     """Look unless offline, plan, agree, switch. Offline the watch opens after the switch: nothing waits for it."""
-    watch = Watch(target.clients, deployment, target.keys)
+    watch = Watch(target.clients, deployment, target.keys, may_be_denied=True)
     audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
     board = board_of(wish.switch, target.clients, deployment, lambda tried: note(audit, tried))
     async with AsyncExitStack() as open_watch:

@@ -106,6 +106,8 @@ def _local(folder: Path) -> Target:
 
 def _aws(folder: Path, profile: str | None) -> Target:
     session = boto3.Session(profile_name=profile)
+    if session.get_credentials() is None:
+        raise OpsError("There are no AWS credentials: choose a profile (--profile), or set them in the environment.")
     clients = Clients(session, "aws", endpoint_url=os.environ.get("AWS_ENDPOINT_URL"), read_timeout_s=10.0)
     variables = {"AWS_PROFILE": profile} if profile else {}
     return Target("aws", folder, clients, Keys(session), variables, (), 443, None)

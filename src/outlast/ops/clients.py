@@ -40,6 +40,36 @@ PASSING: Final = frozenset(
     }
 )
 
+STRANGER: Final = frozenset(
+    {
+        "AuthFailure",
+        "CredentialRetrievalError",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "NoCredentialsError",
+        "PartialCredentialsError",
+        "RequestExpired",
+        "SSOTokenLoadError",
+        "SignatureDoesNotMatch",
+        "TokenRetrievalError",
+        "UnauthorizedSSOTokenError",
+        "UnrecognizedClientException",
+    }
+)
+"""Codes, AWS's and botocore's, which say that these credentials are wrong, expired or not there.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html
+"""
+DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+"""Codes which say that these credentials are known, and may not."""
+
 
 class Clients:
     """Clients by service and Region, made once and shared by threads.
@@ -129,7 +159,7 @@ def may_pass(error: BaseException) -> bool:
     if isinstance(error, ClientError):
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         return error_code(error) in PASSING or status in (429, 500, 502, 503, 504)
-    return isinstance(error, BotoCoreError)
+    return isinstance(error, BotoCoreError) and error_code(error) not in STRANGER
 
 
 def again(

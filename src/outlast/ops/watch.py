@@ -9,16 +9,19 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final
 
-from outlast.ops.clients import Clients
+from outlast.ops.clients import DENIED, STRANGER, Clients
 from outlast.ops.decide.rules import HOLD_S, Decision, Judge, Rule
 from outlast.ops.decide.window import sights
 from outlast.ops.deployment import Deployment
 from outlast.ops.http import tls_context
 from outlast.ops.observe.survey import Latest, Rates, Survey
+from outlast.ops.outcome import OpsError
 from outlast.ops.sightings import Sample
 from outlast.ops.signing import Credentials
 
 ASSESS_S: Final = 0.25
+SOURCES: Final = 4
+"""So many must refuse before the credentials are blamed: one Region that refuses alone is a symptom."""
 
 
 def rule_for(deployment: Deployment) -> Rule:
@@ -35,7 +38,8 @@ def rule_at(canary_period_s: float, *, quorum: int = 3, hold_s: float = HOLD_S) 
 class Watch:
     """An open watch over a deployment: `async with Watch(...) as watch`.
 
-    `on_sample` gets every sample, `on_alarm` (Region, name, state) every change of an alarm.
+    `on_sample` gets every sample, `on_alarm` (Region, name, state) every change of an alarm. `may_be_denied`: whoever
+    watches can do without looking, by credentials that may switch and nothing else.
     """
 
     def __init__(
@@ -49,7 +53,9 @@ class Watch:
         on_sample: Callable[[Sample], None] = lambda _: None,
         on_alarm: Callable[[str, str, str], None] = lambda *_: None,
         now_s: Callable[[], float] = time.time,
+        may_be_denied: bool = False,
     ) -> None:
+        self._unwelcome = STRANGER if may_be_denied else STRANGER | DENIED
         self._judge = Judge(deployment.region_names, rule or rule_for(deployment))
         self._hear = on_sample
         self._on_alarm = on_alarm
@@ -91,11 +97,13 @@ class Watch:
         return True
 
     def check(self) -> None:
-        """Raise what has ended the watch, if something has."""
+        """Raise what has ended the watch, if something has; OpsError when every source refuses our credentials."""
         for task in self._tasks:
             if task.done() and not task.cancelled():
-                task.result()
+                _raise_first(task)
                 raise RuntimeError("the watch has ended")
+        if len(self.latest.errors) >= SOURCES and (code := self.latest.unwelcome(self._unwelcome)):
+            raise OpsError(f"These credentials are refused by everything that was asked ({code}).")
 
     def _take(self, sample: Sample) -> None:
         self._judge.add(sample)
@@ -109,3 +117,14 @@ class Watch:
                     self._alarms[key] = state
                     self._on_alarm(*key, state)
             await asyncio.sleep(ASSESS_S)
+
+
+def _raise_first(task: asyncio.Task[None]) -> None:
+    """Raise what ended a task: of a group, the first."""
+    try:
+        task.result()
+    except BaseExceptionGroup as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from group

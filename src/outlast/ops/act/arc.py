@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from outlast.ops.clients import Clients, error_code
+from outlast.ops.clients import DENIED, STRANGER, Clients, error_code
 from outlast.ops.deployment import ClusterEndpoint, Deployment
 from outlast.ops.outcome import OpsError, RefusedError
 
@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 ROUNDS: Final = 3
 PAUSE_S: Final = 0.5
 FINAL: Final = frozenset(
-    {"AccessDeniedException", "ResourceNotFoundException", "ServiceLimitExceededException", "ValidationException"}
+    {*STRANGER, *DENIED, "ResourceNotFoundException", "ServiceLimitExceededException", "ValidationException"}
 )
 """Answers that no other endpoint would change."""
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from outlast.ops.act.boards import board_of
 from outlast.ops.clients import Clients, again
@@ -21,6 +21,7 @@ from outlast.ops.names import NameServer
 from outlast.ops.observe.facts import capacities
 from outlast.ops.outcome import OpsError
 
+VALIDATIONS: Final = ".acm-validations.aws"
 WHICH: Final = ("First", "Second")
 
 
@@ -86,6 +87,8 @@ class Deployer:
             [("application", region) for region in wish.app_regions],
             [("data", wish.first_region), ("zone", ZONE_REGION)],
         ):
+            if group[-1][0] == "zone":
+                self._forget_validations()
             self._together([partial(self._remove, name, region) for name, region in group])
         self._together([partial(self._remove_foundation, region) for region in wish.all_regions])
 
@@ -218,6 +221,22 @@ class Deployer:
     def _remove(self, name: str, region: str) -> None:
         self._maker(region).remove(self._stack_name(name), region)
 
+    def _forget_validations(self) -> None:
+        """Delete the records that certificates were validated by: they stay when certificates go, and keep the zone.
+
+        https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
+        """
+        ident = self._maker(ZONE_REGION).outputs(self._stack_name("zone")).get("ZoneId")
+        if not ident:
+            return
+        client = self._clients.of("route53", ZONE_REGION)
+        pages = again(lambda: list(client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=ident)))
+        left = [each for page in pages for each in page["ResourceRecordSets"] if _validates(each)]
+        if left:
+            changes = [{"Action": "DELETE", "ResourceRecordSet": record} for record in left]
+            again(lambda: client.change_resource_record_sets(HostedZoneId=ident, ChangeBatch={"Changes": changes}))
+            self._progress(StackEvent("zone", ZONE_REGION, "validation records", "AWS::Route53::RecordSet", "DELETED"))
+
     def _remove_foundation(self, region: str) -> None:
         maker = self._maker(region)
         for bucket in maker.outputs(self._stack_name("foundation")).values():
@@ -229,6 +248,12 @@ class Deployer:
         for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
             for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                 client.delete_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])
+
+
+def _validates(record: Mapping[str, Any]) -> bool:
+    """Whether it is what ACM asks for."""
+    values = [str(each["Value"]) for each in record.get("ResourceRecords", ())]
+    return record["Type"] == "CNAME" and bool(values) and all(each.rstrip(".").endswith(VALIDATIONS) for each in values)
 
 
 def addresses_of(names: Sequence[str]) -> tuple[NameServer, ...]:

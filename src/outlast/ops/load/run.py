@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import TextIO
 
 import boto3
+from botocore.exceptions import BotoCoreError
 
 from outlast.ops.http import tls_context
 from outlast.ops.load.client import Client, Habits, Service
 from outlast.ops.load.log import Record, to_line
 from outlast.ops.load.workload import Stock, Want, Workload
 from outlast.ops.names import Machine, NameServer, Stub
+from outlast.ops.outcome import OpsError
 from outlast.ops.signing import Credentials
 
 KEYS_FRESH_S = 300.0
@@ -85,15 +87,21 @@ class Keys:
         self._held: Credentials | None = None
 
     def __call__(self) -> Credentials:
-        """The credentials of the moment. Raises RuntimeError when the session has none."""
+        """The credentials of the moment, or of before while newer ones cannot be had. Raises OpsError without any."""
         if self._held is None or self._now_s() >= self._until_s:
-            found = self._session.get_credentials()
-            if found is None:
-                raise RuntimeError("no credentials: set a profile or the environment")
-            frozen = found.get_frozen_credentials()
-            self._held = Credentials(str(frozen.access_key), str(frozen.secret_key), frozen.token)
             self._until_s = self._now_s() + KEYS_FRESH_S
+            self._held = self._looked_up() or self._held
+        if self._held is None:
+            raise OpsError("There are no credentials: choose a profile (--profile), or set them in the environment.")
         return self._held
+
+    def _looked_up(self) -> Credentials | None:
+        try:
+            found = self._session.get_credentials()
+            frozen = found.get_frozen_credentials() if found else None
+        except BotoCoreError:
+            return None
+        return Credentials(str(frozen.access_key), str(frozen.secret_key), frozen.token) if frozen else None
 
 
 def clients_of(plan: Plan, keys: Callable[[], Credentials]) -> list[Client]:

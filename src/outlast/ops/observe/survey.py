@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -61,6 +61,12 @@ class Latest:
     refused: dict[str, float] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+
+    def unwelcome(self, codes: Collection[str]) -> str:
+        """The error, when every source has failed by one of `codes` and none has told anything; else empty."""
+        met = set(self.errors.values())
+        known = self.alarms or self.rates or any(beat.age_ms is not None for beat in self.beats.values())
+        return "" if known or not met or met.difference(codes) else min(met)
 
     def keeps_up(self, regions: Sequence[str], limit_ms: float) -> bool:
         """Whether each Region's heartbeat was seen in every other one, no older than `limit_ms`."""
