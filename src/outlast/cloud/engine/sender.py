@@ -1,9 +1,9 @@
 """Sends what is owed to one peer: greets it, gathers spans of several spaces into batches, keeps several under way.
 
 Nothing is sent before it is durable here; nothing counts as sent before the peer says that it is durable there. An
-idle sender sleeps without a timer: what it is woken for leaves at once. A busy one gathers for a moment, so that
-batches cost the writer little. Memory is bounded by what is under way, whatever the backlog; a link that loses batches
-or takes too long over them gets less at once, and more time.
+idle sender sleeps without a timer: what it is woken for leaves at once. One that has just sent gathers briefly, and
+longer when that made a large batch, so that batches cost a busy writer little. Memory is bounded by what is under way,
+whatever the backlog; a link that loses batches or takes too long over them gets less at once, and more time.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ MAX_UNDER_WAY = 32
 MAX_BYTES_UNDER_WAY = 4 * 1024 * 1024
 MIN_BYTES_UNDER_WAY = 32 * 1024
 GATHER_S = 0.02
+BUSY_ITEMS = 50
+BRIEFLY_S = 0.005
 FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 1.0
 FIRST_TIMEOUT_S = 3.0
@@ -65,6 +67,7 @@ class Sender:
         self._bytes_under_way = 0
         self._window_bytes = MAX_BYTES_UNDER_WAY
         self._sent_s = -GATHER_S
+        self._sent_items = 0
         self._round_trip_s = 0.0
         self._patience_s = MIN_TIMEOUT_S
         self._retry_s = FIRST_RETRY_S
@@ -134,8 +137,9 @@ class Sender:
         return max(self._patience_s, self._greeting_s)
 
     async def _gather_more(self) -> None:
-        """Wait a moment after the last batch, unless another is full already."""
-        rest_s = self._sent_s + GATHER_S - self._clock.monotonic_s()
+        """Wait a moment after the last batch, a longer one after a large batch, unless another is full already."""
+        gather_s = GATHER_S if self._sent_items >= BUSY_ITEMS else BRIEFLY_S
+        rest_s = self._sent_s + gather_s - self._clock.monotonic_s()
         if rest_s > 0 and not any(stream.n_unsent >= BATCH_ITEMS for stream in self._streams):
             await self._clock.sleep(rest_s)
             self._wake.clear()
@@ -145,15 +149,15 @@ class Sender:
             gathered = self._gather()
             if gathered is None:
                 return
-            spans, message = gathered
+            spans, message, self._sent_items = gathered
             await self._engine.settled()
             self._sent_s = self._clock.monotonic_s()
             self._under_way += 1
             self._bytes_under_way += len(message)
             self._home.spawn(self._send(spans, message))
 
-    def _gather(self) -> tuple[list[Span], bytes] | None:
-        """The next batch over the streams that have something to send, each in its turn."""
+    def _gather(self) -> tuple[list[Span], bytes, int] | None:
+        """The next batch over the streams that have something to send, each in its turn, and how many items it has."""
         spans: list[Span] = []
         sections: list[Section] = []
         n_items, n_bytes = BATCH_ITEMS, min(BATCH_BYTES, self._window_bytes)
@@ -181,7 +185,8 @@ class Sender:
                 break
         if not spans:
             return None
-        return spans, pack_batch(self._home.identity, Batch(self._home.names(), tuple(sections)))
+        message = pack_batch(self._home.identity, Batch(self._home.names(), tuple(sections)))
+        return spans, message, BATCH_ITEMS - n_items
 
     async def _send(self, spans: list[Span], message: bytes) -> None:
         started_s = self._clock.monotonic_s()
