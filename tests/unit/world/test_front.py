@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 
 import pytest
@@ -112,3 +113,27 @@ def test_the_first_of_several_encodings_is_passed_on_as_the_first() -> None:
         "Accept-Encoding: identity",
         "accept-encoding: gzip, br",
     ]
+
+
+async def test_an_answer_without_a_body_ends_with_its_head() -> None:
+    """HEAD tells the length of what GET would give; whoever waits for that many bytes waits for ever."""
+    connections = 0
+
+    async def region(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            body = b"" if head.startswith(b"HEAD") else b"0123456789"
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nETag: x\r\n\r\n" + body)
+
+    server = await asyncio.start_server(region, "127.0.0.1", 0)
+    address = server.sockets[0].getsockname()[:2]
+    front = FrontDoor({"us-east-1": address}, RealClock(), ssl.create_default_context())
+    for _ in range(2):
+        answer = await asyncio.wait_for(front.respond(Request("HEAD", "/k", "", {}), "", False), 20)
+        assert (answer.status, answer.headers, answer.body) == (200, (("Content-Length", "10"), ("ETag", "x")), b"")
+        answer = await asyncio.wait_for(front.respond(Request("GET", "/k", "", {}), "", False), 20)
+        assert (answer.headers, answer.body) == ((("ETag", "x"),), b"0123456789")
+    assert connections == 1
+    front.close()
+    server.close()

@@ -70,12 +70,12 @@ class FrontDoor:
                     upstream = pool.popleft()
                     if upstream.usable:
                         try:
-                            return await self._exchange(upstream, wire, pool)
+                            return await self._exchange(upstream, request, wire, pool)
                         except ConnectionResetError:
                             if upstream.answered_some:
                                 raise
                 upstream = await self._connect(region, secure)
-                return await self._exchange(upstream, wire, pool)
+                return await self._exchange(upstream, request, wire, pool)
         except (OSError, TimeoutError, httptools.HttpParserError) as error:
             message = f"The Region {region} does not answer ({type(error).__name__})."
             return refusal(request, 503, "ServiceUnavailable", message)
@@ -87,9 +87,9 @@ class FrontDoor:
         _transport, upstream = await asyncio.get_running_loop().create_connection(_Upstream, host, port, ssl=context)
         return upstream
 
-    async def _exchange(self, upstream: _Upstream, wire: bytes, pool: deque[_Upstream]) -> Response:
+    async def _exchange(self, upstream: _Upstream, request: Request, wire: bytes, pool: deque[_Upstream]) -> Response:
         try:
-            response = await upstream.exchange(wire)
+            response = await upstream.exchange(wire, bodiless=request.method == "HEAD")
         except BaseException:
             upstream.close()
             raise
@@ -156,6 +156,7 @@ class _Upstream(asyncio.Protocol):
         self._answer: asyncio.Future[Response] | None = None
         self._headers: list[tuple[str, str]] = []
         self._body: list[bytes] = []
+        self._bodiless = False
         self.answered_some = False
 
     @property
@@ -171,6 +172,9 @@ class _Upstream(asyncio.Protocol):
             self._answer.set_exception(ConnectionResetError("the Region closed the connection"))
 
     def data_received(self, data: bytes) -> None:
+        if self._answer is None:  # nobody asked: it must not pass for the answer to what is asked next
+            self.close()
+            return
         self.answered_some = True
         try:
             self._parser.feed_data(data)
@@ -179,11 +183,13 @@ class _Upstream(asyncio.Protocol):
                 self._answer.set_exception(error)
             self.close()
 
-    async def exchange(self, wire: bytes) -> Response:
+    async def exchange(self, wire: bytes, *, bodiless: bool) -> Response:
+        """The answer to a request; `bodiless` when it ends with its head, whatever length that tells (HEAD)."""
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
         self.answered_some = False
         self._headers, self._body = [], []
+        self._bodiless = bodiless
         self._parser = httptools.HttpResponseParser(self)
         self._transport.write(wire)
         try:
@@ -193,8 +199,12 @@ class _Upstream(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         text = name.decode("latin-1")
-        if text.lower() not in DROPPED:
+        if text.lower() not in DROPPED or (self._bodiless and text.lower() == "content-length"):
             self._headers.append((text, value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        if self._bodiless:
+            self.on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
