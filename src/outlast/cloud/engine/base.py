@@ -57,20 +57,28 @@ class Base:
         self.stamp = int.from_bytes(self.get(CLOCK_KEY) or b"", "big")
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of `key`, or None. Raises Damaged."""
+        """The value of `key`, or None. Raises Damaged or StorageUnavailable."""
         try:
             rows: list[Any] = self._get(GET, (key,)).fetchall()
-        except DAMAGE as error:
-            raise Damaged(f"{self.path} is damaged: {error}") from error
+        except apsw.Error as error:
+            raise self._unreadable(error) from error
         return cast(bytes, rows[0][0]) if rows else None
 
     def rows(self, start: bytes, end: bytes, limit: int, reverse: bool) -> list[tuple[bytes, bytes]]:
-        """Up to `limit` pairs with `start` <= key < `end`: the first, or in reverse order the last. Raises Damaged."""
+        """Up to `limit` pairs with `start` <= key < `end`: the first, or in reverse order the last.
+
+        Raises Damaged or StorageUnavailable.
+        """
         try:
             rows = self._get(BACKWARD if reverse else FORWARD, (start, end, limit)).fetchall()
-        except DAMAGE as error:
-            raise Damaged(f"{self.path} is damaged: {error}") from error
+        except apsw.Error as error:
+            raise self._unreadable(error) from error
         return cast(list[tuple[bytes, bytes]], rows)
+
+    def _unreadable(self, error: apsw.Error) -> Exception:
+        if isinstance(error, DAMAGE):
+            return Damaged(f"{self.path} is damaged: {error}")
+        return StorageUnavailable(f"{self.path} cannot be read: {error}")
 
     def flush(self, table: MemTable) -> None:
         """Write a memory table, whose every commit is durable in the log; durable itself on return. May block.

@@ -9,7 +9,7 @@ from typing import Any
 
 from outlast.cloud.contract import Fault, InternalServerError, Principal, ServiceUnavailable
 from outlast.cloud.effects import LinkDown
-from outlast.cloud.engine import StorageUnavailable
+from outlast.cloud.engine import Damaged, StorageUnavailable
 from outlast.cloud.gateway import forward, hosts, plain
 from outlast.cloud.gateway.addressing import PLAIN_SERVICES, Target
 from outlast.cloud.gateway.gate import Gate
@@ -99,6 +99,9 @@ def as_fault(error: Exception) -> Fault:
         return ServiceUnavailable(str(error))
     if isinstance(error, LinkDown):
         return ServiceUnavailable(f"Another Region could not be reached: {error}")
+    if isinstance(error, Damaged):
+        log.error("an operation met damage: %s", error)
+        return InternalServerError(str(error))
     log.error("an operation failed unexpectedly", exc_info=error)
     return InternalServerError("An internal error occurred.")
 
