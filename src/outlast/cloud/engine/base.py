@@ -53,7 +53,10 @@ class Base:
         if disk.read(self.path, 0, 16).startswith(PLAIN_HEADER):
             raise Damaged(f"{self.path} is not encrypted")
         self._get = self._reader.cursor().execute
-        self.flushed = int.from_bytes(self.get(FLUSHED_KEY) or b"", "big")
+        flushed = self.get(FLUSHED_KEY)
+        self.begun = flushed is not None
+        """Was there ever a log beside it?"""
+        self.flushed = int.from_bytes(flushed or b"", "big")
         self.stamp = int.from_bytes(self.get(CLOCK_KEY) or b"", "big")
 
     def get(self, key: bytes) -> bytes | None:
@@ -79,6 +82,12 @@ class Base:
         if isinstance(error, DAMAGE):
             return Damaged(f"{self.path} is damaged: {error}")
         return StorageUnavailable(f"{self.path} cannot be read: {error}")
+
+    def begin(self) -> None:
+        """Note that there is a log from now on. Raises apsw.Error."""
+        if not self.begun:
+            self._reader.execute(put_statement(1), (FLUSHED_KEY, (0).to_bytes(8, "big")))
+            self.begun = True
 
     def flush(self, table: MemTable) -> None:
         """Write a memory table, whose every commit is durable in the log; durable itself on return. May block.

@@ -5,6 +5,7 @@ Segments are made ahead of need and removed by a worker of their own, because bo
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -76,12 +77,13 @@ class Log:
 
     # ---- at the start
 
-    def replay(self, after: int) -> Iterator[Group]:
+    def replay(self, after: int, *, begun: bool) -> Iterator[Group]:
         """Groups that hold commits greater than `after`, oldest first.
 
-        Cuts a torn end off the newest segment and notes it in `dropped`. Raises Damaged, also when commits are missing.
+        Cuts a torn end off the newest segment and notes it in `dropped`. Raises Damaged, also when commits or segments
+        are missing. `begun` tells that there was a log before; it then reaches `after` at least.
         """
-        reached = after
+        reached, top = after, -1
         names = [name for name in self._disk.names(self._folder) if name.startswith(PREFIX) and name[4:].isdigit()]
         for name in names:
             path = self._folder / name
@@ -95,22 +97,34 @@ class Log:
                     self.dropped.append(Dropped(name, 0, len(contents)))
                 self._disk.remove(path)  # a spare that was never used
                 continue
-            self._next = segment.number + 1
-            last = 0
-            for piece in good_frames(segment, contents, name, may_be_torn=newest or self._is_unused(names, name)):
+            self._check_place(segment, name)
+            unused = newest or self._is_unused(names, name)
+            for piece in good_frames(segment, contents, name, may_be_torn=unused):
                 if isinstance(piece, Tail):
                     self._cut(path, piece)
                 else:
                     first, last, stamp = group_numbers(piece)
                     if first > reached + 1:
                         raise Damaged(f"the log lacks the commits from {reached + 1} to {first - 1}, before {name}")
+                    top = max(top, last)
                     if first <= last and last > after:  # else a mark, or in the base
                         reached = max(reached, last)
                         yield Group(last, stamp, dict(group_writes(piece)))
-            if last > after:
-                self._closed.append((last, path))
-            else:
+            if segment.counter == 0 and unused:
+                self._next = segment.number  # nothing is in it
                 self._disk.remove(path)
+            else:
+                self._closed.append((max(top, 0), path))
+        if begun and top < after:
+            raise Damaged(f"the log in {self._folder} is missing or ends before the base, which holds commit {after}")
+
+    def _check_place(self, segment: Segment, name: str) -> None:
+        """Segments are numbered without gaps, and called by their numbers; raises Damaged."""
+        if f"{PREFIX}{segment.number:016d}" != name:
+            raise Damaged(f"the log segment {name} is number {segment.number} under a wrong name")
+        if self._closed and segment.number != self._next:
+            raise Damaged(f"the log segment {PREFIX}{self._next:016d} is missing")
+        self._next = segment.number + 1
 
     def _is_unused(self, names: list[str], name: str) -> bool:
         """Whether every newer segment was made ahead and never written to."""
@@ -156,9 +170,9 @@ class Log:
     def make_spare(self) -> None:
         """Make the next segment's file, synced. May block."""
         number = self._next
-        self._next += 1
         segment = new_segment(number, max(self._keys), self._keys[max(self._keys)], self._entropy)
         path = self._folder / f"{PREFIX}{number:016d}"
+        self._disk.remove(path)  # what a failure left of it
         file = self._disk.append_to(path)
         try:
             file.append(segment.header)
@@ -167,6 +181,7 @@ class Log:
             file.close()
             self._disk.remove(path)
             raise
+        self._next += 1
         self._spare = Open(segment, file, path)
 
     def roll(self) -> None:
@@ -198,17 +213,31 @@ class Log:
         self._last = last
 
     def take_removable(self, flushed: int) -> Callable[[], None] | None:
-        """A job that removes the segments whose every commit is at or below `flushed`; None when there is none."""
-        gone = [path for last, path in self._closed if last <= flushed]
-        if not gone:
+        """A job that removes the segments whose every commit is at or below `flushed`; None when there is none.
+
+        Some frame always says that the log reached what the base holds: the newest segment with one stays.
+        """
+        if self._current is None or self._current.size == HEADER_BYTES:
+            removable = [entry for entry in self._closed[:-1] if entry[0] <= flushed]
+        else:
+            removable = [entry for entry in self._closed if entry[0] <= flushed]
+        if not removable:
             return None
-        self._closed = [entry for entry in self._closed if entry[0] > flushed]
+        gone = [path for _, path in removable]
+        self._closed = self._closed[len(removable) :]
 
         def remove() -> None:
             for path in gone:
                 self._disk.remove(path)
 
         return remove
+
+    def trim(self, flushed: int) -> None:
+        """Remove them now, at a start; one that cannot be removed stays. May block."""
+        remove = self.take_removable(flushed)
+        if remove is not None:
+            with contextlib.suppress(OSError):
+                remove()
 
     @property
     def n_segments(self) -> int:

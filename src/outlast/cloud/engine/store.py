@@ -68,16 +68,18 @@ class Store:
         self._janitor = disk.worker("janitor")
         try:
             self._log.start(self._applied, self.stamp())
-        except OSError as error:
+            self._base.begin()
+        except (OSError, apsw.Error) as error:
             self._refuse(error)
         else:
             self._want_spare()
+        self._log.trim(self._base.flushed)
         self._flush()
 
     def _replay(self) -> None:
         """Take what the log has and the base has not."""
         newest = self._base.stamp
-        for group in self._log.replay(self._base.flushed):
+        for group in self._log.replay(self._base.flushed, begun=self._base.begun):
             self._table.apply(group.writes, group.last)
             self._applied = group.last
             newest = max(newest, group.stamp)
