@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from outlast.cloud.contract import Fault
+from outlast.cloud.contract.catching_up import ASK_S, WAIT_S
 from outlast.cloud.gateway import pipeline
 from outlast.cloud.gateway.gate import Gate
 from outlast.cloud.services.iam import iam
-from outlast.cloud.services.iam.catching_up import ASK_S, WAIT_S
 from outlast.cloud.services.sts import sts
 from outlast.cloud.simulation import SimulatedEngines, simulate
 from outlast.cloud.wire import Request

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from outlast.cloud.contract import Service
 from outlast.cloud.services.arc_control_config.resources import RESOURCE_TYPES
-from outlast.cloud.services.arc_control_config.state import Configuration
+from outlast.cloud.services.arc_control_config.state import HOME, Configuration
 
 arc_control_config: Service[Configuration] = Service(
     "route53-recovery-control-config",
     open=Configuration,
-    home="us-west-2",
+    home=HOME,
     linked=("route53:ListHealthChecks",),
     provides={"arc": lambda state: state.shelf},
     resource_types=RESOURCE_TYPES,
 )
+
+
+@arc_control_config.starter
+async def catch_up(state: Configuration) -> None:
+    """No change of a routing control is judged by safety rules that are older than the home Region's."""
+    await state.catching_up.run()
+
+
 CLUSTER, PANEL = "{ClusterArn}", "{ControlPanelArn}"

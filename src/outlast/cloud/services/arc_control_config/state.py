@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from outlast.cloud.contract import Region, Shelf
+from outlast.cloud.contract.catching_up import CatchingUp
 from outlast.cloud.services.arc_control_config.errors import ConflictException, no_such
 from outlast.cloud.services.arc_control_config.model import (
     DEPLOYED,
@@ -27,6 +28,7 @@ from outlast.cloud.services.arc_control_config.model import (
     revive,
 )
 
+HOME = "us-west-2"
 SHELF = "arc/configuration"
 Kind = TypeVar("Kind", Cluster, Panel, Control, Rule)
 
@@ -38,6 +40,8 @@ class Configuration:
         self.region = region
         self.account_id = region.account_id
         self.shelf = Shelf(region, SHELF, spread=True)
+        home = str(region.settings.get("control_home", {}).get("route53-recovery-control-config", HOME))
+        self.catching_up = CatchingUp(region, "arc.digests", home, {SHELF: self.shelf})
         self.undeployed = asyncio.Event()
         self.undeployed.set()
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from outlast.cloud.contract import Region, Shelf
+from outlast.cloud.contract.catching_up import CatchingUp
 from outlast.cloud.identity.credentials import SessionTokens
 from outlast.cloud.services.iam import managed
-from outlast.cloud.services.iam.catching_up import CatchingUp
 from outlast.cloud.services.iam.errors import NoSuchEntity
 from outlast.cloud.services.iam.standings import Standings
 
@@ -52,7 +52,7 @@ class IamState:
         for shelf in shelves.values():
             shelf.on_change(lambda _key, _document: self.identities.forget())
         home = str(settings.get("control_home", {}).get("iam", HOME))
-        self.catching_up = CatchingUp(region, home, shelves)
+        self.catching_up = CatchingUp(region, "iam.digests", home, shelves)
 
     def shelf(self, kind: Kind) -> Shelf:
         """The shelf of users or of roles."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from outlast.cloud.contract import Region, Service
 from outlast.cloud.services.route53 import timers
 from outlast.cloud.services.route53.catching_up import CatchingUp
@@ -38,7 +40,7 @@ CHECK = "arn:aws:route53:::healthcheck/{HealthCheckId}"
 @route53.starter
 async def catch_up(state: State) -> None:
     """No answer from a copy that is older than the others'."""
-    await state.catching_up.run()
+    await asyncio.gather(state.catching_up.run(), state.shelves_catching_up.run())
 
 
 @route53.timer

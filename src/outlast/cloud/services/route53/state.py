@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from outlast.cloud.contract import Region, Shelf
+from outlast.cloud.contract import Region, Shelf, catching_up
 from outlast.cloud.contract.names import WorldMap
 from outlast.cloud.effects import LinkDown, PeerGone
 from outlast.cloud.services.route53.cloudnames import CloudNames
@@ -62,6 +62,9 @@ class State:
         self._zone_shelf = Shelf(region, "route53/zones", spread=True)
         self._check_shelf = Shelf(region, "route53/health-checks", spread=True)
         self.log_configs = Shelf(region, "route53/query-logging", spread=True)
+        self.shelves_catching_up = catching_up.CatchingUp(
+            region, "route53.digests", self.home, {"checks": self._check_shelf, "logging": self.log_configs}
+        )
         self._changes = Shelf(region, "route53/changes")
         self._known = Shelf(region, "route53/known-health")
         self.zones: dict[str, Zone] = {}

@@ -1,8 +1,8 @@
-"""Before a Region that was away judges requests again, it waits for what the control plane changed meanwhile.
+"""Before a Region that was away answers again, it waits for what a control plane changed meanwhile.
 
-A policy or a key that was taken back while the Region was down must not count there once it is up. So a Region asks the
-home Region for a digest of each shelf and waits, for a bounded time, until its own are the same. Where the home does
-not answer in that time the Region judges by what it holds, since authorising must not depend on another Region.
+A policy that was taken back, or a safety rule that was made, while the Region was down must count there once it is up.
+So a Region asks the home Region for a digest of each shelf and waits, for a bounded time, until its own are the same.
+Where the home does not answer in that time the Region goes by what it holds: data planes depend on no other Region.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Final
 
 import orjson
 
-from outlast.cloud.contract import Region, Shelf
+from outlast.cloud.contract.region import Region
+from outlast.cloud.contract.shelf import Shelf
 from outlast.cloud.effects import LinkDown
 
-CHANNEL: Final = "iam.digests"
 ASK_S: Final = 1.0
 WAIT_S: Final = 3.0
 """How long copies may be on their way, or the home may take to answer; the world's usual delay of replication fits."""
@@ -23,13 +23,17 @@ LOOK_EVERY_S: Final = 0.02
 
 
 class CatchingUp:
-    """One Region's question at its start, and the home Region's answer to those of others."""
+    """One Region's question at its start, and the home Region's answer to those of others.
 
-    def __init__(self, region: Region, home: str, shelves: Mapping[str, Shelf]) -> None:
+    `channel` names the conversation; `shelves` are spread from `home`.
+    """
+
+    def __init__(self, region: Region, channel: str, home: str, shelves: Mapping[str, Shelf]) -> None:
         self._region = region
+        self._channel = channel
         self._home = home
         self._shelves = shelves
-        region.network.serve(CHANNEL, self._answer)
+        region.network.serve(channel, self._answer)
 
     def _digests(self) -> dict[str, str]:
         return {name: shelf.digest() for name, shelf in self._shelves.items()}
@@ -45,10 +49,10 @@ class CatchingUp:
         until_s = clock.monotonic_s() + WAIT_S
         while clock.monotonic_s() < until_s:
             try:
-                told = orjson.loads(await region.network.ask(self._home, CHANNEL, b"", ASK_S))
+                told = orjson.loads(await region.network.ask(self._home, self._channel, b"", ASK_S))
             except LinkDown:
                 if not any(map(len, self._shelves.values())):
-                    return  # it knows nobody whom it could let in
+                    return  # it holds nothing that it could go by
             else:
                 if told == self._digests():
                     return
