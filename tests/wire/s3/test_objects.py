@@ -84,6 +84,12 @@ async def test_conditions_of_reads_and_writes(inside: Inside) -> None:
         assert code_of(s3.get_object, Bucket="box", Key="k", IfNoneMatch=etag) == "304"
         s3.put_object(Bucket="box", Key="k", Body=b"2", IfMatch=etag)
         assert code_of(s3.put_object, Bucket="box", Key="k", Body=b"3", IfMatch=etag) == "PreconditionFailed"
+        assert code_of(s3.put_object, Bucket="box", Key="gone", Body=b"3", IfMatch=etag) == "NoSuchKey"
+        assert code_of(s3.delete_object, Bucket="box", Key="gone", IfMatch=etag) == "NoSuchKey"
+        with pytest.raises(ClientError) as refused:
+            s3.copy_object(Bucket="box", Key="c", CopySource="box/k", CopySourceIfNoneMatch="*")
+        assert refused.value.response["Error"]["Condition"] == "x-amz-copy-source-If-None-Match"
+        assert code_of(s3.put_object, Bucket="box", Key="k", Body=b"3", Tagging="aws:a=b") == "InvalidTag"
 
     await inside.play(scene)
 
@@ -167,6 +173,7 @@ async def test_copies(inside: Inside) -> None:
         s3.copy_object(Bucket="box", Key="c", CopySource="box/c", MetadataDirective="REPLACE", Metadata={"n": "1"})
         assert s3.head_object(Bucket="box", Key="c")["Metadata"] == {"n": "1"}
         assert code_of(s3.copy_object, Bucket="box", Key="c", CopySource="box/c") == "InvalidRequest"
+        s3.copy_object(Bucket="box", Key="c", CopySource="box/c", StorageClass="STANDARD")
         assert code_of(s3.copy_object, Bucket="box", Key="c", CopySource="box/none") == "NoSuchKey"
 
     await inside.play(scene)

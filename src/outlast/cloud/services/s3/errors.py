@@ -86,6 +86,10 @@ class MethodNotAllowed(Fault, status=405):
     """The version is a delete marker."""
 
 
+class InvalidTag(Fault, status=400):
+    """A tag that no customer may set."""
+
+
 class InvalidStorageClass(Fault, status=400):
     """Only STANDARD is kept."""
 

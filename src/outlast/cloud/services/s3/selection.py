@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from outlast.cloud.services.s3.errors import InvalidRange, NotModified, PreconditionFailed
+from outlast.cloud.services.s3.errors import InvalidRange, NoSuchKey, NotModified, PreconditionFailed
 from outlast.cloud.services.s3.model import Version
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
@@ -38,12 +38,24 @@ def check(version: Version, conditions: Conditions) -> None:
         raise NotModified("Not Modified")
 
 
-def check_write(existing: Version | None, match: str, none_match: str) -> None:
-    """Raise PreconditionFailed unless an object may be written over what is there."""
-    if none_match and existing is not None and _matches(none_match, existing.etag):
-        raise _failed("If-None-Match")
-    if match and (existing is None or not _matches(match, existing.etag)):
-        raise _failed("If-Match")
+def check_write(key: str, existing: Version | None, match: str, none_match: str) -> None:
+    """Raise PreconditionFailed or NoSuchKey unless an object may be written over what is there."""
+    if match and existing is None:
+        raise NoSuchKey(key)
+    if existing is not None:
+        _check_both(existing, match, none_match, "")
+
+
+def check_source(source: Version, match: str, none_match: str) -> None:
+    """Raise PreconditionFailed unless the object may be copied."""
+    _check_both(source, match, none_match, "x-amz-copy-source-")
+
+
+def _check_both(existing: Version, match: str, none_match: str, prefix: str) -> None:
+    if none_match and _matches(none_match, existing.etag):
+        raise _failed(f"{prefix}If-None-Match")
+    if match and not _matches(match, existing.etag):
+        raise _failed(f"{prefix}If-Match")
 
 
 def _matches(header: str, etag: str) -> bool:

@@ -46,7 +46,7 @@ def delete_object(
     """Delete an object; with versioning a delete marker hides it. One that is not there is no error."""
     check_owner(call, expected_bucket_owner)
     call.state.bucket(bucket)
-    check_write(call.state.objects.current(bucket, key), if_match, "")
+    check_write(key, call.state.objects.current(bucket, key), if_match, "")
     return _delete(call, bucket, key, version_id)
 
 
@@ -69,7 +69,7 @@ def delete_objects(call: S3Call, *, bucket: str, delete: Mapping[str, Any], expe
     for each in wanted:
         key = each["Key"]
         try:
-            check_write(call.state.objects.current(bucket, key), each.get("ETag", ""), "")
+            check_write(key, call.state.objects.current(bucket, key), each.get("ETag", ""), "")
             done = _delete(call, bucket, key, each.get("VersionId", ""))
         except Fault as fault:
             errors.append({"Key": key, "Code": fault.code, "Message": fault.message})

@@ -15,6 +15,7 @@ from outlast.cloud.services.s3.errors import (
     InvalidArgument,
     InvalidRequest,
     InvalidStorageClass,
+    InvalidTag,
     MethodNotAllowed,
     NoSuchKey,
     NoSuchVersion,
@@ -22,7 +23,7 @@ from outlast.cloud.services.s3.errors import (
 )
 from outlast.cloud.services.s3.model import MAX_KEY_BYTES, MAX_OBJECT_BYTES, NULL_VERSION, Version
 from outlast.cloud.services.s3.operations.buckets import S3Call, check_owner
-from outlast.cloud.services.s3.selection import Conditions, check, check_write, span
+from outlast.cloud.services.s3.selection import Conditions, check, check_source, check_write, span
 from outlast.cloud.services.s3.service import object_arn, reading, s3
 
 MAX_METADATA_BYTES = 2048
@@ -104,7 +105,7 @@ def put_object(
         "SHA512": checksum_sha512,
     }
     kept = checksums.checked(body, checksum_algorithm, claimed)
-    check_write(call.state.objects.current(bucket, key), if_match, if_none_match)
+    check_write(key, call.state.objects.current(bucket, key), if_match, if_none_match)
     headers = _headers(
         CacheControl=cache_control,
         ContentDisposition=content_disposition,
@@ -129,7 +130,10 @@ class _Described:
     tagging: str
 
     def version(self, now_ms: int, body: bytes, kept: dict[str, str]) -> Version:
-        """The version that these bytes make, before it has a number."""
+        """The version that these bytes make, before it has a number; raises InvalidTag."""
+        tags = dict(parse_qsl(self.tagging, keep_blank_values=True))
+        if any(name.startswith("aws:") for name in tags):
+            raise InvalidTag("Your TagKey cannot be prefixed with aws:")
         return Version(
             key=self.key,
             version_id="",
@@ -141,7 +145,7 @@ class _Described:
             headers=self.headers,
             metadata=self.metadata,
             checksums=kept,
-            tags=dict(parse_qsl(self.tagging, keep_blank_values=True)),
+            tags=tags,
         )
 
 
@@ -295,20 +299,21 @@ def copy_object(
     copy_source_if_none_match: str = "",
     metadata: Mapping[str, str] | None = None,
     metadata_directive: str = "COPY",
-    server_side_encryption: str = "AES256",
-    storage_class: str = "STANDARD",
+    server_side_encryption: str = "",
+    storage_class: str = "",
     expected_bucket_owner: str = "",
 ) -> Reply:
     """Copy an object within this Region, with its own metadata or with new."""
     check_owner(call, expected_bucket_owner)
-    _check_kind(key, acl, storage_class, server_side_encryption)
+    _check_kind(key, acl, storage_class or "STANDARD", server_side_encryption or "AES256")
     _check_metadata(metadata or {})
     versioned = call.state.is_versioned(bucket)
     from_bucket, from_key, from_version = source_of(copy_source)
     source = found(call, from_bucket, from_key, from_version)
-    check_write(source, copy_source_if_match, copy_source_if_none_match)
+    check_source(source, copy_source_if_match, copy_source_if_none_match)
     replaced = metadata_directive == "REPLACE"
-    if (from_bucket, from_key, from_version) == (bucket, key, "") and not replaced:
+    changes = replaced or storage_class or server_side_encryption
+    if (from_bucket, from_key, from_version) == (bucket, key, "") and not changes:
         raise InvalidRequest(
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
             "object's metadata, storage class, website redirect location or encryption attributes."
