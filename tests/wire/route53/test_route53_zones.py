@@ -200,6 +200,10 @@ def test_tags(world: World) -> None:
     with pytest.raises(ClientError) as caught:
         client.list_tags_for_resource(ResourceType="hostedzone", ResourceId="Z404")
     assert code(caught) == "NoSuchHostedZone"
+    with pytest.raises(ClientError, match=r"'resourceId' failed to satisfy .* less than or equal to 32"):
+        client.list_tags_for_resource(ResourceType="hostedzone", ResourceId=f"/hostedzone/{zone_id}")
+    with pytest.raises(ClientError, match="No hosted zone found with ID: /hostedzone/Z404"):
+        client.change_tags_for_resource(**where | {"ResourceId": "/hostedzone/Z404"}, RemoveTagKeys=["a"])
 
 
 def test_the_control_plane_is_reached_from_every_region_and_the_front_door(world: World) -> None:

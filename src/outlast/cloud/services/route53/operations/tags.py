@@ -10,17 +10,31 @@ from dataclasses import replace
 from typing import Any, Final
 
 from outlast.cloud.contract import Call, Region, Reply
-from outlast.cloud.services.route53.errors import InvalidInput
+from outlast.cloud.services.route53.errors import InvalidInput, no_such_zone
+from outlast.cloud.services.route53.model import Zone
 from outlast.cloud.services.route53.service import route53
 from outlast.cloud.services.route53.state import State
 
 RESOURCE: Final = "arn:aws:route53:::{ResourceType}/{ResourceId}"
 MOST_TAGS: Final = 10
+LONGEST_ID: Final = 32
+
+
+def _zone(state: State, resource_id: str) -> Zone:
+    """The zone by its bare id: with tags, unlike elsewhere, Route 53 does not take `/hostedzone/Z123` for `Z123`."""
+    if len(resource_id) > LONGEST_ID:
+        raise InvalidInput(
+            f"1 validation error detected: Value '{resource_id}' at 'resourceId' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {LONGEST_ID}"
+        )
+    if "/" in resource_id:
+        raise no_such_zone(resource_id)
+    return state.zone(resource_id)
 
 
 def _tags(state: State, kind: str, resource_id: str) -> Mapping[str, str]:
     if kind == "hostedzone":
-        return state.zone(resource_id).tags
+        return _zone(state, resource_id).tags
     return state.check(resource_id).tags
 
 
@@ -53,7 +67,7 @@ def change_tags_for_resource(
     if len(tags) > MOST_TAGS:
         raise InvalidInput(f"Number of tags limit of {MOST_TAGS} exceeded for this resource.")
     if resource_type == "hostedzone":
-        call.state.replace_zone(replace(call.state.zone(resource_id), tags=tags))
+        call.state.replace_zone(replace(_zone(call.state, resource_id), tags=tags))
     else:
         call.state.put_check(replace(call.state.check(resource_id), tags=tags))
     return {}
