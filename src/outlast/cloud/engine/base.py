@@ -7,6 +7,7 @@ worker. The base never holds what the log has not made durable, and the log keep
 from __future__ import annotations
 
 import errno
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ from typing import Any, cast
 import apsw
 
 from outlast.cloud.effects import Disk
-from outlast.cloud.engine.errors import Damaged, StorageUnavailable
+from outlast.cloud.engine.errors import Damaged, StorageUnavailable, Unwritable
 from outlast.cloud.engine.memtable import MemTable
 
 CIPHER = "aegis"
@@ -24,6 +25,7 @@ READ_CACHE_KIB = 16384
 WRITE_CACHE_KIB = 4096
 PUT_ROWS = 64
 TRANSACTION_ROWS = 8192
+ROOM_BYTES = 64 * 1024
 FLUSHED_KEY = b"\x00flushed"
 CLOCK_KEY = b"\x00clock"
 GET = "SELECT v FROM item WHERE k = ?"
@@ -43,13 +45,15 @@ class Base:
         self.stopping = False
         if not disk.exists(self.path):
             disk.append_to(self.path).close()  # made by the disk door, so that only the owner may read it
-        self.key_number, self._reader = open_with_one_of(self.path, keys)
-        self._key = keys[self.key_number]
         try:
+            self.key_number, self._reader = open_with_one_of(self.path, keys)
+            self._key = keys[self.key_number]
             self._reader.execute("CREATE TABLE IF NOT EXISTS item (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID")
         except DAMAGE as error:
-            self._reader.close()
             raise Damaged(f"{self.path} is damaged: {error}") from error
+        except apsw.Error as error:  # it wants a little room even to read: an index of its log, in a file
+            why = "the disk is full" if disk.free_bytes(folder) < ROOM_BYTES else str(error)
+            raise Unwritable(f"{self.path} cannot be opened: {why}") from error
         if disk.read(self.path, 0, 16).startswith(PLAIN_HEADER):
             raise Damaged(f"{self.path} is not encrypted")
         self._get = self._reader.cursor().execute
@@ -164,17 +168,15 @@ def change_key(path: Path, old: bytes, new: bytes) -> None:
 
     Raises Damaged or StorageUnavailable; the file is then as it was.
     """
-    connection = connect(path, old, WRITE_CACHE_KIB)
     try:
-        connection.pragma("synchronous", "full")
-        connection.execute(f"PRAGMA rekey = 'raw:{new.hex()}'")
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        with closing(connect(path, old, WRITE_CACHE_KIB)) as connection:
+            connection.pragma("synchronous", "full")
+            connection.execute(f"PRAGMA rekey = 'raw:{new.hex()}'")
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     except DAMAGE as error:
         raise Damaged(f"{path} is damaged: {error}") from error
     except apsw.Error as error:
         raise StorageUnavailable(f"{path} cannot be encrypted anew: {error}") from error
-    finally:
-        connection.close()
 
 
 def connect(path: Path, key: bytes, cache_kib: int) -> apsw.Connection:
