@@ -186,6 +186,11 @@ BESIDE = [
         change("a..example.com", "A", "192.0.2.1"),
         "FATAL problem: DomainLabelEmpty (Domain label is empty) encountered with 'a..example.com'",
     ),
+    (
+        [],
+        change("a.example.com", "A", *(f"10.0.{n // 250}.{n % 250}" for n in range(401))),
+        "Cannot have more than 400 records in a RRSet.",
+    ),
     ([], change("a.example.com", "A", "192.0.2.1", "192.0.2.1"), "Duplicate Resource Record: '192.0.2.1'"),
     (
         [change("a.example.com", "A", "192.0.2.1", **WEIGHTED)],

@@ -126,6 +126,11 @@ def test_what_is_no_name_is_refused(text: str) -> None:
         dnsnames.wire(text)
 
 
+def test_a_character_that_no_name_has_is_told() -> None:
+    with pytest.raises(BadName, match=r"encountered with '\t'$"):
+        dnsnames.wire("a\tb.example")
+
+
 def test_within_and_parent() -> None:
     zone = dnsnames.wire("example.com")
     assert dnsnames.within(zone, zone)

@@ -200,6 +200,9 @@ def test_tags(world: World) -> None:
     with pytest.raises(ClientError) as caught:
         client.list_tags_for_resource(ResourceType="hostedzone", ResourceId="Z404")
     assert code(caught) == "NoSuchHostedZone"
+    for key, value in (("a*", "1"), ("a", "<x>")):
+        with pytest.raises(ClientError, match="Tags can only contain letters, numbers, spaces"):
+            client.change_tags_for_resource(**where, AddTags=[{"Key": key, "Value": value}])
     with pytest.raises(ClientError, match=r"'resourceId' failed to satisfy .* less than or equal to 32"):
         client.list_tags_for_resource(ResourceType="hostedzone", ResourceId=f"/hostedzone/{zone_id}")
     with pytest.raises(ClientError, match="No hosted zone found with ID: /hostedzone/Z404"):

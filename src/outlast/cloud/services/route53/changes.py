@@ -21,6 +21,7 @@ REFUSED: Final = ("GeoLocation", "GeoProximityLocation", "CidrRoutingConfig", "T
 MOST_VALUES: Final = 1_000
 MOST_CHARACTERS: Final = 32_000
 MOST_RECORDS: Final = 10_000
+MOST_OF_A_SET: Final = 400
 NO_MULTIVALUE: Final = frozenset({"NS", "CNAME"})
 
 
@@ -186,6 +187,8 @@ def _fits(zone: Zone, records: Records, wanted: RecordSet) -> list[str]:
     problems = []
     duplicates = {value for value in wanted.values if wanted.values.count(value) > 1}
     problems += [f"Duplicate Resource Record: '{value}'" for value in sorted(duplicates)]
+    if len(wanted.values) > MOST_OF_A_SET:
+        problems.append(f"Cannot have more than {MOST_OF_A_SET} records in a RRSet.")
     if wanted.type in ("CNAME", "SOA") and len(wanted.values) > 1:
         problems.append(f"RRSet with DNS name {name}, type {wanted.type} must contain exactly one resource record.")
     if wanted.multivalue and (wanted.alias is not None or wanted.type in NO_MULTIVALUE):

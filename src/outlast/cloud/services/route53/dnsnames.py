@@ -60,7 +60,7 @@ def _labels(text: str) -> list[bytes]:
             at += 1
         else:
             raise BadName(
-                f"FATAL problem: UnsupportedCharacter (Value contains unsupported characters) encountered with '{text}'"
+                f"FATAL problem: UnsupportedCharacter (Value contains unsupported characters) encountered with '{char}'"
             )
     if label:
         labels.append(bytes(label))

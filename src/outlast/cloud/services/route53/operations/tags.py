@@ -18,6 +18,7 @@ from outlast.cloud.services.route53.state import State
 RESOURCE: Final = "arn:aws:route53:::{ResourceType}/{ResourceId}"
 MOST_TAGS: Final = 10
 LONGEST_ID: Final = 32
+TAG_CHARACTERS: Final = frozenset(" _.:/=+-@")
 
 
 def _zone(state: State, resource_id: str) -> Zone:
@@ -62,6 +63,11 @@ def change_tags_for_resource(
     for key in added:
         if not key or key.lower().startswith("aws:"):
             raise InvalidInput(f"Invalid tag key: {key}")
+    if any(not all(each.isalnum() or each in TAG_CHARACTERS for each in text) for tag in added.items() for text in tag):
+        raise InvalidInput(
+            "Invalid parameter : Tags can only contain letters, numbers, spaces, and the following special characters: "
+            "_ . : / = + - @"
+        )
     kept = {**_tags(call.state, resource_type, resource_id), **added}
     tags = {key: value for key, value in kept.items() if key not in remove_tag_keys}
     if len(tags) > MOST_TAGS:
