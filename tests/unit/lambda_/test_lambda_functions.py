@@ -16,7 +16,7 @@ from outlast.cloud.services.lambda_ import lambda_
 from tests.unit.lambda_.regions import ACCOUNT, ROLE, Place, active, create, invoke, open_place, package
 
 ECHO = "def handler(event, context):\n return event"
-APIGATEWAY = Principal.service("apigateway.amazonaws.com", ACCOUNT)
+APIGATEWAY = Principal.service("apigateway", "us-east-1", ACCOUNT)
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -137,7 +137,7 @@ async def create_function(
         function, latest = published(call, function, description or "")
     state.replace(function)
     state.provisioner.wake()
-    return shape(call, latest, qualified=publish)
+    return shape(call, latest, qualified=False)
 
 
 @lambda_.operation(resource=function_arn, control_plane=True)
