@@ -80,3 +80,61 @@ def test_a_replica_with_unknown_properties_is_refused_by_name() -> None:
     templates.refuse_unknown({"Region": "us-east-1", "TableClass": "STANDARD"})
     with pytest.raises(ValidationException, match="KinesisStreamSpecification"):
         templates.refuse_unknown({"Region": "us-east-1", "KinesisStreamSpecification": {}})
+
+
+def test_what_a_replica_has_of_its_own_becomes_an_override_and_the_homes_own_the_tables() -> None:
+    reads = {"ReadProvisionedThroughputSettings": {"ReadCapacityAutoScalingSettings": {"MinCapacity": "8"}}}
+    few = {"ReadProvisionedThroughputSettings": {"ReadCapacityUnits": 3}}
+    home = {
+        "Region": "us-east-1",
+        **reads,
+        "GlobalSecondaryIndexes": [{"IndexName": "a", **few}],
+        "SSESpecification": {"KMSMasterKeyId": "east"},
+    }
+    away = {
+        "Region": "us-west-2",
+        **few,
+        "TableClass": "STANDARD_INFREQUENT_ACCESS",
+        "GlobalSecondaryIndexes": [{"IndexName": "a", **reads}],
+        "SSESpecification": {"KMSMasterKeyId": "west"},
+    }
+    properties = {
+        **KEY,
+        "BillingMode": "PROVISIONED",
+        "Replicas": [home, away],
+        "SSESpecification": {"SSEEnabled": True},
+        "WriteProvisionedThroughputSettings": {"WriteCapacityAutoScalingSettings": {"MinCapacity": 7}},
+        "GlobalSecondaryIndexes": [index("a")],
+    }
+    params = templates.table_params("things", templates.of_home(properties, "us-east-1"), True)
+    assert params["ProvisionedThroughput"] == {"ReadCapacityUnits": 8, "WriteCapacityUnits": 7}
+    assert params["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"] == {
+        "ReadCapacityUnits": 3,
+        "WriteCapacityUnits": 5,
+    }
+    assert params["SSESpecification"]["KMSMasterKeyId"] == "east"
+    assert templates.replica_settings(away) == {
+        "ProvisionedThroughputOverride": {"ReadCapacityUnits": 3},
+        "TableClassOverride": "STANDARD_INFREQUENT_ACCESS",
+        "KMSMasterKeyId": "west",
+        "GlobalSecondaryIndexes": [{"IndexName": "a", "ProvisionedThroughputOverride": {"ReadCapacityUnits": 8}}],
+    }
+
+
+def test_limits_of_on_demand_capacity_are_passed_on() -> None:
+    properties = {
+        **KEY,
+        "BillingMode": "PAY_PER_REQUEST",
+        "Replicas": [{"Region": "us-east-1", "ReadOnDemandThroughputSettings": {"MaxReadRequestUnits": "50"}}],
+        "WriteOnDemandThroughputSettings": {"MaxWriteRequestUnits": 60},
+        "GlobalSecondaryIndexes": [index("a", WriteOnDemandThroughputSettings={"MaxWriteRequestUnits": 20})],
+    }
+    params = templates.table_params("things", templates.of_home(properties, "us-east-1"), True)
+    assert params["OnDemandThroughput"] == {"MaxReadRequestUnits": 50, "MaxWriteRequestUnits": 60}
+    assert params["GlobalSecondaryIndexes"][0]["OnDemandThroughput"] == {"MaxWriteRequestUnits": 20}
+
+
+def test_a_replicas_index_with_unknown_properties_is_refused_by_name() -> None:
+    insights = {"IndexName": "a", "ContributorInsightsSpecification": {"Enabled": True}}
+    with pytest.raises(ValidationException, match="ContributorInsightsSpecification"):
+        templates.refuse_unknown({"Region": "us-east-1", "GlobalSecondaryIndexes": [insights]})

@@ -180,14 +180,23 @@ def test_cloudformation_makes_changes_and_deletes_a_global_table(world: World) -
         assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
         arn = client.describe_table(TableName="wire-global")["Table"]["TableArn"]
         assert client.list_tags_of_resource(ResourceArn=arn)["Tags"] == [{"Key": "in", "Value": region}]
-    resource["Properties"]["Replicas"][1]["DeletionProtectionEnabled"] = True  # type: ignore[index]
+    replicas: Any = resource["Properties"]["Replicas"]  # type: ignore[index]
+    replicas[1] |= {"DeletionProtectionEnabled": True, "TableClass": "STANDARD_INFREQUENT_ACCESS"}
+    replicas.append({"Region": "eu-west-1", "ReadOnDemandThroughputSettings": {"MaxReadRequestUnits": 40}})
     formation.update_stack(StackName="wire-global", TemplateBody=json.dumps(template))
     assert until(lambda: _settled(formation, "wire-global"), 60)["StackStatus"] == "UPDATE_COMPLETE"
     west = world.client("dynamodb", WEST)
-    assert west.describe_table(TableName="wire-global")["Table"]["DeletionProtectionEnabled"]
-    del resource["Properties"]["Replicas"][1]["DeletionProtectionEnabled"]  # type: ignore[attr-defined]
+    described = west.describe_table(TableName="wire-global")["Table"]
+    assert described["DeletionProtectionEnabled"]
+    assert described["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
+    there = {each["RegionName"]: each["ReplicaStatus"] for each in described["Replicas"]}
+    assert there == dict.fromkeys((EAST, WEST, "eu-west-1"), "ACTIVE")
+    third = world.client("dynamodb", "eu-west-1")
+    assert third.describe_table(TableName="wire-global")["Table"]["OnDemandThroughput"]["MaxReadRequestUnits"] == 40
+    del replicas[2], replicas[1]["DeletionProtectionEnabled"]
     formation.update_stack(StackName="wire-global", TemplateBody=json.dumps(template))
     assert until(lambda: _settled(formation, "wire-global"), 60)["StackStatus"] == "UPDATE_COMPLETE"
+    assert "wire-global" not in third.list_tables()["TableNames"]
     formation.delete_stack(StackName="wire-global")
     until(lambda: "wire-global" not in west.list_tables()["TableNames"], 60)
     until(lambda: "wire-global" not in world.client("dynamodb", EAST).list_tables()["TableNames"], 60)

@@ -13,7 +13,9 @@ from outlast.cloud.contract import Calls, Fault, Made, ResourceType, Stack, Vali
 from outlast.cloud.services.dynamodb.templates import (
     as_tags,
     index_updates,
+    of_home,
     refuse_unknown,
+    replica_settings,
     table_params,
     typed,
 )
@@ -225,7 +227,7 @@ class GlobalTable:
         name = properties.get("TableName") or stack.generated_name(255)
         replicas = self._replicas(properties, stack)
         if "TableName" in properties or await described(aws, name) is None:
-            await aws("dynamodb", "CreateTable", table_params(name, properties, is_global=True))
+            await aws("dynamodb", "CreateTable", table_params(name, of_home(properties, stack.region), True))
         table = await ready(aws, name)
         await set_expiry(aws, name, {}, properties)
         await self._follow_replicas(aws, name, replicas, stack)
@@ -251,10 +253,7 @@ class GlobalTable:
         present = {each["RegionName"] for each in table.get("Replicas", ())} | {stack.region}
         for region in wanted:
             if region not in present:
-                create: dict[str, Any] = {"RegionName": region}
-                if wanted[region].get("TableClass"):
-                    create["TableClassOverride"] = wanted[region]["TableClass"]
-                await self._one(aws, name, {"Create": create})
+                await self._one(aws, name, {"Create": {"RegionName": region, **replica_settings(wanted[region])}})
                 await ready(aws, name, region)
         for region in sorted(present - set(wanted)):
             await self._one(aws, name, {"Delete": {"RegionName": region}})
@@ -267,7 +266,7 @@ class GlobalTable:
     async def _settings(
         self, aws: Calls, name: str, region: str, old: Properties, new: Properties, stack: Stack
     ) -> None:
-        """What each replica has of its own: recovery, protection, class, tags, policy."""
+        """What each replica has of its own: recovery, protection, class, read capacity, key, tags, policy."""
         arn = f"arn:aws:dynamodb:{region}:{stack.account_id}:table/{name}"
         await set_recovery(aws, name, old, new, region)
         change: dict[str, Any] = {}
@@ -278,6 +277,14 @@ class GlobalTable:
             change["TableClass"] = new["TableClass"]
         if change:
             await _update(aws, name, change, region)
+        before, after = replica_settings(old), replica_settings(new)
+        if region != stack.region and old and before != after:
+            changed = {member: value for member, value in after.items() if before.get(member) != value}
+            if "TableClassOverride" in before and "TableClassOverride" not in after:
+                changed["TableClassOverride"] = "STANDARD"
+            if changed:
+                await self._one(aws, name, {"Update": {"RegionName": region, **changed}})
+                await ready(aws, name, region)
         await set_tags(aws, arn, old, new, region)
         await set_policy(aws, arn, old, new, region)
 
@@ -287,7 +294,7 @@ class GlobalTable:
         replicas = self._replicas(new, stack)
         before = {each["Region"]: each for each in old.get("Replicas", ())}
         same = {**old, "StreamSpecification": new.get("StreamSpecification")}
-        await change_table(aws, physical_id, same, new)
+        await change_table(aws, physical_id, of_home(same, stack.region), of_home(new, stack.region))
         await set_expiry(aws, physical_id, old, new)
         await self._follow_replicas(aws, physical_id, replicas, stack)
         for region, replica in replicas.items():

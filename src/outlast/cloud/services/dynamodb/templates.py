@@ -28,12 +28,14 @@ _NUMBERS = frozenset(
         "WriteUnitsPerSecond",
     }
 )
+READ_SETTINGS = ("ReadProvisionedThroughputSettings", "ReadOnDemandThroughputSettings")
 REPLICA_PROPERTIES = frozenset(
     {
-        "DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "Region", "ResourcePolicy", "SSESpecification",
-        "TableClass", "Tags",
+        "DeletionProtectionEnabled", "GlobalSecondaryIndexes", "PointInTimeRecoverySpecification", "Region",
+        "ResourcePolicy", "SSESpecification", "TableClass", "Tags", *READ_SETTINGS,
     }
 )  # fmt: skip
+REPLICA_INDEX_PROPERTIES = frozenset({"IndexName", *READ_SETTINGS})
 
 
 def typed(value: Any) -> Any:
@@ -63,6 +65,57 @@ def refuse_unknown(replica: Properties) -> None:
     unknown = sorted(set(replica) - REPLICA_PROPERTIES)
     if unknown:
         raise ValidationException(f"The property {unknown[0]} of a replica is not supported by this cloud.")
+    for index in replica.get("GlobalSecondaryIndexes") or ():
+        unknown = sorted(set(index) - REPLICA_INDEX_PROPERTIES)
+        if unknown:
+            raise ValidationException(f"The property {unknown[0]} of a replica's index is not supported by this cloud.")
+
+
+def replica_settings(replica: Properties) -> dict[str, Any]:
+    """What a replica has of its own, as UpdateTable's replica updates name it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-dynamodb-globaltable-replicaspecification.html
+    """
+    given = typed(replica)
+    own = _own_reads(given)
+    if given.get("TableClass"):
+        own["TableClassOverride"] = given["TableClass"]
+    if (given.get("SSESpecification") or {}).get("KMSMasterKeyId"):
+        own["KMSMasterKeyId"] = given["SSESpecification"]["KMSMasterKeyId"]
+    indexes = [{"IndexName": each["IndexName"], **_own_reads(each)} for each in given.get("GlobalSecondaryIndexes", ())]
+    if indexes:
+        own["GlobalSecondaryIndexes"] = indexes
+    return own
+
+
+def _own_reads(given: Properties) -> dict[str, Any]:
+    own: dict[str, Any] = {}
+    units = _units(given, "Read")
+    if units is not None:
+        own["ProvisionedThroughputOverride"] = {"ReadCapacityUnits": units}
+    if given.get("ReadOnDemandThroughputSettings"):
+        own["OnDemandThroughputOverride"] = dict(given["ReadOnDemandThroughputSettings"])
+    return own
+
+
+def of_home(properties: Properties, region: str) -> dict[str, Any]:
+    """A global table's properties, with what the replica in the stack's Region has of its own at their side."""
+    home: Properties = next((each for each in properties.get("Replicas", ()) if each.get("Region") == region), {})
+    indexes = {each["IndexName"]: each for each in home.get("GlobalSecondaryIndexes") or ()}
+    merged = {**properties, **_read_settings(home)}
+    if properties.get("GlobalSecondaryIndexes"):
+        merged["GlobalSecondaryIndexes"] = [
+            {**each, **_read_settings(indexes.get(each["IndexName"], {}))}
+            for each in properties["GlobalSecondaryIndexes"]
+        ]
+    key = (home.get("SSESpecification") or {}).get("KMSMasterKeyId")
+    if key and properties.get("SSESpecification"):
+        merged["SSESpecification"] = {**properties["SSESpecification"], "KMSMasterKeyId": key}
+    return merged
+
+
+def _read_settings(part: Properties) -> dict[str, Any]:
+    return {member: part[member] for member in READ_SETTINGS if part.get(member)}
 
 
 def table_params(name: str, properties: Properties, is_global: bool = False) -> dict[str, Any]:
@@ -88,6 +141,8 @@ def table_params(name: str, properties: Properties, is_global: bool = False) -> 
         params["GlobalSecondaryIndexes"] = [_index(each, is_global) for each in given["GlobalSecondaryIndexes"]]
     if is_global and params["BillingMode"] == "PROVISIONED":
         params["ProvisionedThroughput"] = _global_throughput(given)
+    if is_global and _on_demand(given):
+        params["OnDemandThroughput"] = _on_demand(given)
     stream = given.get("StreamSpecification")
     if stream:
         params["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": stream["StreamViewType"]}
@@ -104,24 +159,33 @@ def _index(given: Properties, is_global: bool) -> dict[str, Any]:
     for member in ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput"):
         if given.get(member) is not None:
             index[member] = given[member]
-    if is_global and given.get("WriteProvisionedThroughputSettings"):
+    if is_global and any(_units(given, kind) is not None for kind in ("Read", "Write")):
         index["ProvisionedThroughput"] = _global_throughput(given)
+    if is_global and _on_demand(given):
+        index["OnDemandThroughput"] = _on_demand(given)
     return index
+
+
+def _on_demand(given: Properties) -> dict[str, int]:
+    """The limits of on-demand capacity of a global table or its index; empty when it has none."""
+    return {
+        **(given.get("ReadOnDemandThroughputSettings") or {}),
+        **(given.get("WriteOnDemandThroughputSettings") or {}),
+    }
 
 
 def _global_throughput(given: Properties) -> dict[str, int]:
     """Provisioned units of a global table: the least that its auto scaling settings allow."""
-    units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
-    for member, kind in (
-        ("WriteProvisionedThroughputSettings", "Write"),
-        ("ReadProvisionedThroughputSettings", "Read"),
-    ):
-        settings = given.get(member) or {}
-        scaling = settings.get(f"{kind}CapacityAutoScalingSettings") or {}
-        found = scaling.get("MinCapacity") or settings.get(f"{kind}CapacityUnits")
-        if found is not None:
-            units[f"{kind}CapacityUnits"] = int(found)
-    return units
+    read, write = _units(given, "Read"), _units(given, "Write")
+    return {"ReadCapacityUnits": 5 if read is None else read, "WriteCapacityUnits": 5 if write is None else write}
+
+
+def _units(given: Properties, kind: str) -> int | None:
+    """The units that reads or writes are given; None when nothing says."""
+    settings = given.get(f"{kind}ProvisionedThroughputSettings") or {}
+    scaling = settings.get(f"{kind}CapacityAutoScalingSettings") or {}
+    found = scaling.get("MinCapacity") or settings.get(f"{kind}CapacityUnits")
+    return None if found is None else int(found)
 
 
 def index_updates(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -136,5 +200,11 @@ def index_updates(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterat
         same = name in old and all(index[part] == old[name][part] for part in ("KeySchema", "Projection"))
         if not same:
             yield {"Create": index}
-        elif index.get("ProvisionedThroughput") not in (None, old[name].get("ProvisionedThroughput")):
-            yield {"Update": {"IndexName": name, "ProvisionedThroughput": index["ProvisionedThroughput"]}}
+        else:
+            change = {
+                member: index[member]
+                for member in ("ProvisionedThroughput", "OnDemandThroughput")
+                if index.get(member) not in (None, old[name].get(member))
+            }
+            if change:
+                yield {"Update": {"IndexName": name, **change}}
