@@ -200,6 +200,40 @@ def test_small_tables_flush_often_and_lose_nothing(tmp_path: Path, seed: int, mo
     alone(tmp_path, play, seed)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_range_that_is_asked_for_again_sees_every_write(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small answers of the base are remembered: before, in and after each flush they must be as good as read anew."""
+    monkeypatch.setattr(store_module, "TABLE_BYTES", 8_000)
+    monkeypatch.setattr("outlast.cloud.engine.base.LATELY_BYTES", 60_000)
+    remembered = set[int]()
+
+    async def play(world: SimulatedEngines) -> None:
+        entropy, engine = SimulatedEntropy(seed), world.engines[EAST]
+        expected: dict[bytes, bytes] = {}
+        for number in range(800):
+            key = b"%03d" % int(entropy.uniform() * 200)
+            with engine.begin() as tx:
+                if entropy.uniform() < 0.3:
+                    tx.delete(engine.space("t"), key)
+                    expected.pop(key, None)
+                else:
+                    expected[key] = value = b"%d" % number + bytes(int(entropy.uniform() * 200))
+                    tx.put(engine.space("t"), key, value)
+            if entropy.uniform() < 0.5:
+                await engine.settled()
+            first = b"%02d" % int(entropy.uniform() * 20)
+            for reverse in (False, True):
+                found = list(engine.space("t").range(first, first + b":", reverse=reverse))
+                assert found == sorted((pair for pair in expected.items() if pair[0][:2] == first), reverse=reverse)
+            remembered.add(engine.store._base._lately_bytes)
+            assert engine.store._base._lately_bytes <= 60_000
+
+    alone(tmp_path, play, seed)
+    assert len(remembered) > 20
+
+
 def test_a_missing_key_file_is_named(tmp_path: Path) -> None:
     async def play(world: SimulatedEngines) -> None:
         await put(world.engines[EAST], b"a", b"1")

@@ -7,6 +7,7 @@ worker. The base never holds what the log has not made durable, and the log keep
 from __future__ import annotations
 
 import errno
+from collections import OrderedDict
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -23,6 +24,9 @@ PLAIN_HEADER = b"SQLite format 3\0"
 PAGE_BYTES = 16384
 READ_CACHE_KIB = 16384
 WRITE_CACHE_KIB = 4096
+LATELY_BYTES = 12 * 1024 * 1024
+ASKED_BYTES = 400
+"""What it takes to remember a question, its answer's bytes aside."""
 PUT_ROWS = 64
 TRANSACTION_ROWS = 8192
 ROOM_BYTES = 64 * 1024
@@ -57,6 +61,8 @@ class Base:
         if disk.read(self.path, 0, 16).startswith(PLAIN_HEADER):
             raise Damaged(f"{self.path} is not encrypted")
         self._get = self._reader.cursor().execute
+        self._lately: OrderedDict[tuple[bytes, bytes, int, bool], list[tuple[bytes, bytes]]] = OrderedDict()
+        self._lately_bytes = 0
         flushed = self.get(FLUSHED_KEY)
         self.begun = flushed is not None
         """Was there ever a log beside it?"""
@@ -70,6 +76,30 @@ class Base:
         except apsw.Error as error:
             raise self._unreadable(error) from error
         return cast(bytes, rows[0][0]) if rows else None
+
+    def first_rows(self, start: bytes, end: bytes, limit: int, reverse: bool) -> list[tuple[bytes, bytes]]:
+        """As `rows`, from memory when asked for lately; not to be changed. Call `forget` after a flush.
+
+        While a flush goes on, what is remembered may be older than the file: the table that is flushed covers it.
+        """
+        asked = (start, end, limit, reverse)
+        found = self._lately.get(asked)
+        if found is not None:
+            self._lately.move_to_end(asked)
+            return found
+        found = self.rows(start, end, limit, reverse)
+        size = _size(found)
+        if size <= LATELY_BYTES // 16:
+            self._lately[asked] = found
+            self._lately_bytes += size
+            while self._lately_bytes > LATELY_BYTES:
+                self._lately_bytes -= _size(self._lately.popitem(last=False)[1])
+        return found
+
+    def forget(self) -> None:
+        """What was read before a flush ended is out of date."""
+        self._lately.clear()
+        self._lately_bytes = 0
 
     def rows(self, start: bytes, end: bytes, limit: int, reverse: bool) -> list[tuple[bytes, bytes]]:
         """Up to `limit` pairs with `start` <= key < `end`: the first, or in reverse order the last.
@@ -138,6 +168,11 @@ class Base:
         self._reader.close()
         self._disk.release(self.path)
         self._disk.release(self._wal)
+
+
+def _size(rows: list[tuple[bytes, bytes]]) -> int:
+    """What it takes to remember the answer to a question, about."""
+    return sum([len(key) + len(value) for key, value in rows]) + ASKED_BYTES
 
 
 def put_statement(n_rows: int) -> str:

@@ -123,7 +123,8 @@ class Store:
         self, start: bytes, end: bytes, limit: int, reverse: bool
     ) -> tuple[list[tuple[bytes, bytes]], bytes | None]:
         """About `limit` pairs, and the last key that they speak for when there may be more."""
-        stored = self._base.rows(start, end, limit, reverse)
+        read = self._base.first_rows if limit == FIRST_ROWS else self._base.rows
+        stored = read(start, end, limit, reverse)
         bound = stored[-1][0] if len(stored) == limit else None
         layers = [table.rows(start, end, limit, reverse) for table in (*self._frozen, self._table) if table.data]
         layers = [layer for layer in layers if layer]
@@ -363,6 +364,7 @@ class Store:
         if table.bytes > TABLE_BYTES // 4:
             self._drain_bytes_s = 0.5 * self._drain_bytes_s + 0.5 * table.bytes / took_s
         self._frozen.remove(table)
+        self._base.forget()
         self._flusher.run(table.release, lambda error: None)
         if len(self._frozen) < MAX_FROZEN - 1:
             self._not_before_s = 0.0
