@@ -24,6 +24,7 @@ PLAIN_HEADER = b"SQLite format 3\0"
 PAGE_BYTES = 16384
 READ_CACHE_KIB = 16384
 WRITE_CACHE_KIB = 4096
+FEW_ROWS = 16
 LATELY_BYTES = 12 * 1024 * 1024
 ASKED_BYTES = 400
 """What it takes to remember a question, its answer's bytes aside."""
@@ -77,17 +78,20 @@ class Base:
             raise self._unreadable(error) from error
         return cast(bytes, rows[0][0]) if rows else None
 
-    def first_rows(self, start: bytes, end: bytes, limit: int, reverse: bool) -> list[tuple[bytes, bytes]]:
-        """As `rows`, from memory when asked for lately; not to be changed. Call `forget` after a flush.
+    def rows(self, start: bytes, end: bytes, limit: int, reverse: bool) -> list[tuple[bytes, bytes]]:
+        """Up to `limit` pairs with `start` <= key < `end`: the first, or in reverse order the last. Never change them.
 
-        While a flush goes on, what is remembered may be older than the file: the table that is flushed covers it.
+        A few rows asked for lately are remembered: call `forget` after a flush. While one goes on they may be older
+        than the file; the table that is flushed covers it. Raises Damaged or StorageUnavailable.
         """
+        if limit > FEW_ROWS:
+            return self._read(start, end, limit, reverse)
         asked = (start, end, limit, reverse)
         found = self._lately.get(asked)
         if found is not None:
             self._lately.move_to_end(asked)
             return found
-        found = self.rows(start, end, limit, reverse)
+        found = self._read(start, end, limit, reverse)
         size = _size(found)
         if size <= LATELY_BYTES // 16:
             self._lately[asked] = found
@@ -101,11 +105,7 @@ class Base:
         self._lately.clear()
         self._lately_bytes = 0
 
-    def rows(self, start: bytes, end: bytes, limit: int, reverse: bool) -> list[tuple[bytes, bytes]]:
-        """Up to `limit` pairs with `start` <= key < `end`: the first, or in reverse order the last.
-
-        Raises Damaged or StorageUnavailable.
-        """
+    def _read(self, start: bytes, end: bytes, limit: int, reverse: bool) -> list[tuple[bytes, bytes]]:
         try:
             rows = self._get(BACKWARD if reverse else FORWARD, (start, end, limit)).fetchall()
         except apsw.Error as error:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+
+import apsw
+
 
 class EngineError(Exception):
     """The family; its text is one clear line."""
@@ -29,3 +33,10 @@ class Damaged(EngineError):
 
 class StorageUnavailable(EngineError):
     """A write could not be made durable: a failed sync or a full disk. Reads go on."""
+
+
+def is_full(error: Exception) -> bool:
+    """Whether an error says that the disk is full."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, apsw.FullError)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import apsw
 
 from outlast.cloud.effects import Clock, Disk, Entropy
 from outlast.cloud.engine.base import DAMAGE, Base
-from outlast.cloud.engine.errors import StorageUnavailable
+from outlast.cloud.engine.errors import StorageUnavailable, is_full
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.log import Dropped, Log
 from outlast.cloud.engine.memtable import MISSING, MemTable, Undo
@@ -123,8 +122,7 @@ class Store:
         self, start: bytes, end: bytes, limit: int, reverse: bool
     ) -> tuple[list[tuple[bytes, bytes]], bytes | None]:
         """About `limit` pairs, and the last key that they speak for when there may be more."""
-        read = self._base.first_rows if limit == FIRST_ROWS else self._base.rows
-        stored = read(start, end, limit, reverse)
+        stored = self._base.rows(start, end, limit, reverse)
         bound = stored[-1][0] if len(stored) == limit else None
         layers = [table.rows(start, end, limit, reverse) for table in (*self._frozen, self._table) if table.data]
         layers = [layer for layer in layers if layer]
@@ -393,10 +391,3 @@ class Store:
         elif self._table.bytes > QUIET_BYTES and self._failure is None:
             self._roll()
             self._flush()
-
-
-def is_full(error: Exception) -> bool:
-    """Whether an error says that the disk is full."""
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return isinstance(error, apsw.FullError)
