@@ -115,3 +115,14 @@ def test_a_folder_that_cannot_hold_a_world_is_named_in_one_line(tmp_path: Path, 
     assert done.returncode == 1
     assert re.fullmatch(rf"outlast: The folder {folder} cannot be used: [A-Z][a-z ]+\.\n", done.stderr)
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("name", ["keys.json", "ca-key.pem"])
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+def test_keys_that_others_may_read_are_refused(tmp_path: Path, name: str, mode: int) -> None:
+    home.make(config_at(tmp_path))
+    (tmp_path / name).chmod(mode)
+    with pytest.raises(WorldError, match=rf"{name} is open to others \(mode {mode:o}\)"):
+        home.make(config_at(tmp_path))
+    (tmp_path / name).chmod(0o400)
+    home.make(config_at(tmp_path))

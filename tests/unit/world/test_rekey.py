@@ -11,6 +11,7 @@ import pytest
 from outlast.cloud.engine import Engine, keys
 from outlast.cloud.world import home, masterkey, rekey
 from outlast.cloud.world.config import WorldError
+from outlast.cloud.world.files import write_private
 from tests.unit.engine.conftest import effects
 from tests.unit.world.test_home import config_at
 
@@ -104,7 +105,7 @@ def test_keys_are_not_made_anew_over_data_that_needs_the_old_ones(world: Path) -
         home.make(config_at(world))
     assert not (world / "keys.json").exists()
     assert (world / "ca.pem").read_text() == authority
-    (world / "keys.json").write_text(saved)
+    write_private(world / "keys.json", saved)
     home.make(config_at(world))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from outlast.cloud.simulation.disk import flip
 from tests.conftest import World, stop_world
-from tests.wire.world.test_world import outlast, wait_until
+from tests.wire.world.test_world import outlast, status_of, wait_until
 
 EAST, WEST, EUROPE = "us-east-1", "us-west-2", "eu-west-1"
 NAMES = (EAST, WEST, EUROPE)
@@ -149,3 +150,23 @@ def test_flipped_bits_in_the_base_are_named_and_never_served(make_world: Callabl
         assert "refused" in {found_at(world, number) for number in range(24)}
     for number in range(24):
         assert get(world, EUROPE, number) == get(world, EAST, number) is not None
+
+
+def test_what_a_kill_tore_is_cut_off_and_told(make_world: Callable[..., World]) -> None:
+    world = make_world("--region", EAST, "--https-port", "0")
+    buckets = world.client("s3")
+    buckets.create_bucket(Bucket="kept")
+    buckets.put_object(Bucket="kept", Key="one", Body=b"acknowledged")
+    world.kill(EAST)
+    wait_until(lambda: status_of(world, EAST) == "down")
+    log = max((world.folder / "regions" / EAST / "data").glob("log-*"), key=used)
+    at = used(log)
+    with log.open("r+b") as file:  # as a write that was under way: its end is missing, and nobody was told of it
+        marker = log.read_bytes()[156:164]
+        file.seek(at)
+        file.write(marker + b"torn" * 20)
+    assert outlast("restart", EAST, "--home", str(world.folder)).returncode == 0
+    assert buckets.get_object(Bucket="kept", Key="one")["Body"].read() == b"acknowledged"
+    (told,) = [line for line in (world.folder / "world.log").read_text().splitlines() if "never acknowledged" in line]
+    assert f"{log} at byte" in told
+    assert re.search(r"\b8[0-9] bytes were cut off", told)

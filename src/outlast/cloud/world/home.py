@@ -140,6 +140,7 @@ def read_keys(folder: Path) -> dict[str, Any] | None:
     """What `keys.json` holds, None when there is none; raises WorldError."""
     path = folder / "keys.json"
     try:
+        check_private(path)
         keys = json.loads(path.read_text())
         if not isinstance(keys, dict):
             raise ValueError("it is no JSON object")
@@ -156,12 +157,22 @@ def read_secrets(folder: Path, master: bytes | None = None) -> Secrets:
     with clear(folder):
         if keys is None:
             raise FileNotFoundError(f"there is no {folder / 'keys.json'}")
+        check_private(folder / "ca-key.pem")
         return Secrets(
             authority=Authority(Pair((folder / "ca.pem").read_text(), (folder / "ca-key.pem").read_text())),
             sealing_key=masterkey.key_bytes(keys["sealing_key"], "sealing_key"),
             master_key=masterkey.key_of(keys["master_key"], master),
             root_access_key_id=keys["access_key_id"],
             root_secret_access_key=keys["secret_access_key"],
+        )
+
+
+def check_private(path: Path) -> None:
+    """Raise WorldError when others than its owner may read or change the file; OSError when it is not there."""
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise WorldError(
+            f"{path} is open to others (mode {mode:o}): make it private with chmod 600, then rotate its keys."
         )
 
 
