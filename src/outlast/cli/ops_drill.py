@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import getpass
 import json
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +27,9 @@ from outlast.ops.deployment import Deployment
 from outlast.ops.drill.changes import WithChanges
 from outlast.ops.drill.customers import Crowd
 from outlast.ops.drill.file import DrillFile, find, library
+from outlast.ops.drill.guardian import guarded
+from outlast.ops.drill.hold import NAME as LOCK
+from outlast.ops.drill.hold import hold
 from outlast.ops.drill.journal import NAME as CHANGES_FILE
 from outlast.ops.drill.journal import Journal
 from outlast.ops.drill.play import Drill
@@ -31,12 +37,14 @@ from outlast.ops.drill.stage import Stage
 from outlast.ops.drill.story import Event, StepSeen, Story
 from outlast.ops.observe.recording import save
 from outlast.ops.observe.survey import COASTS
-from outlast.ops.outcome import Stopped, UsageError
+from outlast.ops.outcome import OpsError, Stopped, UsageError
 from outlast.ops.report import terminal
 from outlast.ops.report.build import build
 from outlast.ops.report.junit import write_junit
 from outlast.ops.report.terminal import STEP_STYLES
 from outlast.ops.report.write import write
+
+CLEANER_LOG = "drill-clean-up.log"
 
 
 def register(app: typer.Typer) -> None:
@@ -70,31 +78,17 @@ def drill(
         file = find(name)
         target = open_target("local", home, None)
         deployment = target.deployment()
-        changes = WithChanges(
-            faults_of(target, deployment.observer_region),
-            target.clients,
-            deployment,
-            Journal(target.home / CHANGES_FILE),
-        )
-        left = changes.clean_up(AuditLog(target.home / "audit.jsonl", getpass.getuser()))
-        if left or clean_up:
-            said = (
-                f"taken back what a drill that was killed had left: {', '.join(left)}" if left else "nothing was left"
-            )
-            typer.echo(f"outlast: {said}.", err=True)
-        if clean_up:
-            return
-        moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        folder = into or target.home / "drills" / f"{file.name}-{moment}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"The folder {folder} cannot be made: {error.strerror}.") from error
-        try:
-            told = run(play(target, deployment, file, folder, moment, changes))
-        except Stopped:
-            typer.echo("outlast: The drill was stopped; what it had changed was put back, or is named above.", err=True)
-            raise
+        journal = Journal(target.home / CHANGES_FILE)
+        world = faults_of(target, deployment.observer_region)
+        changes = WithChanges(world, target.clients, deployment, journal)
+        with hold(target.home / LOCK):
+            _clean_up(target, changes, tell_nothing=clean_up)
+            if clean_up:
+                return
+            moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+            folder = into or target.home / "drills" / f"{file.name}-{moment}"
+            with _made(folder), guarded(_cleaner(target), target.home / CLEANER_LOG):
+                told = run(play(target, deployment, file, folder, moment, changes))
         save(folder / "signals.jsonl.gz", told.samples, deployment.region_names, deployment.canary_period_s)
         report = json.loads(json.dumps(build(told)))
         _, page = write(report, folder)
@@ -108,6 +102,39 @@ def drill(
         terminal.show(report, Console())
         typer.echo(f"The report: {page}")
     raise typer.Exit(int(report["verdict"]["exit_code"]))
+
+
+def _clean_up(target: Target, changes: WithChanges, *, tell_nothing: bool) -> None:
+    """Take back what a killed drill has left, and say so; say that nothing was left only when `tell_nothing`."""
+    left = changes.clean_up(AuditLog(target.home / "audit.jsonl", getpass.getuser()))
+    if left:
+        typer.echo(f"outlast: taken back what a drill that was killed had left: {', '.join(left)}.", err=True)
+    elif tell_nothing:
+        typer.echo("outlast: nothing was left.", err=True)
+
+
+def _cleaner(target: Target) -> list[str]:
+    """The command that cleans up after this drill, should it be killed."""
+    return [sys.executable, "-P", "-m", "outlast.cli", "drill", "--clean-up", "--home", str(target.home)]
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """The folder of a report. One that was made for nothing, since the drill did not begin, is taken away again."""
+    there = folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    try:
+        yield
+    except Stopped:
+        typer.echo("outlast: The drill was stopped; what it had changed was put back, or is named above.", err=True)
+        raise
+    except OpsError:
+        if not there and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
 
 
 async def play(
@@ -136,6 +163,7 @@ async def play(
         folder=folder,
         variables=target.variables,
         who=getpass.getuser(),
+        journal=changes.journal,
     )
     crowd = Crowd(deployment, file.load, COASTS, folder, f"{moment}-", target.variables)
     return await Drill(stage, file, story, crowd).play()

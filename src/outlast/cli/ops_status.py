@@ -20,6 +20,8 @@ from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOpti
 from outlast.ops.act.boards import board_of
 from outlast.ops.decide.rules import Decision
 from outlast.ops.deployment import Deployment
+from outlast.ops.drill.hold import NAME as LOCK
+from outlast.ops.drill.hold import is_held
 from outlast.ops.drill.journal import NAME as CHANGES_FILE
 from outlast.ops.drill.journal import Journal
 from outlast.ops.observe.recording import save
@@ -72,9 +74,10 @@ def status(
         deployment = where.deployment()
         decision, looked = run(_look(where, deployment, seconds))
         controls = controls_of(where, deployment)
-        left = [each.what for each in Journal(where.home / CHANGES_FILE).read().values() if each.abandoned]
+        left = [] if is_held(where.home / LOCK) else Journal(where.home / CHANGES_FILE).read().values()
     if left:
-        typer.echo(f"A drill that was killed has left {', '.join(left)}: `outlast drill --clean-up`.", err=True)
+        told = ", ".join(each.what for each in left)
+        typer.echo(f"A drill that was killed has left {told}: `outlast drill --clean-up`.", err=True)
     if output == "json":
         typer.echo(json.dumps(page.document(deployment, decision, looked.latest, controls)))
     elif output == "table":

@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import os
-import subprocess
-import sys
 import threading
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -24,7 +21,7 @@ import yaml
 from outlast.ops.act.audit import AuditLog, read
 from outlast.ops.clients import Clients
 from outlast.ops.drill.aftermath import bury
-from outlast.ops.drill.changes import CHANGES, WithChanges
+from outlast.ops.drill.changes import CHANGES, EVACUATION, WithChanges
 from outlast.ops.drill.faults import FisFaults, Running, parameters_of
 from outlast.ops.drill.file import DrillFile, FaultPlan, library, parse
 from outlast.ops.drill.injection import Injection
@@ -32,7 +29,7 @@ from outlast.ops.drill.journal import Journal
 from outlast.ops.drill.story import Story
 from outlast.ops.drill.writes import AtRisk
 from outlast.ops.load.log import Record
-from outlast.ops.outcome import OpsError, RefusedError, UsageError
+from outlast.ops.outcome import OpsError, UsageError
 from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
 
 A, B = "us-east-1", "us-west-2"
@@ -109,6 +106,8 @@ class Recorder:
     def __init__(self, stuck: str = "") -> None:
         self.log: list[str] = []
         self.stuck = stuck
+        self.lost = False
+        """Whether a fault has begun without anybody hearing of it."""
 
     def begin(self, plan: FaultPlan, regions: Sequence[str], duration_s: float) -> Running:
         if plan.kind == self.stuck:
@@ -118,6 +117,9 @@ class Recorder:
 
     def end(self, running: Running) -> None:
         self.log.append(f"end {running.ident}")
+
+    def under_way(self, what: str, since_s: float) -> list[Running]:
+        return [Running("found", what)] if self.lost else []
 
 
 def injection(faults: Any, tmp_path: Path) -> Injection:
@@ -267,13 +269,6 @@ def test_a_low_limit_is_set_and_taken_back() -> None:
         faults.begin(FaultPlan("low-limit", parameters={"rate_per_s": 1}), [A, B], 60)
 
 
-def gone() -> int:
-    """The id of a process that has ended."""
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    return ended.pid
-
-
 def test_what_a_killed_drill_has_left_is_put_back_by_the_next(tmp_path: Path) -> None:
     made, path = {"lambda": Lambda(), "apigateway": Stage()}, tmp_path / "changes.json"
     first = with_changes(made, Recorder(), Journal(path))
@@ -281,11 +276,8 @@ def test_what_a_killed_drill_has_left_is_put_back_by_the_next(tmp_path: Path) ->
     first.begin(FaultPlan("low-limit", parameters={"rate_per_s": 17}), [B], 60)
     audit = AuditLog(tmp_path / "audit.jsonl", "tester")
     later = with_changes(made, Recorder(), Journal(path))
-    with pytest.raises(RefusedError, match="still runs"):
-        later.clean_up(audit)
     with pytest.raises(OpsError, match="clean-up"):
         later.begin(FaultPlan("bad-release"), [A], 60)
-    path.write_text(path.read_text().replace(f'"pid": {os.getpid()}', f'"pid": {gone()}'))
     assert later.clean_up(audit) == ["bad-release in us-east-1", "low-limit in us-west-2"]
     assert (made["lambda"].alias, made["lambda"].versions) == ("1", ["1"])  # type: ignore[attr-defined]
     assert made["apigateway"].limits["throttlingRateLimit"] == 500.0  # type: ignore[attr-defined]
@@ -295,6 +287,44 @@ def test_what_a_killed_drill_has_left_is_put_back_by_the_next(tmp_path: Path) ->
     path.write_text("[")
     with pytest.raises(OpsError, match="cannot be read"):
         later.clean_up(audit)
+
+
+def test_faults_of_the_world_and_the_evacuation_of_a_killed_drill_are_put_back_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "changes.json"
+    home: list[str] = []
+    world = Recorder()
+    with_changes({}, world, Journal(path)).begin(FaultPlan("gray-failure"), [A], 60)
+    Journal(path).put(EVACUATION, EVACUATION, A, {})
+    later = with_changes({}, world, Journal(path))
+    monkeypatch.setattr(WithChanges, "_bring_home", lambda _, region: home.append(region))
+    left = later.clean_up(AuditLog(tmp_path / "audit.jsonl", "tester"))
+    assert left == ["gray-failure in us-east-1", "evacuation in us-east-1"]
+    assert world.log == ["begin gray-failure us-east-1 60", "end gray-failure"]
+    assert (home, path.exists()) == ([A], False)
+    faults = with_changes({}, world, Journal(path))
+    faults.end(faults.begin(FaultPlan("link-cut"), [A, B], 5))
+    assert not path.exists(), "nothing is left of a fault that was ended"
+
+
+def test_a_fault_that_a_drill_was_killed_in_the_beginning_of_is_found_by_what_it_does(tmp_path: Path) -> None:
+    class Killed(Recorder):
+        def begin(self, plan: FaultPlan, regions: Sequence[str], duration_s: float) -> Running:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "changes.json"
+    with pytest.raises(KeyboardInterrupt):
+        with_changes({}, Killed(), Journal(path)).begin(FaultPlan("gray-failure"), [A], 60)
+    world = Recorder()
+    world.lost = True
+    audit = AuditLog(tmp_path / "audit.jsonl", "tester")
+    assert with_changes({}, world, Journal(path)).clean_up(audit) == ["gray-failure in us-east-1"]
+    assert (world.log, path.exists()) == (["end found"], False)
+    refused = Recorder("gray-failure")
+    with pytest.raises(OpsError, match="does not begin"):
+        with_changes({}, refused, Journal(path)).begin(FaultPlan("gray-failure"), [A], 60)
+    assert not path.exists()
 
 
 def test_a_drill_killed_between_the_release_and_its_number_is_put_back_all_the_same(tmp_path: Path) -> None:

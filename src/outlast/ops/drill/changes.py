@@ -1,10 +1,14 @@
-"""Faults that people make: a bad release, a limit that is too low. They are changes of the application, made and taken
-back by its own APIs, so they are the same on AWS.
+"""What a drill changes, and how it is put back, also when the drill is killed.
+
+Faults of the world, evacuations, and faults that people make. A bad release and a limit that is too low are changes
+of the application, made and taken back by its own APIs, so they are the same on AWS.
 """
 
 from __future__ import annotations
 
+import asyncio
 import io
+import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,18 +17,22 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from outlast.ops.act.audit import AuditLog
+from outlast.ops.act.boards import board_of
+from outlast.ops.act.patience import UNKNOWN_S, patiently
+from outlast.ops.act.weights import Weights
 from outlast.ops.clients import Clients, again, error_code
 from outlast.ops.deployment import Deployment
-from outlast.ops.drill.faults import Faults, Running
+from outlast.ops.drill.faults import Running, Traceable
 from outlast.ops.drill.file import FaultPlan
 from outlast.ops.drill.journal import Journal
-from outlast.ops.outcome import OpsError, RefusedError, UsageError
+from outlast.ops.outcome import OpsError, UsageError
 
 Note = Callable[[Mapping[str, Any]], None]
 
 BAD_RELEASE: Final = "bad-release"
 LOW_LIMIT: Final = "low-limit"
 CHANGES: Final = frozenset({BAD_RELEASE, LOW_LIMIT})
+EVACUATION: Final = "evacuation"
 BROKEN: Final = 'def handler(event, context):\n    raise RuntimeError("a bad release")\n'
 EVERY_METHOD: Final = "/*/*/throttling"
 
@@ -36,7 +44,7 @@ class WithChanges:
     `journal` knows what there was before, also after the process that made a change was killed.
     """
 
-    world: Faults
+    world: Traceable
     clients: Clients
     deployment: Deployment
     journal: Journal = field(default_factory=Journal)
@@ -44,7 +52,7 @@ class WithChanges:
     def begin(self, fault: FaultPlan, regions: Sequence[str], duration_s: float) -> Running:
         """Begin it. A change does not end by itself: whoever begins it ends it. Raises OpsError."""
         if fault.kind not in CHANGES:
-            return self.world.begin(fault, regions, duration_s)
+            return self._begin_in_world(fault, regions, duration_s)
         if len(regions) != 1:
             raise UsageError(f"{fault.kind} is about one Region.")
         begin = self._release if fault.kind == BAD_RELEASE else self._lower
@@ -60,8 +68,9 @@ class WithChanges:
     def end(self, running: Running) -> None:
         """Put back what there was before. Raises OpsError."""
         held = self.journal.read().get(running.ident)
-        if held is None:
+        if held is None or held.kind not in CHANGES:
             self.world.end(running)
+            self.journal.drop(running.ident)
             return
         try:
             (self._take_back if held.kind == BAD_RELEASE else self._raise)(held.region, held.before)
@@ -72,16 +81,46 @@ class WithChanges:
     def clean_up(self, audit: AuditLog) -> list[str]:
         """Put back what drills that were killed have left; what was put back, in words.
 
-        Raises OpsError, and RefusedError while the drill that made a change still runs.
+        Called while the world is held: no other drill is under way. Raises OpsError.
         """
         left = self.journal.read()
-        for change in left.values():
-            if not change.abandoned:
-                raise RefusedError(f"{change.what}: the drill that made it still runs (process {change.pid}).")
         for ident, change in left.items():
-            self.end(Running(ident, change.what))
+            if change.kind == EVACUATION:
+                self._bring_home(change.region)
+                self.journal.drop(ident)
+            elif "asked_s" in change.before:
+                self._end_all(change.what, float(change.before["asked_s"]))
+                self.journal.drop(ident)
+            else:
+                self.end(Running(ident, change.what))
             audit.add("change taken back", what=change.what, why="its drill was killed")
         return [change.what for change in left.values()]
+
+    def _begin_in_world(self, fault: FaultPlan, regions: Sequence[str], duration_s: float) -> Running:
+        """Noted before it is asked for, by its words; and by its ident once that is known."""
+        what, asked_s = f"{fault.kind} in {', '.join(regions)}", time.time()
+        draft = f"{what}, asked for at {asked_s}"
+        self.journal.put(draft, fault.kind, ", ".join(regions), {"asked_s": asked_s})
+        try:
+            running = self.world.begin(fault, regions, duration_s)
+        except OpsError:
+            self._end_all(what, asked_s)
+            self.journal.drop(draft)
+            raise
+        self.journal.put(running.ident, fault.kind, ", ".join(regions), {})
+        self.journal.drop(draft)
+        return running
+
+    def _end_all(self, what: str, asked_s: float) -> None:
+        """End what may have been begun without anybody hearing of it."""
+        for running in self.world.under_way(what, asked_s):
+            self.world.end(running)
+
+    def _bring_home(self, region: str) -> None:
+        """Give a Region that a drill had evacuated its traffic again."""
+        Weights(self.clients, self.deployment).set(region, 100)
+        board, on = board_of(None, self.clients, self.deployment), dict.fromkeys(self.deployment.region_names, True)
+        asyncio.run(patiently(lambda: board.set(on), UNKNOWN_S))
 
     def _release(self, fault: FaultPlan, region: str, note: Note) -> None:
         """Publish code that fails and point the alias to it; noted: alias, version before, bad version once known."""

@@ -31,6 +31,8 @@ ROLE: Final = "outlast-faults"
 ROLE_SPREAD_S: Final = 3.0
 """A new role is known in every Region after a moment."""
 POLL_S: Final = 0.1
+CLOCK_S: Final = 2.0
+"""How far the clock of whoever answers may be behind ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,14 @@ class Faults(Protocol):
 
     def end(self, running: Running) -> None:
         """End it and return once its effect is gone; no error when it has ended by itself."""
+        ...
+
+
+class Traceable(Faults, Protocol):
+    """Faults that are found again by what they do."""
+
+    def under_way(self, what: str, since_s: float) -> list[Running]:
+        """Those that do what the words say, were asked for at `since_s` or later, and have not ended."""
         ...
 
 
@@ -104,7 +114,27 @@ class FisFaults:
         except ClientError as error:
             if error_code(error) not in ("ValidationException", "ResourceNotFoundException"):
                 raise OpsError(f"The fault {running.what} could not be ended: {error}") from error
+            if error_code(error) == "ResourceNotFoundException":
+                return  # the world that had it is gone
         self._until(running, ENDED)
+
+    def under_way(self, what: str, since_s: float) -> list[Running]:
+        """Those that do what the words say, were asked for at `since_s` or later, and have not ended."""
+        found: list[Any] = []
+        token: dict[str, str] = {}
+        while True:
+            page = again(functools.partial(self._client.list_experiments, **token), sleep=self._sleep)
+            found += page["experiments"]
+            if "nextToken" not in page:
+                break
+            token = {"nextToken": page["nextToken"]}
+        return [
+            Running(str(each["id"]), what)
+            for each in found
+            if each.get("tags", {}).get(TAG) == what
+            and each["creationTime"].timestamp() >= since_s - CLOCK_S
+            and each["state"]["status"] not in ENDED
+        ]
 
     def _until(self, running: Running, wanted: frozenset[str]) -> None:
         waited_s = 0.0

@@ -1,6 +1,6 @@
 """What a drill has changed and must put back, on disk before it is changed: a killed drill cannot tell any more.
 
-Faults of a world end by themselves; a bad release or a low limit stays until somebody takes it back.
+Who reads it while the world is held (see hold.py) reads what was left: the drill that wrote it is gone.
 """
 
 from __future__ import annotations
@@ -19,28 +19,16 @@ NAME: Final = "drill-changes.json"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change: its kind, where, what there was before, and the process that made it."""
+    """One change: its kind, where, and what there was before."""
 
     kind: str
     region: str
     before: Mapping[str, Any]
-    pid: int
 
     @property
     def what(self) -> str:
         """In words."""
         return f"{self.kind} in {self.region}"
-
-    @property
-    def abandoned(self) -> bool:
-        """Whether the process that made it is gone."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
-        return False
 
 
 @dataclass(slots=True)
@@ -64,7 +52,7 @@ class Journal:
 
     def put(self, ident: str, kind: str, region: str, before: Mapping[str, Any]) -> None:
         """Have it on disk before anything is changed. Raises OpsError."""
-        self._write({**self.read(), ident: Change(kind, region, before, os.getpid())})
+        self._write({**self.read(), ident: Change(kind, region, before)})
 
     def drop(self, ident: str) -> None:
         """It was put back. Raises OpsError."""
@@ -78,7 +66,7 @@ class Journal:
             self.path.unlink(missing_ok=True)
             return
         members = {
-            ident: {"kind": each.kind, "region": each.region, "before": dict(each.before), "pid": each.pid}
+            ident: {"kind": each.kind, "region": each.region, "before": dict(each.before)}
             for ident, each in changes.items()
         }
         draft = self.path.with_suffix(".draft")

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from outlast.ops.act.patience import UNKNOWN_S, patiently
 from outlast.ops.act.weights import Weights
+from outlast.ops.drill.changes import EVACUATION
 from outlast.ops.drill.file import DrillFile
 from outlast.ops.drill.injection import Injection
 from outlast.ops.drill.stage import Stage
@@ -30,6 +31,7 @@ class Rollback:
         """Roll back unless the story came to its end; trouble here is told, too."""
         returned = self.story.returned is not None and self.story.returned.ending == "returned"
         if not self.injection.active and returned:
+            self.stage.journal.drop(EVACUATION)
             return
         decided = self.story.marks.get("decided_s") is not None  # it is switched, or was just being switched
         switched = decided and not buried
@@ -48,7 +50,9 @@ class Rollback:
             self.story.note(
                 "trouble", f"not rolled back: {'; '.join(troubles)}; `outlast failback {self.story.region}`"
             )
-        elif switched:
+            return
+        self.stage.journal.drop(EVACUATION)
+        if switched:
             self.stage.audit.add("tidied", region=self.story.region)
             self.story.note("rolled back", "faults have ended; both Regions have their traffic")
 

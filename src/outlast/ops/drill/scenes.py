@@ -12,6 +12,7 @@ from outlast.ops.decide.rules import Decision
 from outlast.ops.decide.survivors import Survivors
 from outlast.ops.drill import evidence
 from outlast.ops.drill.aftermath import bury, compare, read_cut
+from outlast.ops.drill.changes import EVACUATION
 from outlast.ops.drill.customers import Crowd
 from outlast.ops.drill.file import DrillFile
 from outlast.ops.drill.injection import Injection
@@ -127,6 +128,7 @@ class Scenes:
             self.pace.breathe,
         )  # fmt: skip
         evacuator.on_switched = self._at_cut
+        stage.journal.put(EVACUATION, EVACUATION, story.region, {})
         result = await evacuator.run(plan, watch_s=phases.watch_s)
         if result.seen_s is not None:
             story.mark("left_s", result.seen_s)

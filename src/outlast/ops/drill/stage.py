@@ -12,9 +12,11 @@ from outlast.ops.act.arc import Try
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.boards import board_of
 from outlast.ops.act.evacuate import Board
+from outlast.ops.act.weights import FULL, Weights
 from outlast.ops.clients import Clients
 from outlast.ops.deployment import Deployment
 from outlast.ops.drill.faults import Faults
+from outlast.ops.drill.journal import Journal
 from outlast.ops.observe.facts import capacities, gather
 from outlast.ops.outcome import RefusedError
 from outlast.ops.plan.facts import Capacity, Facts
@@ -35,6 +37,7 @@ class Stage:
     folder: Path
     variables: Mapping[str, str]
     who: str
+    journal: Journal
     now_s: Callable[[], float] = time.time
     audit: AuditLog = field(init=False)
     _capacity: Mapping[str, Capacity] = field(init=False, default_factory=dict)
@@ -43,10 +46,15 @@ class Stage:
         self.audit = AuditLog(self.folder / "audit.jsonl", self.who, self.now_s)
 
     def check_switches(self) -> None:
-        """Learn what each Region lets in. Raises RefusedError where an evacuation is under way."""
+        """Learn what each Region lets in. Raises RefusedError where an evacuation or a failback is under way."""
         off = [region for region, on in self.board().states().items() if not on]
         if off:
             raise RefusedError(f"{', '.join(off)} is evacuated already: `outlast failback {off[0]}` first.")
+        weights = Weights(self.clients, self.deployment)
+        for region in self.deployment.region_names:
+            percent = weights.percent(region)
+            if percent < FULL:
+                raise RefusedError(f"{region} has {percent} % of its traffic: `outlast failback {region}` first.")
         self._capacity = capacities(self.clients, self.deployment)
 
     def named(self, region: str) -> str:

@@ -1,0 +1,107 @@
+"""Drills that are killed, refused, or played two at a time: the world is held by one, and somebody outlives it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outlast.cli.ops_drill import _made
+from outlast.ops.drill.faults import TAG, FisFaults, Running
+from outlast.ops.drill.guardian import guarded
+from outlast.ops.drill.hold import hold, is_held
+from outlast.ops.outcome import OpsError, RefusedError, UsageError
+from tests.unit.ops_kit.stubs import StubClients
+
+NOW_S = 1_767_225_600.0
+PLAY = """
+import sys
+from pathlib import Path
+from outlast.ops.drill.guardian import guarded
+from outlast.ops.drill.hold import hold
+folder = Path(sys.argv[1])
+with hold(folder / "lock"), guarded(["/bin/sh", "-c", f"echo cleaned > {folder}/cleaned"], folder / "log"):
+    print("playing", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def playing(folder: Path) -> subprocess.Popen[str]:
+    """A process that holds the world and is guarded."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", PLAY, str(folder)], stdin=pipe, stdout=pipe, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "playing\n"
+    return process
+
+
+def test_what_a_killed_drill_has_left_is_cleaned_up_by_whoever_outlives_it(tmp_path: Path) -> None:
+    process = playing(tmp_path)
+    assert is_held(tmp_path / "lock")
+    with pytest.raises(RefusedError, match="one at a time"), hold(tmp_path / "lock"):
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    until_s = time.monotonic() + 60
+    while not (tmp_path / "cleaned").exists():
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+    assert not is_held(tmp_path / "lock")
+    with hold(tmp_path / "lock"):
+        assert is_held(tmp_path / "lock")
+
+
+def test_a_drill_that_comes_to_its_end_is_not_cleaned_up_after(tmp_path: Path) -> None:
+    process = playing(tmp_path)
+    process.communicate("\n", timeout=60)
+    with pytest.raises(RuntimeError), guarded(["/bin/sh", "-c", f"echo > {tmp_path}/cleaned"], tmp_path / "log"):
+        raise RuntimeError
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["lock"], "neither a clean-up nor a log of it"
+
+
+def test_a_drill_that_was_refused_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError), _made(tmp_path / "drills" / "one"):
+        raise RefusedError("us-east-1 is evacuated already.")
+    assert list((tmp_path / "drills").iterdir()) == []
+    with pytest.raises(OpsError), _made(tmp_path / "drills"):
+        raise OpsError("What was there already stays.")
+    with _made(tmp_path / "drills" / "two"):
+        (tmp_path / "drills" / "two" / "audit.jsonl").write_text("")
+    with pytest.raises(OpsError), _made(tmp_path / "drills" / "two"):
+        raise OpsError("What was written down stays.")
+    assert [each.name for each in (tmp_path / "drills").iterdir()] == ["two"]
+    with pytest.raises(UsageError, match="cannot be made"), _made(tmp_path / "drills" / "two" / "audit.jsonl" / "x"):
+        pass
+
+
+def experiment(ident: str, what: str, at_s: float, status: str = "running") -> dict[str, Any]:
+    return {
+        "id": ident,
+        "experimentTemplateId": "EXT1",
+        "state": {"status": status},
+        "creationTime": datetime.fromtimestamp(at_s, UTC),
+        "tags": {TAG: what},
+    }
+
+
+def test_faults_under_way_are_found_by_their_words_and_their_time() -> None:
+    clients, what = StubClients(), "gray-failure in us-east-1"
+    first = [experiment("EXP1", what, NOW_S), experiment("EXP2", "link-cut in us-east-1", NOW_S)]
+    second = [experiment("EXP3", what, NOW_S - 60), experiment("EXP4", what, NOW_S, "stopped")]
+    clients.stub("fis", "us-east-2").add_response("list_experiments", {"experiments": first, "nextToken": "n"})
+    clients.stub("fis", "us-east-2").add_response("list_experiments", {"experiments": second}, {"nextToken": "n"})
+    faults = FisFaults(clients.of("fis", "us-east-2"), lambda: "")
+    assert faults.under_way(what, NOW_S) == [Running("EXP1", what)]
+
+
+def test_a_fault_of_a_world_that_is_gone_has_ended() -> None:
+    clients = StubClients()
+    clients.stub("fis", "us-east-2").add_client_error("stop_experiment", "ResourceNotFoundException")
+    FisFaults(clients.of("fis", "us-east-2"), lambda: "").end(Running("EXP1", "gray-failure in us-east-1"))
+    clients.used()
