@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from outlast.cli import ops_main, ops_verbs, world
+from outlast.cli import ops_main, ops_verbs, rotating, world
 from outlast.ops.drill.file import library, parse
 from outlast.ops.drill.objectives import UNITS
 from outlast.ops.outcome import Exit
@@ -26,6 +26,7 @@ def command() -> Any:
     """The whole command."""
     app = typer.Typer()
     world.register(app)
+    rotating.register(app)
     ops_main.register(app, [])
     ops_verbs.register(app, [])
     return get_command(app)
