@@ -126,6 +126,16 @@ def test_presigned_calls_of_a_query_service(world: World) -> None:
     assert send(world, changed).code == "SignatureDoesNotMatch"
 
 
+@pytest.mark.parametrize("expires", ["604801", "-5", "1e3", "+60", ""])
+def test_a_url_whose_life_cannot_be_is_refused_by_its_service(world: World, expires: str) -> None:
+    """Also where the host does not say which service it is, as with an endpoint of the world's own."""
+    good = signed(world, "GET", "/box/key", service="s3", presigned_s=60)
+    bad = Sent(good.method, good.target.replace("X-Amz-Expires=60", f"X-Amz-Expires={expires}"), good.headers)
+    answer = send(world, bad)
+    assert (answer.status, answer.code) == (400, "AuthorizationQueryParametersError")
+    assert b"X-Amz-Expires" in answer.body
+
+
 def test_every_answer_has_a_request_id_and_no_internals(world: World) -> None:
     name = f"t{uuid.uuid4().hex[:8]}"
     for one in (

@@ -126,7 +126,10 @@ def javascript_modules() -> str:
     return ""
 
 
-@pytest.mark.skipif(shutil.which("node") is None or not javascript_modules(), reason="no JavaScript SDK here")
+@pytest.mark.skipif(
+    shutil.which("node") is None or not javascript_modules(),
+    reason="OUTLAST_NODE_MODULES names no folder with @aws-sdk/client-dynamodb and client-s3, or there is no node",
+)
 def test_the_javascript_sdk(world: World) -> None:
     s3 = world.client("s3")
     s3.create_bucket(Bucket="from-javascript")

@@ -15,6 +15,8 @@ from outlast.cloud.wire import Operation, Request, WireError
 
 PLAIN_SERVICES = ("", "dynamodb", "streams.dynamodb")
 """Where a request that is no API call is answered as DynamoDB's front end does: at no name of AWS's, or at its own."""
+CLAIMED = re.compile(r"(?:/|%2[Ff])([a-z0-9-]+)(?:/|%2[Ff])aws4_request")
+"""The service of a credential scope, in a header or a query that has faults elsewhere."""
 VERSION = re.compile(r"(?:^|&)Version=(\d{4}-\d{2}-\d{2})(?:&|$)")
 MOST_FORM = 65_536
 """How much of an unsigned form is looked at for the version of its API."""
@@ -69,7 +71,7 @@ def address(gate: Gate, request: Request, presented: Presented | None, refusal: 
 
 
 def unsigned_candidates(gate: Gate, request: Request) -> list[Hosted]:
-    """For requests without a signature: the services that host or API version name, or that offer public operations.
+    """For requests without a readable signature: the services that host, scope or API version name, or public ones.
 
     A URL that was signed ahead in S3's older way can only be S3's, whatever the host.
     """
@@ -78,6 +80,9 @@ def unsigned_candidates(gate: Gate, request: Request) -> list[Hosted]:
         return [hosted for hosted in gate.hosted.values() if hosted.service.model.endpoint_prefix == named]
     if "s3" in gate.hosted and is_presigned_by_version_two(request.query):
         return [gate.hosted["s3"]]
+    claimed = CLAIMED.search(request.headers.get("authorization", "")) or CLAIMED.search(request.query)
+    if claimed is not None and claimed[1] in gate.by_signing_name:
+        return gate.by_signing_name[claimed[1]]
     version = VERSION.search(request.query) or VERSION.search(request.body[:MOST_FORM].decode("latin-1"))
     return [
         hosted

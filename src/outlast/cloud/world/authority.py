@@ -102,6 +102,7 @@ def server_context(pair: Pair, folder: Path, *, clients_of: str = "") -> ssl.SSL
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     load_pair(context, pair, folder)
     if clients_of:
