@@ -72,6 +72,8 @@ def status(
     with one_line():
         where = open_target(target, home, profile)
         deployment = where.deployment()
+        if output == "text":
+            typer.echo(f"looking from every vantage point, {seconds:g} s", err=True)
         decision, looked = run(_look(where, deployment, seconds))
         controls = controls_of(where, deployment)
         left = [] if is_held(where.home / LOCK) else Journal(where.home / CHANGES_FILE).read().values()

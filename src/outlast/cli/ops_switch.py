@@ -152,6 +152,7 @@ async def _evacuate(target: Target, deployment: Deployment, wish: Wish) -> Evacu
     async with AsyncExitStack() as open_watch:
         if not wish.offline:
             await open_watch.enter_async_context(watch)
+            _tell(f"looking first, {LOOK_S:.0f} s at most; --offline does not")
             await watch.until(lambda decision: decision.action == "evacuate", LOOK_S)
         facts = await asyncio.to_thread(
             gather, target.clients, deployment, watch.latest, None if wish.offline else watch.decision,
@@ -287,6 +288,7 @@ async def _failback(
             keeps_up = watch.latest.keeps_up(deployment.region_names, CONVERGED_MS)
             return keeps_up and decision.finding(region).state == "healthy"
 
+        _tell(f"looking first, until {region} is well and the data keeps up, {4 * LOOK_S:.0f} s at most")
         await watch.until(ready, 4 * LOOK_S)
         facts = await asyncio.to_thread(gather, target.clients, deployment, watch.latest, watch.decision, 0.0)
         weights = Weights(target.clients, deployment)

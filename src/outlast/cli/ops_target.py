@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from outlast.cloud.world import config as configuration
 from outlast.cloud.world.config import WorldError
+from outlast.cloud.world.control import is_running
 from outlast.ops import deployment as deployments
 from outlast.ops.clients import Clients, Kind
 from outlast.ops.deployment import Deployment
@@ -85,6 +86,8 @@ def _local(folder: Path) -> Target:
         variables = environment(config, config.regions[0])
     except WorldError as error:
         raise UsageError(str(error)) from error
+    if config.local == config.regions and not is_running(config):
+        raise OpsError(f"No world is running on {folder}; `outlast up` starts it.")
     session = boto3.Session(
         aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],

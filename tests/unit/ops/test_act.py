@@ -120,6 +120,7 @@ async def test_survivors_that_worsen_take_it_back(tmp_path: Path) -> None:
     worse = lambda: "us-west-2 is impaired" if time.now > 1005 else ""  # noqa: E731
     result = await evacuator(tmp_path, board, time, worse=worse).run(PLAN, watch_s=30)
     assert result.ending == "rolled back"
+    assert result.text == "the switch was taken back: us-west-2 is impaired"
     assert board.on == {A: True, B: True}
     assert actions(tmp_path) == ["evacuate", "switched", "rolled back"]
 

@@ -8,7 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from outlast.cloud.world.config import WorldError, load_config
+from outlast.cloud.world.config import WorldConfig, WorldError, load_config
+
+
+def is_running(config: WorldConfig) -> bool:
+    """Whether the supervisor of the world is there to be asked."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(str(config.control_path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except OSError:
+            return True  # it is there, and busy, or not ours to ask
+    return True
 
 
 def control(folder: Path, verb: str, content: Mapping[str, Any] | None = None, timeout_s: float = 90.0) -> Any:

@@ -114,9 +114,9 @@ class Evacuator:
         problem = await self._watch(watch_s)
         if problem:
             self._stage = "back"
-            return await self._roll_back(
-                plan.before, problem, Evacuated("rolled back", begun_s, switched_s, seen_s, problem)
-            )
+            told = f"the switch was taken back: {problem}"
+            result = Evacuated("rolled back", begun_s, switched_s, seen_s, told)
+            return await self._roll_back(plan.before, problem, result)
         if seen_s is None:
             self.audit.add("not seen", region=plan.region)
             return Evacuated("not seen", begun_s, switched_s, None, f"DNS still sends customers to {plan.region}")
