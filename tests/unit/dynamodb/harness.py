@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ class Home:
         """The reply of an operation as a client would parse it; raises Fault."""
         service = dynamodb if operation in dynamodb.operations else dynamodbstreams
         declared = service.operations[operation]
-        given = orjson.loads(orjson.dumps(params))
+        given = orjson.loads(json.dumps(params))
         try:
             declared.operation.constrain(given)
         except WireError as error:

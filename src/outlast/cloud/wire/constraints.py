@@ -282,17 +282,23 @@ def _members_of(rules: Rules, show: Show, subject: str) -> Check | None:
 
 
 def _java(shape: Shape, depth: int) -> Show:
-    """Java's toString of the value."""
+    """Java's toString of the value; within what is opaque, nobody has checked that it has its shape."""
     if shape.metadata.get("sensitive"):
         return lambda value: "*** Sensitive Data Redacted ***"
     if shape.type_name == "timestamp":
         return timestamps.iso8601
     if depth < 6 and isinstance(shape, ListShape):
         item = _nullable(_java(shape.member, depth + 1))
-        return lambda value: f"[{', '.join(item(entry) for entry in value)}]"
+        return lambda value: (
+            f"[{', '.join(item(entry) for entry in value)}]" if isinstance(value, list) else _java_scalar(value)
+        )
     if depth < 6 and isinstance(shape, MapShape):
         entry = _nullable(_java(shape.value, depth + 1))
-        return lambda value: "{" + ", ".join(f"{key}={entry(item)}" for key, item in value.items()) + "}"
+        return lambda value: (
+            "{" + ", ".join(f"{key}={entry(item)}" for key, item in value.items()) + "}"
+            if isinstance(value, dict)
+            else _java_scalar(value)
+        )
     if depth < 6 and isinstance(shape, StructureShape):
         return _java_structure(shape, depth)
     return _java_scalar
@@ -322,4 +328,7 @@ def _java_scalar(value: Any) -> str:
         return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    try:
+        return str(value)
+    except RecursionError:
+        return "..."

@@ -152,7 +152,8 @@ def check_deep_return(
     if return_values in OLD_OR_NONE:
         return
     conditions = [held for held in (expected or {}).values() if isinstance(held, dict)]
-    sent = [*item.values(), *(values or {}).values(), *(held.get("Value") for held in conditions)]
+    given = [held for held in (item, values) if isinstance(held, dict)]  # nobody has checked that they are maps
+    sent = [value for held in given for value in held.values()] + [held.get("Value") for held in conditions]
     for held in conditions:
         sent += held.get("AttributeValueList") or ()
     for _ in range(_OLDER_READER + 1):

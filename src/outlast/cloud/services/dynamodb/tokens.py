@@ -23,8 +23,12 @@ PURGE = 500
 
 
 def digest_of(content: Any) -> bytes:
-    """What tells one request's content from another's."""
-    return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=DIGEST_BYTES).digest()
+    """What tells one request's content from another's; the same for all that is nested too deep to be ever kept."""
+    try:
+        written = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return bytes(DIGEST_BYTES)
+    return hashlib.blake2b(written, digest_size=DIGEST_BYTES).digest()
 
 
 def replayed(call: Call[DynamoDB], token: str, digest: bytes, detail: str | None) -> dict[str, Any] | None:

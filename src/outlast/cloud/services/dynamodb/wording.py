@@ -91,12 +91,19 @@ def _batch_write(params: Mapping[str, Any]) -> str | None:
 
 def misnamed_get(requested: Mapping[str, Any]) -> str:
     """What BatchGetItem says of a malformed table name: the request as JSON, and the rules of names."""
-    return f"Value '{orjson.dumps(requested).decode()}' at 'requestItems' {MAP_KEYS}"
+    try:
+        shown = f" '{orjson.dumps(requested).decode()}'"
+    except orjson.JSONEncodeError:  # nested deeper than JSON is written
+        shown = ""
+    return f"Value{shown} at 'requestItems' {MAP_KEYS}"
 
 
 def misnamed_write(requested: Mapping[str, Any]) -> str:
     """What BatchWriteItem says of a malformed table name: the request as Java prints it, and the rules of names."""
-    tables = ", ".join(f"{name}=[{', '.join(map(_write_request, found))}]" for name, found in requested.items())
+    try:
+        tables = ", ".join(f"{name}=[{', '.join(map(_write_request, found))}]" for name, found in requested.items())
+    except RecursionError:
+        tables = "..."
     return f"Value '{{{tables}}}' at 'requestItems' {MAP_KEYS}"
 
 
