@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from outlast.cli import ops_confirm, ops_main, ops_output, ops_verbs
 from outlast.cloud.world import home
-from outlast.cloud.world.config import Settings, WorldConfig
+from outlast.cloud.world.config import Settings, WorldConfig, free_port
 from outlast.ops.decide.rules import Decision, Finding
 from outlast.ops.observe.survey import Latest
 from outlast.ops.outcome import RefusedError
@@ -97,8 +97,9 @@ def test_without_a_world_every_verb_says_so_in_one_line(holder: Any, tmp_path: P
 
 @pytest.mark.parametrize(("holder", "words"), [(holder, words) for holder, all_ in WORDS_OF.items() for words in all_])
 def test_with_a_world_that_is_down_every_verb_says_so_in_one_line(holder: Any, tmp_path: Path, words: str) -> None:
+    port = free_port(("127.0.0.1",))
     hosts = {A: "127.66.0.11"}
-    home.make(WorldConfig(str(tmp_path), (A,), hosts, "127.0.0.1", 4566, 4567, 53, settings=Settings()))
+    home.make(WorldConfig(str(tmp_path), (A,), hosts, "127.0.0.1", port, port, 53, settings=Settings()))
     done = CliRunner().invoke(app_of(holder), [*words.split(), "--home", str(tmp_path)])
     assert done.exit_code == 1
     assert done.stderr == f"outlast: No world is running on {tmp_path}; `outlast up` starts it.\n"

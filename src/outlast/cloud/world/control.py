@@ -10,16 +10,17 @@ from typing import Any
 
 from outlast.cloud.world.config import WorldConfig, WorldError, load_config
 
+DOOR_S = 2.0
+
 
 def is_running(config: WorldConfig) -> bool:
-    """Whether the supervisor of the world is there to be asked."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        try:
-            connection.connect(str(config.control_path))
-        except (FileNotFoundError, ConnectionRefusedError):
-            return False
-        except OSError:
-            return True  # it is there, and busy, or not ours to ask
+    """Whether somebody holds the front door; a folder with other keys has no other way to know."""
+    try:
+        socket.create_connection((config.front_host, config.port), timeout=DOOR_S).close()
+    except ConnectionRefusedError:
+        return False
+    except OSError:
+        return True  # it is there, and busy
     return True
 
 
