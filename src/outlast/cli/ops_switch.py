@@ -29,7 +29,7 @@ from outlast.cli.ops_target import (
 from outlast.ops.act.arc import Try
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.boards import board_of
-from outlast.ops.act.evacuate import Board, Evacuated, Evacuator
+from outlast.ops.act.evacuate import Board, Evacuated, Evacuator, check_unchanged
 from outlast.ops.act.failback import Failback, Returned, Step
 from outlast.ops.act.gateway import Gateway
 from outlast.ops.act.patience import patience_for, period_of
@@ -164,6 +164,8 @@ async def _evacuate(target: Target, deployment: Deployment, wish: Wish) -> Evacu
             raise RefusedError(f"{plan.refused[0].text} (--break-glass REASON goes on against it).")
         await confirm(f"evacuate {wish.region}", wish.yes)
         other = await second(f"evacuate {wish.region}") if wish.second_person else ""
+        if not wish.yes:  # somebody has read and typed: time in which another may have acted
+            await asyncio.to_thread(check_unchanged, board, plan)
         try:
             return await carry_out(target, deployment, wish, plan, board, audit, watch, open_watch, other)
         except RefusedError as refused:

@@ -38,6 +38,12 @@ class RefusedError(OpsError):
     exit = Exit.REFUSED
 
 
+class OverruledError(OpsError):
+    """Somebody else has acted meanwhile: what was agreed to rests on what is not so any more."""
+
+    exit = Exit.REFUSED
+
+
 class UndecidedError(OpsError):
     """The vantage points do not agree, or too few of them could look."""
 

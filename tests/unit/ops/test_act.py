@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +20,8 @@ from outlast.ops.act.patience import patience_for, period_of
 from outlast.ops.act.weights import Weights
 from outlast.ops.clients import Clients
 from outlast.ops.names import NameServer, NoAnswer, Resolved
-from outlast.ops.outcome import OpsError, RefusedError
-from outlast.ops.plan.evacuation import plan_evacuation
+from outlast.ops.outcome import OpsError, OverruledError, RefusedError
+from outlast.ops.plan.evacuation import EvacuationPlan, plan_evacuation
 from outlast.ops.plan.failback import plan_failback
 from tests.unit.ops.fakes import FakeClients, sample_deployment
 from tests.unit.ops.test_plan import FACTS, WELL, A, B
@@ -90,6 +91,11 @@ def actions(tmp_path: Path) -> list[str]:
 
 
 PLAN = plan_evacuation(A, "it fails", (A, B), FACTS)
+
+
+def both_on() -> EvacuationPlan:
+    """A plan to leave the first Region, made while both were on."""
+    return replace(plan_evacuation(A, "test", (A, B), WELL), before={A: True, B: True})
 
 
 async def test_an_evacuation_switches_and_looks_whether_customers_are_sent_elsewhere(tmp_path: Path) -> None:
@@ -305,7 +311,7 @@ async def test_a_rule_s_wait_period_is_waited_for_and_told_once(tmp_path: Path) 
 
     run = evacuator(tmp_path, board, time)
     run.sleep, run.tell, run.patience_s, run.period = sleep, told.append, 6.0, "its wait period is 5 s"
-    assert (await run.run(plan_evacuation(A, "test", (A, B), WELL))).ending == "left"
+    assert (await run.run(both_on())).ending == "left"
     assert [each for each in told if "asked again" in each] == [
         "its wait period of 5000 ms is not over. It is asked again each second, for 6 s at most "
         "(its wait period is 5 s)."
@@ -320,7 +326,7 @@ async def test_a_rule_that_goes_on_refusing_is_told(tmp_path: Path, patience_s: 
     run = evacuator(tmp_path, Board(RefusedError("never.")), time)
     run.patience_s = patience_s
     with pytest.raises(RefusedError) as refused:
-        await run.run(plan_evacuation(A, "test", (A, B), WELL))
+        await run.run(both_on())
     assert str(refused.value) == told
     assert time.now == 1000 + patience_s
     assert [each.action for each in audits.read(tmp_path / "audit.jsonl")] == ["evacuate", "not switched"]
@@ -384,3 +390,28 @@ async def test_what_was_begun_when_the_signal_came_is_done_and_written_down(tmp_
     entries = audits.read(tmp_path / "audit.jsonl")
     assert [each.action for each in entries] == ["evacuate", "switched", "interrupted"]
     assert entries[-1].detail["stage"] == "look"
+
+
+@pytest.mark.parametrize(("theirs", "ends"), [({A: True, B: False}, "overruled"), ({A: False, B: True}, "left")])
+async def test_two_operators_at_once_do_not_undo_each_other(tmp_path: Path, theirs: dict[str, bool], ends: str) -> None:
+    """The other one was first, and the wait period holds us back: the same wish is fulfilled, another is not forced."""
+    time, board = Time(), Board()
+
+    class First(Board):
+        def set(self, wanted: Mapping[str, bool], override: Sequence[str] = ()) -> None:
+            before = dict(self.on)
+            self.on = dict(theirs)
+            if before != dict(wanted):
+                raise RefusedError("its wait period of 5000 ms is not over.")
+
+    board = First()
+    plan = both_on()
+    run = evacuator(tmp_path, board, time)
+    if ends == "left":
+        assert (await run.run(plan)).ending == "left"
+        return
+    with pytest.raises(OverruledError, match="us-west-2 is off now") as overruled:
+        await run.run(plan)
+    assert overruled.value.exit == 4
+    assert board.on == theirs
+    assert [each.action for each in audits.read(tmp_path / "audit.jsonl")] == ["evacuate", "not switched"]

@@ -53,6 +53,14 @@ def test_a_survivor_that_is_off_or_full_or_doubtful_is_a_warning() -> None:
         assert weights(crowded)["room in us-west-2"] == "warning"
 
 
+def test_the_last_region_that_is_on_is_not_left_for_one_that_nobody_looks_at() -> None:
+    off = replace(FACTS, states={A: True, B: False}, health={})
+    assert [check.name for check in plan_evacuation(A, "x", (A, B), off).refused] == ["safety rule"]
+    assert not plan_evacuation(A, "x", (A, B), replace(off, health={B: "healthy"})).refused
+    for states in ({A: False, B: False}, {}):
+        assert not plan_evacuation(A, "x", (A, B), replace(off, states=states)).refused
+
+
 def test_what_is_not_known_is_said_to_be_unknown() -> None:
     plan = plan_evacuation(A, "x", (A, B), Facts(1000.0, {}))
     assert weights(plan)["switch"] == "unknown"

@@ -26,6 +26,14 @@ FINAL: Final = frozenset(
     {*STRANGER, *DENIED, "ResourceNotFoundException", "ServiceLimitExceededException", "ValidationException"}
 )
 """Answers that no other endpoint would change."""
+STALE: Final = (
+    " The deployment file may be of an older cluster: `outlast prepare` writes it anew; if that cannot be reached, "
+    "`--switch weighted-records` moves customers without the cluster."
+)
+ELSE: Final = (
+    " What is left: the same command again, in case an endpoint comes back; `--switch weighted-records`, while Route "
+    "53's control plane answers; `outlast prepare`, if the file's endpoints are old ones."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +110,13 @@ class Switchboard:
                     if code == "ConflictException":
                         raise RefusedError(f"A safety rule refuses it: {_message(error)}") from error
                     if code in FINAL:
-                        raise OpsError(f"{operation} was refused: {_message(error)}") from error
+                        hint = STALE if code == "ResourceNotFoundException" else ""
+                        raise OpsError(f"{operation} was refused: {_message(error)}{hint}") from error
                     continue
                 self._note(Try(operation, endpoint.url, endpoint.region, ""))
                 return answer
-        raise OpsError(f"{operation}: no endpoint of the cluster could do it ({'; '.join(errors[-5:])}).")
+        asked = len(self._deployment.arc.endpoints)
+        raise OpsError(f"{operation}: no endpoint of the cluster could do it ({'; '.join(errors[-asked:])}).{ELSE}")
 
 
 def _message(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.patience import UNKNOWN_S, patiently
 from outlast.ops.load.client import aimed_at
 from outlast.ops.names import Names, NoAnswer
-from outlast.ops.outcome import OpsError, RefusedError
+from outlast.ops.outcome import OpsError, OverruledError, RefusedError
 from outlast.ops.plan.evacuation import EvacuationPlan
 
 Ending = Literal["left", "rolled back", "not seen"]
@@ -35,6 +35,19 @@ class Board(Protocol):
     def states(self) -> dict[str, bool]: ...
 
     def set(self, wanted: Mapping[str, bool], override: Sequence[str] = ()) -> None: ...
+
+
+def check_unchanged(board: Board, plan: EvacuationPlan) -> None:
+    """Raise OverruledError when somebody else has switched since the plan was made; states that nobody tells are left
+    out."""
+    try:
+        states = board.states()
+    except OpsError:
+        return
+    changed = [region for region, on in plan.before.items() if states.get(region, on) != on]
+    if changed and any(states.get(region) != on for region, on in plan.controls.items()):
+        told = ", ".join(f"{region} is {'on' if states[region] else 'off'} now" for region in changed)
+        raise OverruledError(f"Somebody else has switched since this plan was made: {told}. Look, and plan again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +143,10 @@ class Evacuator:
             self._stage = "switch"
             try:
                 self.board.set(plan.controls, override)
+            except RefusedError:
+                self._stage = "plan"
+                check_unchanged(self.board, plan)
+                raise
             except OpsError:
                 self._stage = "plan"
                 raise

@@ -57,7 +57,7 @@ def plan_evacuation(region: str, reason: str, regions: Sequence[str], facts: Fac
     checks = (
         _already(region, facts),
         *(_health(each, facts) for each in survivors),
-        _safety(survivors, facts),
+        _safety(region, survivors, facts),
         *(_room(each, regions, facts) for each in survivors),
         _risk(region, facts),
         _time(facts),
@@ -99,13 +99,15 @@ def _health(region: str, facts: Facts) -> Check:
     return Check(f"health of {region}", "warning", f"{region} is {word}: its health is not certain")
 
 
-def _safety(survivors: Sequence[str], facts: Facts) -> Check:
-    on = [region for region in survivors if facts.states.get(region)]
+def _safety(region: str, survivors: Sequence[str], facts: Facts) -> Check:
+    on = [each for each in survivors if facts.states.get(each)]
     if on:
         return Check("safety rule", "fine", f"{', '.join(on)} stays on: the rule that one Region is on is kept")
-    return Check(
-        "safety rule", "warning", f"{', '.join(survivors)} is off now and will be switched on in the same change"
-    )
+    names = ", ".join(survivors)
+    if facts.states.get(region) and all(facts.health.get(each, "unknown") == "unknown" for each in survivors):
+        text = f"{region} is the last Region that is on, {names} was evacuated, and nobody knows whether it is well"
+        return Check("safety rule", "refusal", text)
+    return Check("safety rule", "warning", f"{names} is off now and will be switched on in the same change")
 
 
 def _room(region: str, regions: Sequence[str], facts: Facts) -> Check:
