@@ -52,7 +52,8 @@ WARM_UP_S: Final = 60.0
 class Noted:
     """What was seen and under which circumstances, as it grows."""
 
-    def __init__(self, deployment: Deployment, into: Path) -> None:
+    def __init__(self, deployment: Deployment, into: Path, minutes: float) -> None:
+        self._minutes = minutes
         self.samples: list[Sample] = []
         self._deployment = deployment
         self._into = into
@@ -78,7 +79,7 @@ class Noted:
     def _origin(self) -> dict[str, Any]:
         first_s, last_s = self.samples[0].at_s, self.samples[-1].at_s
         return {
-            "command": f"python -m bench.signals {' '.join(sys.argv[1:])}",
+            "command": f"python -m bench.signals --minutes {self._minutes:g} --into {self._into.name}",
             "begun": datetime.fromtimestamp(first_s, UTC).isoformat(timespec="seconds"),
             "minutes": round((last_s - first_s) / 60, 1),
             "world": f"healthy, {len(REGIONS)} Regions, nothing injected, nothing edited",
@@ -117,7 +118,7 @@ async def record(target: Target, deployment: Deployment, minutes: float, into: P
     assert this is not None
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, this.cancel)
-    noted = Noted(deployment, into)
+    noted = Noted(deployment, into, minutes)
     crowd = await season(target, deployment, folder, 0)
     try:
         async with Watch(target.clients, deployment, target.keys, on_sample=noted.samples.append) as watch:

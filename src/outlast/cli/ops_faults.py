@@ -42,7 +42,7 @@ def faults_of(target: Target, region: str) -> FisFaults:
 
 
 def place(regions: Sequence[str], hit: Collection[str]) -> str:
-    """Where a fault is asked for: not in a Region that it hits, if another is there; us-east-2 when it can be."""
+    """Where a fault is asked for: not in a Region of `hit`, if another is there; us-east-2 when it can be."""
     free = [region for region in regions if region not in hit] or list(regions)
     return DEFAULT_FIS_REGION if DEFAULT_FIS_REGION in free or not free else free[-1]
 
@@ -105,7 +105,8 @@ def begin(
             raise UsageError(f"There is no kind of fault {kind}. {hint}")
         plan = FaultPlan(kind, tuple(regions), tuple(service or ()), tuple(operation or ()), _parameters(given or []))
         target = open_target("local", home, None)
-        running = faults_of(target, place(target.regions, regions)).begin(plan, regions, seconds)
+        _, silent = experiments(target.clients, target.regions)
+        running = faults_of(target, place(target.regions, [*regions, *silent])).begin(plan, regions, seconds)
     typer.echo(f"{running.ident}  {running.what}")
 
 

@@ -30,7 +30,10 @@ class Rule:
     moves nobody, though shares outlast it by the length of their window.
 
     It is healthy again once nobody has said bad for `calm_s` (alarms and events, which lag, are not waited for), and
-    never before `damp_s` have passed: a verdict does not flap.
+    never before `damp_s` have passed: a verdict does not flap. It is left only while the quorum says bad and customers
+    were let down within `fresh_s`; and for a Region whose customers were not for `clear_s`, of which fewer vantage
+    points say bad, by `margin`: what hurts all Regions at once is no reason to move, and they do not get well in the
+    same second.
     """
 
     sights: Mapping[str, Sight] = field(default_factory=lambda: sights(10.0))
@@ -40,6 +43,9 @@ class Rule:
     settle_s: float = 3.0
     calm_s: float = 10.0
     damp_s: float = 20.0
+    clear_s: float = HOLD_S
+    fresh_s: float = 3.0
+    margin: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +84,6 @@ class Finding:
         """Whether customers can be sent there: it serves them now, by the word of everybody on their side."""
         customers = [vote.verdict for vote in self.votes if vote.side == "customer" and vote.direct]
         return self.state != "impaired" and "good" in customers and "bad" not in customers
-
-    @property
-    def hurts(self) -> bool:
-        """Whether customers are let down there now: a verdict outlasts what it was passed on, and so do alarms."""
-        return any(vote.direct and vote.side == "customer" for vote in self.with_verdict("bad"))
 
     @property
     def worsened(self) -> str:
@@ -125,6 +126,8 @@ class _Standing:
     since_s: float = 0.0
     bad_since_s: float | None = None
     hurt_since_s: float | None = None
+    hurt_last_s: float | None = None
+    goes_on_s: float | None = None
     calm_since_s: float | None = None
 
 
@@ -156,18 +159,37 @@ class Judge:
                 return Decision(now_s, "none", "", "every Region is healthy", (), findings)
             doubtful = [f"{finding.region} is {finding.state}" for finding in findings if finding.state != "healthy"]
             return Decision(now_s, "none", "", "; ".join(doubtful), (), findings)
-        hurting = [finding for finding in impaired if finding.hurts]
+        hurting = [finding for finding in impaired if self._hurting(self._standing[finding.region], now_s)]
         if not hurting:
             recovering = ", ".join(finding.region for finding in impaired)
-            why = f"{recovering}: impaired of late, and customers are served there again"
+            why = f"{recovering}: impaired of late, and too few vantage points say so now"
             return Decision(now_s, "none", "", why, (), findings)
         worst = max(hurting, key=lambda finding: len(finding.with_verdict("bad")))
-        refuges = [finding for finding in findings if finding.fit]
+        bearable = len(worst.with_verdict("bad")) - self.rule.margin
+        refuges = [
+            finding
+            for finding in findings
+            if finding.fit and self._clear(finding.region, now_s) and len(finding.with_verdict("bad")) <= bearable
+        ]
         if not refuges:
             why = f"{worst.region} is impaired, but no other Region is known to serve: there is nowhere to go"
             return Decision(now_s, "undecided", worst.region, why, _dissent(worst), findings)
         why = f"{worst.region} is impaired: {worst.why}; {refuges[0].region} serves its customers"
         return Decision(now_s, "evacuate", worst.region, why, _dissent(worst), findings)
+
+    def _hurting(self, standing: _Standing, now_s: float) -> bool:
+        """Whether it goes on: by the quorum, and by the latest looks of customers."""
+        fresh = standing.goes_on_s is not None and now_s - standing.goes_on_s <= self.rule.fresh_s
+        return fresh and self._settled(standing, now_s)
+
+    def _settled(self, standing: _Standing, now_s: float) -> bool:
+        """Whether the quorum says bad, and has for long enough."""
+        return _lasted(standing.bad_since_s, now_s, min(self.rule.settle_s, self.rule.hold_s))
+
+    def _clear(self, region: str, now_s: float) -> bool:
+        """Whether customers were not let down there of late, and it did not count as impaired."""
+        last_s = self._standing[region].hurt_last_s
+        return last_s is None or now_s - last_s >= self.rule.clear_s
 
     def _finding(self, region: str, now_s: float) -> Finding:
         votes = tuple(self._vote(region, vantage, now_s) for vantage in SIDES if (region, vantage) in self._windows)
@@ -188,10 +210,13 @@ class Judge:
         enough = len(bad) >= self.rule.quorum and outside >= self.rule.outside
         standing.bad_since_s = _since(standing.bad_since_s, enough, now_s)
         standing.hurt_since_s = _since(standing.hurt_since_s, outside >= self.rule.outside, now_s)
+        if _goes_on(bad):
+            standing.goes_on_s = now_s
+        if outside or standing.state == "impaired":
+            standing.hurt_last_s = now_s
         calm = bool(good) and not any(vote.direct for vote in bad)
         standing.calm_since_s = _since(standing.calm_since_s, calm, now_s)
-        settled = _lasted(standing.bad_since_s, now_s, min(self.rule.settle_s, self.rule.hold_s))
-        held = settled and _lasted(standing.hurt_since_s, now_s, self.rule.hold_s)
+        held = self._settled(standing, now_s) and _lasted(standing.hurt_since_s, now_s, self.rule.hold_s)
         calmed = _lasted(standing.calm_since_s, now_s, self.rule.calm_s)
         state = standing.state
         if held and (state == "impaired" or _goes_on(bad)):
