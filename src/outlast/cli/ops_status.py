@@ -79,7 +79,7 @@ def status(
         left = [] if is_held(where.home / LOCK) else Journal(where.home / CHANGES_FILE).read().values()
     if left:
         told = ", ".join(each.what for each in left)
-        typer.echo(f"A drill that was killed has left {told}: `outlast drill --clean-up`.", err=True)
+        typer.echo(f"A drill that was cut short has left {told}: `outlast drill --clean-up`.", err=True)
     if output == "json":
         typer.echo(json.dumps(page.document(deployment, decision, looked.latest, controls)))
     elif output == "table":

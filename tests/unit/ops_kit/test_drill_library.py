@@ -326,6 +326,14 @@ def test_a_fault_that_a_drill_was_killed_in_the_beginning_of_is_found_by_what_it
         with_changes({}, refused, Journal(path)).begin(FaultPlan("gray-failure"), [A], 60)
     assert not path.exists()
 
+    def silent(*_: Any) -> list[Running]:
+        raise fault("ServiceUnavailable")
+
+    refused.under_way = silent  # type: ignore[method-assign]
+    with pytest.raises(OpsError, match="does not begin Whether it began is not known"):
+        with_changes({}, refused, Journal(path)).begin(FaultPlan("gray-failure"), [A], 60)
+    assert [each.what for each in Journal(path).read().values()] == ["gray-failure in us-east-1"]
+
 
 def test_a_drill_killed_between_the_release_and_its_number_is_put_back_all_the_same(tmp_path: Path) -> None:
     function, journal = Lambda(), Journal(tmp_path / "changes.json")

@@ -103,8 +103,12 @@ class WithChanges:
         self.journal.put(draft, fault.kind, ", ".join(regions), {"asked_s": asked_s})
         try:
             running = self.world.begin(fault, regions, duration_s)
-        except OpsError:
-            self._end_all(what, asked_s)
+        except OpsError as refused:
+            try:
+                self._end_all(what, asked_s)
+            except (OpsError, ClientError, BotoCoreError) as error:
+                told = f"{refused} Whether it began is not known ({error_code(error)}): `outlast drill --clean-up`."
+                raise OpsError(told) from refused  # the note stays
             self.journal.drop(draft)
             raise
         self.journal.put(running.ident, fault.kind, ", ".join(regions), {})
