@@ -17,6 +17,7 @@ from outlast.cloud.gateway.listener import Later
 from outlast.cloud.gateway.relay import Answering, Asking, Frames, Message
 from outlast.cloud.wire import Request, Response
 
+TLS = ("TLSv1.3", "TLS_AES_128_GCM_SHA256")
 HEADERS = {"host": "dynamodb.us-east-1.amazonaws.com", "x-odd": "\x00\xff"}
 
 
@@ -75,7 +76,9 @@ class Pair:
 
     def ask(self, path: str, body: bytes = b"") -> asyncio.Future[Response]:
         answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self.asking.respond(Request("POST", path, "a=b", HEADERS, body), "127.0.0.9", True).then(answered.set_result)
+        self.asking.respond(Request("POST", path, "a=b", HEADERS, body, TLS), "127.0.0.9", True).then(
+            answered.set_result
+        )
         return answered
 
 
@@ -104,7 +107,7 @@ async def test_a_request_and_its_answer_arrive_whole() -> None:
     async with pair(answer) as ends:
         response = await asyncio.wait_for(ends.ask("/p", body), 10)
     assert (response.status, response.headers, response.body) == (299, (("x-a", "1"), ("x-a", "\xff")), body[::-1])
-    assert seen == [(Request("POST", "/p", "a=b", HEADERS, body), "127.0.0.9", True)]
+    assert seen == [(Request("POST", "/p", "a=b", HEADERS, body, TLS), "127.0.0.9", True)]
 
 
 async def test_answers_come_in_the_order_in_which_they_are_ready() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 
 import pytest
 from botocore.exceptions import ClientError
@@ -15,7 +16,7 @@ from tests.wire.iam.test_iam_world import keys
 
 def test_who_did_what_and_was_it_allowed(world: World) -> None:
     trail, iam = world.client("cloudtrail"), world.client("iam")
-    name = "audited"
+    name = f"audited-{uuid.uuid4().hex[:8]}"
     pair = new_user(iam, name, allow("dynamodb:ListTables"))
     user = world.client("dynamodb", **keys(pair))
     deadline = time.monotonic() + 5
@@ -38,7 +39,8 @@ def test_who_did_what_and_was_it_allowed(world: World) -> None:
     assert "ListTables" in [each["EventName"] for each in found if "errorCode" not in each["CloudTrailEvent"]]
     made = trail.lookup_events(LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "CreateAccessKey"}])
     assert pair[1] not in json.dumps(made, default=str)
-    answered = json.loads(made["Events"][0]["CloudTrailEvent"])
+    made_records = [json.loads(each["CloudTrailEvent"]) for each in made["Events"]]
+    (answered,) = [each for each in made_records if each["requestParameters"] == {"userName": name}]
     assert answered["responseElements"]["accessKey"]["accessKeyId"] == pair[0]
     tls = answered["tlsDetails"]
     assert (tls["tlsVersion"], tls["clientProvidedHostHeader"]) == ("TLSv1.3", iam.meta.endpoint_url.split("/")[2])

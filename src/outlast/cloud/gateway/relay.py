@@ -12,7 +12,7 @@ import asyncio
 import logging
 import marshal
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, cast
 
@@ -123,8 +123,8 @@ class Asking:
         """Hand the request over; the answer comes later."""
         self._number = number = self._number + 1
         self._waiting[number] = relayed = Relayed()
-        headers = request.headers
-        self.frames.send((number, request.method, request.path, request.query, headers, request.body, peer, secure))
+        made = (request.method, request.path, request.query, request.headers, request.body, request.tls)
+        self.frames.send((number, peer, secure, *made))
         return relayed
 
     def _take(self, message: Message) -> None:
@@ -149,8 +149,7 @@ class Answering:
         if number.__class__ is not int:
             self._orders(message)
             return
-        _, method, path, query, headers, body, peer, secure = message
-        answer = self._respond(Request(method, path, query, cast(Mapping[str, str], headers), body), peer, secure)
+        answer = self._respond(Request(*message[3:]), message[1], message[2])
         if isinstance(answer, Response):
             self._answer(number, answer)
         elif isinstance(answer, Later):
