@@ -132,6 +132,32 @@ def test_a_write_that_lost_a_conflict_is_not_missing(global_table: tuple[World, 
     assert owner(b, 7) == "sold in b"
 
 
+def test_pages_leave_out_nothing_of_a_transaction(global_table: tuple[World, Any, Any]) -> None:
+    world, a, b = global_table
+    cuts = [world.fault("link-cut", *pair) for pair in ((A, B), (B, A))]
+    for client, who in ((a, "a"), (b, "b")):
+        puts = [{"Put": {"TableName": "stock", "Item": item(number, who)}} for number in (9, 3, 7, 1, 5)]
+        client.transact_write_items(TransactItems=puts)
+        time.sleep(0.01)
+    paging = {"PageSize": 2}
+    pages = (
+        world.client("outlast", A).get_paginator("list_stranded_writes").paginate(MissingIn=B, PaginationConfig=paging)
+    )
+    listed = [json.loads(write["Key"])["id"]["N"] for page in pages for write in page["Writes"]]
+    assert sorted(listed) == ["1", "3", "5", "7", "9"]
+    skew = world.fault("clock-skew", B, parameters={"skew_ms": -60_000})  # what is noticed later seems earlier
+    for cut in cuts:
+        world.end_fault(cut)
+
+    def noted() -> list[str]:
+        pages = world.client("outlast", B).get_paginator("list_conflicts").paginate(PaginationConfig=paging)
+        return sorted(json.loads(each["Key"])["id"]["N"] for page in pages for each in page["Conflicts"])
+
+    wait_until(lambda: noted() == ["1", "3", "5", "7", "9"], 60)
+    world.end_fault(skew)
+    assert world.client("outlast", B).list_conflicts()["Conflicts"][4]["Loser"]["Region"] == A
+
+
 def test_bad_input_is_refused(global_table: tuple[World, Any, Any]) -> None:
     api = global_table[0].client("outlast", A)
     for arguments in ({"MissingIn": A}, {"MissingIn": "mars-1"}, {"MissingIn": B, "NextToken": "x"}):

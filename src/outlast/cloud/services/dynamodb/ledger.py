@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from heapq import nsmallest
+from itertools import chain, groupby, islice
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
 from outlast.cloud.contract import Call, Fault, Region, Reply, Service
-from outlast.cloud.engine import Space
+from outlast.cloud.engine import Engine, Space
 from outlast.cloud.services.dynamodb.key_reading import read_key
 from outlast.cloud.services.dynamodb.state import DynamoDB
 from outlast.cloud.services.dynamodb.table import Table, image
@@ -68,26 +70,31 @@ def list_conflicts(
 ) -> Reply:
     """Writes that a concurrent write in another Region overwrote, oldest first."""
     tables = chosen(call.state, table_name)
-    since_ms, last_id = int(since * 1000), ""
-    if next_token is not None:
-        noticed, last_id = read_token(next_token, 2)
-        since_ms = int(noticed)
+    since_ms = int(since * 1000)
     found: Iterator[Any] = (each for each in call.region.engine.conflicts(since_ms=since_ms) if each.space in tables)
-    if last_id:
-        found = after(found, last_id)
+    if next_token is not None:
+        found = after(found, read_token(next_token, 3))
     page = list(islice(found, max_results + 1))
     conflicts = [described_conflict(each, tables[each.space], call.region.name) for each in page[:max_results]]
     reply: dict[str, Any] = {"Conflicts": conflicts}
     if len(page) > max_results:
-        reply["NextToken"] = token(str(page[max_results - 1].noticed_ms), page[max_results - 1].id)
+        reply["NextToken"] = token(*identity(page[max_results - 1]))
     return reply
 
 
-def after(conflicts: Iterator[Any], last_id: str) -> Iterator[Any]:
-    """What follows the conflict of that id; everything, when it has gone from the ledger meanwhile."""
+def after(conflicts: Iterator[Any], last: list[str]) -> Iterator[Any]:
+    """What follows the conflict of that identity in the ledger, whatever clock they were noticed by.
+
+    When that one has gone from the ledger meanwhile, all that is kept follows it: the oldest go first.
+    """
     kept = list(conflicts)
-    places = [place for place, each in enumerate(kept) if each.id == last_id]
+    places = [place for place, each in enumerate(kept) if identity(each) == last]
     return iter(kept[places[0] + 1 :] if places else kept)
+
+
+def identity(conflict: Any) -> list[str]:
+    """Names one conflict: the writes of a transaction share their stamp, so the two stamps alone do not."""
+    return [conflict.id, conflict.space, conflict.key.hex()]
 
 
 @world.operation(resource=table_target)
@@ -103,21 +110,42 @@ def list_stranded_writes(
     if missing_in not in call.region.names or missing_in == call.region.name:
         raise ValidationException(f"{missing_in} is not another Region of this world.")
     tables = chosen(call.state, table_name)
-    last_space, last_stamp = "", 0
+    last_space, last_place = "", (0, b"")
     if next_token is not None:
-        last_space, stamp = read_token(next_token, 2)
-        last_stamp = int(stamp)
+        last_space, stamp, key = read_token(next_token, 3)
+        try:
+            last_place = int(stamp), bytes.fromhex(key)
+        except ValueError:
+            raise ValidationException("The token is not one that this operation gave.") from None
     writes: list[Any] = []
     for name in sorted(tables):
-        if name < last_space or len(writes) > max_results:
-            continue
-        owed = call.region.engine.stranded(missing_in, tables[name].items)
-        writes += islice((each for each in owed if name != last_space or each.stamp > last_stamp), max_results + 1)
+        if name >= last_space and len(writes) <= max_results:
+            after = last_place if name == last_space else (0, b"")
+            writes += owed_after(call.region.engine, tables[name].items, missing_in, after, max_results + 1)
     page = writes[:max_results]
     reply: dict[str, Any] = {"Writes": [described_write(each, tables[each.space], call, missing_in) for each in page]}
     if len(writes) > max_results:
-        reply["NextToken"] = token(page[-1].space, str(page[-1].stamp))
+        reply["NextToken"] = token(page[-1].space, str(page[-1].stamp), page[-1].key.hex())
     return reply
+
+
+def owed_after(engine: Engine, space: Space, peer: str, after: tuple[int, bytes], count: int) -> list[Any]:
+    """The first `count` writes of `space` that `peer` has not confirmed, by stamp and key, that follow `after`.
+
+    The writes of a transaction share their stamp. While the peer is being filled, items that wait come first in the
+    engine's order, whatever their stamps.
+    """
+    owed = (each for each in engine.stranded(peer, space) if place(each) > after)
+    replica = space.replica_status().get(peer)
+    if replica is not None and replica.status == "CREATING":
+        return nsmallest(count, owed, key=place)
+    together = (sorted(group, key=place) for _stamp, group in groupby(owed, key=attrgetter("stamp")))
+    return list(islice(chain.from_iterable(together), count))
+
+
+def place(write: Any) -> tuple[int, bytes]:
+    """Where a write stands among those of its space."""
+    return write.stamp, write.key
 
 
 @world.operation(resource=table_target)
