@@ -303,6 +303,26 @@ async def test_a_region_that_lost_its_disk_gets_its_replica_back(cloud: Cloud, t
     await until(whole)
 
 
+async def test_a_replica_comes_back_though_the_answer_that_it_is_empty_was_lost(cloud: Cloud, tmp_path: Path) -> None:
+    east, west = cloud.homes[EAST], cloud.homes[WEST]
+    await east.table()
+    await east("UpdateTable", TableName="things", ReplicaUpdates=[create(WEST)])
+    await east.active("things")
+    await west.active("things")
+    await east("PutItem", TableName="things", Item={"p": {"S": "1"}})
+    await cloud.stop(WEST)
+    (tmp_path / WEST).rename(tmp_path / "lost")
+    reborn = await cloud.start(WEST)
+    cloud.net.cut(WEST, EAST, both=False)
+    await _agree(east)
+    assert not await gone(reborn)
+    cloud.net.heal(WEST, EAST)
+    await _agree(east)
+    await until(lambda: _is(reborn, {EAST: "ACTIVE", WEST: "ACTIVE"}))
+    await reborn.active("things")
+    await until(lambda: has(reborn, "1"))
+
+
 async def _agree(db: Home) -> None:
     from outlast.cloud.services.dynamodb.replicas import agree
 

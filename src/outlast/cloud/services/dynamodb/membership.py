@@ -65,6 +65,11 @@ def newer(told: Message, doc: Message) -> bool:
     return (told.get("epoch", 0), told.get("by", "")) > (doc.get("Epoch", 0), doc.get("By", ""))
 
 
+def is_newer_here(doc: Message, told: Message) -> bool:
+    """Whether a document is newer than a message."""
+    return (doc.get("Epoch", 0), doc.get("By", "")) > (told["epoch"], told["by"])
+
+
 def regions_of(doc: Message, here: str) -> list[str]:
     """The other members, those that are leaving included, those that never came about not."""
     members = doc.get("Replicas") or {}
@@ -106,6 +111,8 @@ def receive(state: DynamoDB, peer: str, told: Message) -> Document:
     if newer(told, mine.doc):
         adopt(state, mine, told)
         state.save(mine)
+    elif entry["Status"] == "ACTIVE" and mine.status == "CREATING" and not is_newer_here(mine.doc, told):
+        return {**message(mine), "fresh": True}  # it was said before, but the answer did not arrive
     return message(mine)
 
 
