@@ -105,6 +105,10 @@ def test_a_crashed_region_is_known_and_comes_back(make_world: Callable[..., Worl
     done = outlast("restart", "us-west-2", "--home", str(world.folder))
     assert done.returncode == 0, done.stderr
     assert status_of(world, "us-west-2") == "ready"
+    assert outlast("down", "--home", str(world.folder)).returncode == 0
+    log = (world.folder / "world.log").read_text()
+    assert '{"event": "crashed", "region": "us-west-2", "reason": "signal 9"}' in log
+    assert "BrokenPipe" not in log
 
 
 def test_a_killed_region_is_really_gone_until_the_fault_ends(make_world: Callable[..., World]) -> None:

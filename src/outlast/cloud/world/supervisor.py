@@ -149,9 +149,14 @@ class Supervisor:
         task.add_done_callback(self._tasks.discard)
 
     def _say(self, event: Mapping[str, Any]) -> None:
-        """One line of JSON on standard output for whoever started the world; a closed pipe does not matter."""
+        """One line of JSON on standard output for whoever started the world; once nobody reads it, in the log."""
         with contextlib.suppress(OSError, ValueError):
-            print(json.dumps(event), flush=True)
+            line = json.dumps(event).encode() + b"\n"
+            try:
+                os.write(1, line)
+            except BrokenPipeError:
+                os.dup2(2, 1)
+                os.write(1, line)
 
     # Regions
 
