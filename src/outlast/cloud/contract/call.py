@@ -53,10 +53,11 @@ class Principal:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Principal:
         """The principal in a document that `document` made, perhaps in another version: what is unknown is left out."""
-        known = {each.name: document[each.name] for each in fields(cls) if each.name in document}
-        tags = tuple((key, value) for key, value in known.pop("tags", ()))
-        lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
-        return cls(**known | lists, tags=tags)
+        known: dict[str, Any] = {each.name: document[each.name] for each in fields(cls) if each.name in document}
+        for name in ("session_policies", "names"):
+            known[name] = tuple(known.get(name, ()))
+        known["tags"] = tuple((key, value) for key, value in known.get("tags", ()))
+        return cls(**known)
 
     @classmethod
     def linked(cls, name: str, account_id: str) -> Principal:
