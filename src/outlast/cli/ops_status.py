@@ -31,6 +31,8 @@ from outlast.ops.sightings import Sample
 from outlast.ops.watch import Watch
 
 CONTROLS_S = 5.0
+DOUBT_S: Final = 16.0
+"""Longer than customers must be let down before a Region counts as impaired."""
 MAX_SAMPLES: Final = 1_000_000
 """Of a recording: about a day's; older ones are dropped."""
 
@@ -65,7 +67,7 @@ def status(
     target: TargetOption = "local",
     home: HomeOption = None,
     profile: ProfileOption = None,
-    seconds: Annotated[float, typer.Option(min=1.0, help="How long to look.")] = 8.0,
+    seconds: Annotated[float, typer.Option(min=1.0, help="How long to look; longer where it is not certain.")] = 8.0,
     output: OutputOption = "text",
 ) -> None:
     """One screen."""
@@ -94,6 +96,9 @@ def status(
 async def _look(target: Target, deployment: Deployment, seconds: float) -> tuple[Decision, Watch]:
     async with Watch(target.clients, deployment, target.keys) as looking:
         await looking.until(lambda _: False, seconds)
+        if exit_of(looking.decision) is Exit.UNDECIDED:
+            typer.echo(f"not certain: looking on, {DOUBT_S:g} s at most", err=True)
+            await looking.until(lambda decision: exit_of(decision) is not Exit.UNDECIDED, DOUBT_S)
         return looking.decision, looking
 
 
