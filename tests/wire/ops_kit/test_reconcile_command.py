@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,3 +95,29 @@ def test_it_asks_before_it_changes_anything(shop: Shop, tmp_path: Path) -> None:
     assert code == 4
     assert "Type `reconcile orders` to go on" in told
     assert shop.product(A, "p-1")["sold_to_order"] == "o-never"
+
+
+def test_ended_in_the_middle_it_has_written_down_what_it_did_and_goes_on(shop: Shop, tmp_path: Path) -> None:
+    names = [f"p-{number:03d}" for number in range(120)]
+    for name in names:
+        shop.clients[A].put_item(
+            TableName="products", Item={"product_id": {"S": name}, "sold_to_order": {"S": f"never-{name}"}}
+        )
+    wait_until(shop.alike)
+    words = ["reconcile", str(rules(tmp_path)), "--region", A, "--apply", "--yes", "--patience-s", "0"]
+    command = [sys.executable, "-m", "outlast.cli.main", *words, "--home", str(shop.world.folder)]
+    one = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert one.stderr is not None
+    assert any(line.startswith("repaired") for line in one.stderr)
+    one.send_signal(signal.SIGTERM)
+    rest = one.communicate(timeout=90)[1]
+    assert one.returncode == 128 + signal.SIGTERM
+    assert "the same command does the rest" in rest
+    mended = sum("sold_to_order" not in shop.product(A, name) for name in names)
+    assert 0 < mended < len(names)
+    entries = audit.read(shop.world.folder / "audit.jsonl")
+    assert sum(entry.action == "repaired" for entry in entries) == mended
+    assert (entries[-1].action, entries[-1].detail["what"]) == ("interrupted", "reconcile")
+    code, done, told = run(shop, tmp_path, "--apply", "--yes", "--patience-s", "0", regions=(A,))
+    assert code == 0, told
+    assert len(done["applied"]["made"]) == len(names) - mended
