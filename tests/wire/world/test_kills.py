@@ -43,7 +43,7 @@ def until(condition: Callable[[], Any], within_s: float = 90.0, told: Callable[[
             if condition():
                 return
         except (ClientError, BotoCoreError):
-            pass
+            pass  # a Region that is down, or just coming up, refuses or breaks off: it is asked again
         assert time.monotonic() < deadline, told()
         time.sleep(0.1)
 
