@@ -73,3 +73,27 @@ def test_a_space_opened_after_the_peer_was_met_gives_what_it_got(tmp_path: Path)
         await world.close()
 
     simulate(play())
+
+
+def test_a_lost_conflict_is_known_elsewhere_though_its_region_wrote_the_item_again(tmp_path: Path) -> None:
+    async def play() -> None:
+        world = await started(tmp_path, ALL)
+        spaces = {region: world.engines[region].space("t", replicas=ALL) for region in ALL}
+        await until(lambda: quiet(world))
+        for other in (EAST, WEST):
+            world.net.cut(OHIO, other, both=False)
+        await put(world.engines[OHIO], spaces[OHIO], b"1", b"loser")
+        await asyncio.sleep(20)
+        await put(world.engines[EAST], spaces[EAST], b"1", b"winner")
+        await until(lambda: spaces[OHIO].get(b"1") == b"winner")
+        await put(world.engines[OHIO], spaces[OHIO], b"1", b"knows the winner")
+        await asyncio.sleep(2)
+        world.net.heal_all()
+        await until(lambda: quiet(world))
+        world.destroy(OHIO)
+        for region in (EAST, WEST):
+            assert spaces[region].get(b"1") == b"knows the winner"
+            assert [each.loser.value for each in world.engines[region].conflicts()] == [b"loser"]
+        await world.close()
+
+    simulate(play())

@@ -113,9 +113,13 @@ def quiet(world: World, table: str) -> bool:
     return True
 
 
-def items(world: World, region: str, table: str) -> dict[str, str]:
+def items_of(world: World, region: str, table: str) -> dict[str, Any]:
     pages = client(world, region).get_paginator("scan").paginate(TableName=table)
-    return {each["p"]["S"]: each["v"]["S"] for page in pages for each in page["Items"]}
+    return {each["p"]["S"]: each for page in pages for each in page["Items"]}
+
+
+def items(world: World, region: str, table: str) -> dict[str, str]:
+    return {key: item["v"]["S"] for key, item in items_of(world, region, table).items()}
 
 
 def overwritten(world: World, table: str) -> set[tuple[str, str]]:
