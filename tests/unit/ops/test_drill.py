@@ -351,7 +351,8 @@ async def test_customers_whose_drill_has_died_go_home(tmp_path: Path) -> None:
     save(crowd._plan("east", ""), tmp_path / "plan.json")
     text = (
         "import os, subprocess, sys, time\n"
-        f"one = subprocess.Popen([sys.executable, '-m', 'outlast.ops.load.run', {str(tmp_path / 'plan.json')!r}])\n"
+        f"command = [sys.executable, '-m', 'outlast.ops.load.run', {str(tmp_path / 'plan.json')!r}, str(os.getpid())]\n"
+        "one = subprocess.Popen(command)\n"
         f"while not os.path.exists({str(tmp_path / 'requests-east.jsonl')!r}): time.sleep(0.05)\n"
         "time.sleep(1)\n"
         "print(one.pid, flush=True)\n"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -209,3 +211,13 @@ async def test_the_rate_does_not_wait_for_answers(tmp_path: Path) -> None:
         records = read([path])
     assert sum(record.outcome == "served" for record in records) == 20
     assert {record.outcome for record in records} == {"served", "shed"}
+
+
+def test_customers_whose_drill_died_while_they_came_up_go_home(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    servers = (("127.0.0.1", 9),)
+    plan = Plan("east", "", "http://orders.test/v1", ("a",), servers, str(tmp_path / "log.jsonl"), STOCK, timeout_s=0.2)
+    save(plan, tmp_path / "plan.json")
+    command = [sys.executable, "-m", "outlast.ops.load.run", str(tmp_path / "plan.json"), str(ended.pid)]
+    assert subprocess.run(command, timeout=100, check=False, capture_output=True).returncode == 0

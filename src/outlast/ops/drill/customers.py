@@ -70,7 +70,7 @@ class Crowd:
             path = self._folder / f"customers-{coast}.json"
             save(self._plan(coast, subnet), path)
             with (self._folder / f"customers-{coast}.log").open("ab") as log:
-                command = [sys.executable, "-m", "outlast.ops.load.run", str(path)]
+                command = [sys.executable, "-m", "outlast.ops.load.run", str(path), str(os.getpid())]
                 environment = {**os.environ, **self._variables}
                 self._running.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment))
 

@@ -1,4 +1,4 @@
-"""One coast's customers as a process: `python -m outlast.ops.load.run PLAN.json`.
+"""One coast's customers as a process: `python -m outlast.ops.load.run PLAN.json PARENT`, the drill's process id.
 
 Requests come at their own rate whether or not earlier ones were answered (an open loop), so a slow service meets the
 same demand as a fast one. At most `max_in_flight` are under way; what comes above that is logged as shed.
@@ -175,13 +175,15 @@ class Coast:
         return True
 
 
-async def run(plan: Plan, log: TextIO) -> None:
-    """Run the plan in this process until SIGTERM or SIGINT."""
+async def run(plan: Plan, log: TextIO, parent: int) -> None:
+    """Run the plan in this process until SIGTERM or SIGINT, or until `parent`, which started it, is gone.
+
+    The parent may have died before this process could ask who it is.
+    """
     coast = Coast(plan, clients_of(plan, Keys(boto3.Session())), log)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, coast.stop.set)
-    parent = os.getppid()
 
     def stop_as_orphan() -> None:
         """Customers without a drill go home: nobody else would end them."""
@@ -194,12 +196,12 @@ async def run(plan: Plan, log: TextIO) -> None:
     await coast.run()
 
 
-def main(path: Path) -> None:
-    """Run the plan in the file at `path`."""
+def main(path: Path, parent: int) -> None:
+    """Run the plan in the file at `path` for the process `parent`."""
     plan = load(path)
     with Path(plan.log).open("a", buffering=1, encoding="utf-8") as log:
-        asyncio.run(run(plan, log))
+        asyncio.run(run(plan, log, parent))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))
