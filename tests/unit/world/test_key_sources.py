@@ -64,7 +64,7 @@ def test_a_command_that_gives_none_is_one_line(command: str, says: str) -> None:
 NAP = f"sleep {300_000 + os.getpid()}"
 
 
-@pytest.mark.parametrize("command", [f"{NAP} & {NAP}", f"{PRINTS}; exec >&-; {NAP}"])
+@pytest.mark.parametrize("command", [f"{NAP} & {NAP}", f"{PRINTS}; exec >&-; {NAP}"], ids=["silent", "printed"])
 def test_a_command_that_hangs_is_ended_with_all_that_it_began(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "COMMAND_TIMEOUT_S", 0.3)
     with pytest.raises(WorldError, match=r"did not end within 0\.3 s"):
