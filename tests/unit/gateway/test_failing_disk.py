@@ -141,6 +141,21 @@ async def test_a_condition_that_fails_rests_on_nothing_that_could_be_lost(path: 
     assert await lost is not None
 
 
+async def test_who_waits_only_after_the_loss_of_what_it_saw_is_told_of_it(path: Asked) -> None:
+    engine = path.gate.region.engine
+    losses = engine.losses
+    TROUBLE.sync = errno.EIO
+    with engine.begin() as tx:
+        tx.put(engine.space(engine.spaces("dynamodb/")[0]), b"unsynced", b"v")
+    lost: asyncio.Future[StorageUnavailable | None] = asyncio.get_running_loop().create_future()
+    engine.when_settled(lost.set_result)
+    assert await lost is not None
+    await engine.settled()  # nothing is under way
+    with pytest.raises(StorageUnavailable, match="Input/output error"):
+        await engine.settled(losses)
+    await engine.settled(engine.losses)
+
+
 async def test_a_base_that_cannot_be_read_is_told(path: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     base = path.gate.region.engine.store._base
 

@@ -174,6 +174,7 @@ def test_ctrl_c_while_the_command_is_loaded_is_no_traceback() -> None:
     module, function = scripts["outlast"].split(":")
     code = (
         "import sys, signal, importlib.abc\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where the tests run\n"
         "class Slow(importlib.abc.MetaPathFinder):\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'typer': signal.raise_signal(signal.SIGINT)\n"

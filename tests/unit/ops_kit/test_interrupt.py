@@ -27,8 +27,12 @@ def test_work_on_a_loop_is_cancelled_and_can_write_down_how_far_it_came(number: 
             seen.append("interrupted")
             raise
 
-    with pytest.raises(Stopped) as stopped:
-        run(work())
+    before = signal.signal(number, signal.default_int_handler)  # it may be ignored where the tests run
+    try:
+        with pytest.raises(Stopped) as stopped:
+            run(work())
+    finally:
+        signal.signal(number, before)
     assert (stopped.value.number, seen) == (number, ["interrupted"])
 
 

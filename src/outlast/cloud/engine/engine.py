@@ -257,12 +257,18 @@ class Engine:
         """How much of the commit log's limit is taken by writes that the base has not taken over; see `Store`."""
         return self.store.log_share
 
-    async def settled(self) -> None:
+    @property
+    def losses(self) -> int:
+        """How often applied writes were lost instead of becoming durable."""
+        return self.store.losses
+
+    async def settled(self, losses: int | None = None) -> None:
         """Return when every write applied so far is durable.
 
-        Raises StorageUnavailable when one of them was lost instead (failed sync, full disk); reads go on.
+        Raises StorageUnavailable when one of them was lost instead (failed sync, full disk); reads go on. Who saw
+        writes and has awaited something since gives the `losses` of that time, and is told of a loss in between too.
         """
-        await self.store.settled()
+        await self.store.settled(losses)
 
     def when_settled(self, callback: Callable[[StorageUnavailable | None], None]) -> None:
         """As `settled`, by a call of `callback` with the failure or None; for when `is_settled` is false."""

@@ -52,6 +52,9 @@ class Store:
         self._undo: list[tuple[int, MemTable, Undo]] = []
         self._waiting = Waiters()
         self._failure: str | None = None
+        self._lost = ""
+        self.losses = 0
+        """How often applied writes were lost: who saw them, and waits only now, compares."""
         self._full = False
         self._closed = False
         self._busy = False
@@ -181,11 +184,12 @@ class Store:
         """Whether every applied write is durable."""
         return self._applied == self._synced
 
-    async def settled(self) -> None:
-        """Return when everything applied so far is durable; raises StorageUnavailable when it was lost instead."""
-        if self._applied == self._synced:
-            return
-        await self._waiting.future(self._applied)
+    async def settled(self, losses: int | None = None) -> None:
+        """Return when all that is applied is durable; raises StorageUnavailable when it was lost (see `losses`)."""
+        if self._applied != self._synced:
+            await self._waiting.future(self._applied)
+        if losses is not None and losses != self.losses:
+            raise StorageUnavailable(self._lost)
 
     def when_settled(self, callback: Waiter) -> None:
         """Call `callback` when everything applied so far is durable, or with the failure that took it away."""
@@ -280,6 +284,8 @@ class Store:
     def _failed(self, error: Exception) -> None:
         """What was applied and not synced is gone; reads go on from what is durable."""
         self._refuse(error)
+        self.losses += 1
+        self._lost = self._failure or ""
         for _, table, undo in reversed(self._undo):
             table.revert(undo)
         for table in (*self._frozen, self._table):

@@ -29,6 +29,8 @@ class Came:
     request: Request
     request_id: str
     source_ip: str
+    losses: int = 0
+    """How often the engine had lost writes when it came."""
     target: Target | None = None
     principal: Principal | None = None
     params: Mapping[str, Any] | None = None
@@ -55,7 +57,7 @@ class Held(Later):
 
     def __await__(self) -> Generator[Any, None, Response]:
         try:
-            yield from self._came.gate.settle().__await__()
+            yield from self._came.gate.settle(self._came.losses).__await__()
         except StorageUnavailable as failure:
             return refused(self._came, as_fault(failure))
         return self._response
@@ -72,7 +74,7 @@ def dressed(request: Request, response: Response) -> Response:
 async def refused_in_time(came: Came, error: Exception) -> Response:
     """The answer to a request that failed, once what it rests on is durable; a storage failure takes its place."""
     try:
-        await came.gate.settle()
+        await came.gate.settle(came.losses)
     except StorageUnavailable as failure:
         error = failure
     return refused(came, as_fault(error))

@@ -63,9 +63,9 @@ class Gate:
         homes: Mapping[str, str] = self.region.settings.get("control_home", {})
         return homes.get(service.name, service.home)
 
-    async def settle(self) -> None:
-        """Wait until every write applied so far is durable."""
-        await self.region.engine.settled()
+    async def settle(self, losses: int | None = None) -> None:
+        """Wait until every write applied so far is durable, and none was lost since there were so many `losses`."""
+        await self.region.engine.settled(losses)
 
     def candidates(self, request: Request, signing_name: str) -> list[Hosted]:
         """The services that a request signed for `signing_name` may mean."""

@@ -43,7 +43,7 @@ def answer(
     A reply that rests on nothing unsynced is returned as it is; one that does is held until then. Only what waits for
     others (doors, other Regions, operations that await, injected faults, the trail) becomes a coroutine.
     """
-    came = Came(gate, request, gate.request_id(), source_ip)
+    came = Came(gate, request, gate.request_id(), source_ip, gate.region.engine.losses)
     try:
         presented, refusal = present(request)
         door = door_of(gate, request, presented)
@@ -219,6 +219,7 @@ def called(
 
 async def operate(gate: Gate, declared: Declared, call: Call[Any], params: Mapping[str, Any]) -> Reply:
     """Run the operation and wait until everything that its reply rests on is durable."""
+    losses = gate.region.engine.losses
     if gate.region.faults.active:
         await injected.apply(gate.region, call.service, declared)
     arguments = declared.arguments(params)
@@ -229,7 +230,7 @@ async def operate(gate: Gate, declared: Declared, call: Call[Any], params: Mappi
     except LinkDown as error:
         raise ServiceUnavailable(f"Another Region could not be reached: {error}") from error
     finally:
-        await gate.settle()
+        await gate.settle(losses)
     reply: Reply = outcome
     return reply
 
@@ -245,7 +246,7 @@ async def through_door(
     """The answer of a door, once what it rests on is durable."""
     try:
         response = await ask_door(gate, found, came, presented, refusal, secure)
-        await gate.settle()
+        await gate.settle(came.losses)
     except Exception as error:
         return await refused_in_time(came, error)
     return dressed(came.request, response)
