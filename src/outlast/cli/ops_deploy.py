@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -48,8 +48,9 @@ def source_of(given: Path | None) -> Path:
     """The folder with templates/ and examples/: the one given, this checkout, or the current folder."""
     package = Path(outlast.__file__).parent
     for folder in [given] if given else [package.parents[1], Path.cwd()]:
-        if (folder / "templates" / "zone.yaml").exists():
-            return folder
+        with suppress(OSError):  # a name too long for the file system, a folder that may not be looked into
+            if (folder / "templates" / "zone.yaml").exists():
+                return folder
     raise UsageError("There are no templates here: name the project's folder with --source.")
 
 

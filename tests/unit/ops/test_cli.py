@@ -21,11 +21,12 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from outlast.cli import ops_confirm, ops_main, ops_output, ops_verbs
+from outlast.cli.ops_deploy import source_of
 from outlast.cloud.world import home
 from outlast.cloud.world.config import Settings, WorldConfig, free_port
 from outlast.ops.decide.rules import Decision, Finding
 from outlast.ops.observe.survey import Latest
-from outlast.ops.outcome import RefusedError
+from outlast.ops.outcome import RefusedError, UsageError
 from outlast.ops.report import status as page
 from outlast.ops.report.build import build
 from outlast.ops.report.write import write
@@ -200,3 +201,9 @@ def test_the_status_ends_in_a_sentence_that_leaves_the_names_of_regions_as_they_
         console = Console(width=140, file=io.StringIO(), record=True)
         console.print(page.screen(sample_deployment(), decision, Latest(), None))
         assert console.export_text().splitlines()[-1] == told
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "nowhere"])
+def test_a_source_that_cannot_be_is_one_line(name: str) -> None:
+    with pytest.raises(UsageError, match="--source"):
+        source_of(Path(name))
