@@ -13,6 +13,8 @@ import ctypes
 import os
 import signal
 import socket
+import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +63,10 @@ def fork(certificates: Callable[[RealClock], PresentedCertificates]) -> Forked:
             ours.close()
             run(Porch(certificates).run(theirs))
             status = 0
+    except BaseException:
+        traceback.print_exc()  # into the world's log: the Region can only say that its porch is gone
     finally:
+        sys.stderr.flush()
         os._exit(status)
 
 
@@ -83,9 +88,11 @@ class Porch:
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: self._asking.frames, sock=connection)
         tasks = [loop.create_task(each) for each in (self._gone.wait(), self._obey(), self._sweep())]
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
+        for task in ended:
+            task.result()  # raises what ended it, if it was a failure
 
     def _order(self, message: Message) -> None:
         """Take an order; how to answer from now on must hold for the very next connection."""
