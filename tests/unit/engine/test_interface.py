@@ -33,6 +33,51 @@ async def test_reads_see_applied_writes_before_they_are_synced(engine: Engine) -
     assert space.get(b"k") == b"v"
 
 
+async def test_a_patient_transaction_is_made_durable_by_the_first_who_waits(engine: Engine) -> None:
+    space = engine.space("a")
+    await engine.settled()
+    for number in range(3):
+        with engine.begin(soon=False) as tx:
+            tx.put(space, b"k", b"%d" % number)
+        await asyncio.sleep(0.01)
+        assert not bool(engine.is_settled)
+    told: list[object] = []
+    engine.when_settled(told.append)
+    for _ in range(500):
+        if told:
+            break
+        await asyncio.sleep(0.01)
+    assert told == [None]
+    assert bool(engine.is_settled)
+    with engine.begin(soon=False) as tx:
+        tx.put(space, b"k", b"late")
+    await engine.settled()
+    assert bool(engine.is_settled)
+
+
+async def test_a_patient_transaction_goes_with_the_next_one(engine: Engine) -> None:
+    space = engine.space("a")
+    await engine.settled()
+    with engine.begin(soon=False) as tx:
+        tx.put(space, b"k", b"patient")
+    with engine.begin() as tx:
+        tx.put(space, b"l", b"v")
+    for _ in range(500):
+        if engine.is_settled:
+            break
+        await asyncio.sleep(0.01)
+    assert bool(engine.is_settled)
+
+
+async def test_a_patient_transaction_is_kept_by_a_close(reopen: Opener) -> None:
+    engine = await reopen()
+    space = engine.space("a")
+    with engine.begin(soon=False) as tx:
+        tx.put(space, b"k", b"patient")
+    engine = await reopen()
+    assert engine.space("a").get(b"k") == b"patient"
+
+
 async def test_a_reopened_engine_has_its_data(reopen: Opener) -> None:
     engine = await reopen()
     with engine.begin() as tx:

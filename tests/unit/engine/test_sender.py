@@ -9,7 +9,7 @@ from typing import Any, cast
 from outlast.cloud.effects import LinkDown, RealClock
 from outlast.cloud.engine.messages import DONE, HELLO, NOT_YET, pack, unpack
 from outlast.cloud.engine.outbox import Span
-from outlast.cloud.engine.sender import Sender
+from outlast.cloud.engine.sender import BATCH_ITEMS, Sender
 
 PEER = "us-west-2"
 
@@ -134,3 +134,44 @@ async def test_a_peer_that_does_not_know_the_space_yet_is_asked_again_though_tim
         assert home.asked == 4
     finally:
         running.cancel()
+
+
+class Busy(Filled):
+    """Somebody writes whenever the sender waits."""
+
+    def __init__(self, unsent: int) -> None:
+        super().__init__()
+        self.stream = StreamStub(
+            paused=False, not_before_s=0.0, status="ACTIVE", scanned=True, sent=0, n_unsent=0, has_unsent=True
+        )
+        self.stream.outbox = SimpleNamespace(name="t", last=unsent, next_log_span=self.next_log_span)
+        self.batches: list[int] = []
+        self.sender: Sender
+
+    async def settled(self) -> None:
+        self.stream.outbox.last += 1
+        self.stream.has_unsent = True
+        self.sender.wake(cast(Any, self.stream))
+
+    def next_log_span(self, stream: Any, _own: int, n_items: int, _n_bytes: int) -> tuple[Span, list[Any]]:
+        n_sent = min(n_items, stream.outbox.last - stream.sent)
+        stream.sent += n_sent
+        stream.has_unsent = stream.sent < stream.outbox.last
+        self.batches.append(n_sent)
+        return Span(stream, False, stream.sent, b"", False, [1] * n_sent), []
+
+    def spawn(self, work: Any) -> None:
+        work.close()
+
+
+async def test_what_is_written_while_a_batch_leaves_gathers_for_the_next_one() -> None:
+    home = Busy(unsent=2 * BATCH_ITEMS + 7)
+    home.engine.origin = 1
+    home.sender = sender = Sender(cast(Any, home), PEER)
+    sender.up = True
+    sender.wake(cast(Any, home.stream))
+    await sender._send_what_is_owed()
+    assert home.batches == [BATCH_ITEMS, BATCH_ITEMS, 9]  # full ones follow at once
+    assert sender._wake.is_set()
+    await sender._send_what_is_owed()
+    assert home.batches[3:] == [1]

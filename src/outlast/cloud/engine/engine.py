@@ -206,14 +206,17 @@ class Engine:
 
     # ---- transactions
 
-    def begin(self) -> Transaction:
-        """A transaction, used in a `with` block without awaiting. Raises StorageUnavailable when writes are refused."""
+    def begin(self, *, soon: bool = True) -> Transaction:
+        """A transaction, used in a `with` block without awaiting. Raises StorageUnavailable when writes are refused.
+
+        One that need not be durable `soon` shares the sync of what follows; whoever began it awaits `settled` later.
+        """
         if self._active is not None:
             raise EngineError("a transaction is already open")
         self.store.check()
         if self._lost:
             self._restore_names()
-        self._active = tx = Transaction(self)
+        self._active = tx = Transaction(self, soon)
         return tx
 
     def _mark_lost(self) -> None:
@@ -237,7 +240,7 @@ class Engine:
         if apply and tx.writes:
             if tx.logged:
                 tx.log()
-            self.store.submit(tx.writes)
+            self.store.submit(tx.writes, soon=tx.soon)
             for outbox in {space.outbox for space, _ in tx.logged}:
                 if outbox is not None:
                     self.replication.wake(outbox)

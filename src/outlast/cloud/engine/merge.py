@@ -1,4 +1,4 @@
-"""Lazy merging of ordered pairs."""
+"""Merging of ordered pairs: lazily, and a page at a time."""
 
 from __future__ import annotations
 
@@ -30,3 +30,30 @@ def merged(fresh: Entries, stored: Pairs, reverse: bool = False) -> Pairs:
     while old is not None:
         yield old
         old = next(stored, None)
+
+
+def merged_page(
+    stored: list[tuple[bytes, bytes]],
+    bound: bytes | None,
+    layers: list[list[tuple[bytes, bytes | None]]],
+    limit: int,
+    reverse: bool,
+) -> tuple[list[tuple[bytes, bytes]], bytes | None]:
+    """What `layers`, the newest last, make of a page of `stored`, and the last key that the page speaks for.
+
+    None: there is nothing behind the page. `bound` is that key for `stored` alone; no piece is longer than `limit`.
+    """
+    for layer in layers:
+        if len(layer) == limit:
+            last = layer[-1][0]
+            bound = last if bound is None else max(bound, last) if reverse else min(bound, last)
+    if not stored and len(layers) == 1:
+        return [(key, value) for key, value in layers[0] if value is not None], bound
+    found = dict[bytes, bytes | None](stored)
+    for layer in layers:
+        found.update(layer)
+    pairs = [(key, value) for key, value in found.items() if value is not None]
+    if bound is not None:
+        pairs = [pair for pair in pairs if (pair[0] >= bound if reverse else pair[0] <= bound)]
+    pairs.sort(reverse=reverse)
+    return pairs, bound

@@ -53,8 +53,10 @@ class Receiver:
             return pack([self._home.identity])
         if parts[0] == BATCH and len(parts) >= 3:
             batch = read_batch(parts)
-            results = bytes([await self._take(peer, batch, section) for section in batch.sections])
-            await self._engine.settled()
+            try:
+                results = bytes([await self._take(peer, batch, section) for section in batch.sections])
+            finally:
+                await self._engine.settled()  # one sync for all of them
             return pack([self._home.identity, results])
         if parts[0] == CLEAN and len(parts) >= 3:
             results = self._home.tombstones.answer(peer, parts[2:])
@@ -74,7 +76,7 @@ class Receiver:
                 if space is None or peer not in space.replicas:
                     return NOT_YET
             changes: list[Change] = []
-            with self._engine.begin() as tx:
+            with self._engine.begin(soon=False) as tx:
                 for key, stored in section.items[at : at + APPLY_ITEMS]:
                     change = self.apply(tx, space, key, translate(version.decode(stored), numbers))
                     if change is not None:

@@ -2,8 +2,9 @@
 
 Nothing is sent before it is durable here; nothing counts as sent before the peer says that it is durable there. An
 idle sender sleeps without a timer: what it is woken for leaves at once. One that has just sent gathers briefly, and
-longer when that made a large batch, so that batches cost a busy writer little. Memory is bounded by what is under way,
-whatever the backlog; a link that loses batches or takes too long over them gets less at once, and more time.
+longer when that made a large batch, so that batches cost a busy writer little; only full ones follow at once. Memory is
+bounded by what is under way, whatever the backlog; a link that loses batches or takes too long over them gets less at
+once, and more time.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Sender:
         self._window_bytes = MAX_BYTES_UNDER_WAY
         self._sent_s = -GATHER_S
         self._sent_items = 0
+        self._full = False
         self._round_trip_s = 0.0
         self._patience_s = MIN_TIMEOUT_S
         self._retry_s = FIRST_RETRY_S
@@ -155,6 +157,8 @@ class Sender:
             self._under_way += 1
             self._bytes_under_way += len(message)
             self._home.spawn(self._send(spans, message))
+            if not self._full:
+                return  # what was written meanwhile gathers first
 
     def _gather(self) -> tuple[list[Span], bytes, int] | None:
         """The next batch over the streams that have something to send, each in its turn, and how many items it has."""
@@ -185,6 +189,7 @@ class Sender:
                 break
         if not spans:
             return None
+        self._full = n_items <= 0 or n_bytes <= 0
         message = pack_batch(self._home.identity, Batch(self._home.names(), tuple(sections)))
         return spans, message, BATCH_ITEMS - n_items
 

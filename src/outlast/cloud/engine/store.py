@@ -20,6 +20,7 @@ from outlast.cloud.engine.errors import StorageUnavailable, is_full
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.log import Dropped, Log
 from outlast.cloud.engine.memtable import MISSING, MemTable, Undo
+from outlast.cloud.engine.merge import merged_page
 from outlast.cloud.engine.waiting import Waiter, Waiters, tell
 
 FIRST_ROWS = 16
@@ -57,7 +58,7 @@ class Store:
         """How often applied writes were lost: who saw them, and waits only now, compares."""
         self._full = False
         self._closed = False
-        self._busy = False
+        self._busy = self._wanted = False
         self._flushing = False
         self._making_spare = False
         self._watching = False
@@ -129,22 +130,7 @@ class Store:
         bound = stored[-1][0] if len(stored) == limit else None
         layers = [table.rows(start, end, limit, reverse) for table in (*self._frozen, self._table) if table.data]
         layers = [layer for layer in layers if layer]
-        if not layers:
-            return stored, bound
-        for layer in layers:
-            if len(layer) == limit:
-                last = layer[-1][0]
-                bound = last if bound is None else max(bound, last) if reverse else min(bound, last)
-        if not stored and len(layers) == 1:
-            return [(key, value) for key, value in layers[0] if value is not None], bound
-        found = dict[bytes, bytes | None](stored)
-        for layer in layers:  # the newest last
-            found.update(layer)
-        pairs = [(key, value) for key, value in found.items() if value is not None]
-        if bound is not None:
-            pairs = [pair for pair in pairs if (pair[0] >= bound if reverse else pair[0] <= bound)]
-        pairs.sort(reverse=reverse)
-        return pairs, bound
+        return merged_page(stored, bound, layers, limit, reverse) if layers else (stored, bound)
 
     # ---- writes
 
@@ -166,8 +152,11 @@ class Store:
         if self._failure is not None:
             raise StorageUnavailable(self._failure)
 
-    def submit(self, writes: Writes) -> None:
-        """Apply `writes`: seen by reads from now on, durable when `settled` returns."""
+    def submit(self, writes: Writes, *, soon: bool = True) -> None:
+        """Apply `writes`: seen by reads from now on, durable when `settled` returns.
+
+        Those that are not to be durable `soon` wait for others that are, or for the first who asks for `settled`.
+        """
         self.check()
         self._applied = number = self._applied + 1
         table = self._table
@@ -175,6 +164,12 @@ class Store:
         self._gathered.append(writes)
         if table.bytes > TABLE_BYTES:
             self._freeze()
+        if soon and not (self._busy and self._wanted):
+            self._want()
+
+    def _want(self) -> None:
+        """Somebody waits for what has gathered."""
+        self._wanted = True
         if not self._busy:
             self._busy = True
             asyncio.get_running_loop().call_soon(self._commit)
@@ -187,12 +182,16 @@ class Store:
     async def settled(self, losses: int | None = None) -> None:
         """Return when all that is applied is durable; raises StorageUnavailable when it was lost (see `losses`)."""
         if self._applied != self._synced:
+            if self._gathered and not self._wanted:
+                self._want()
             await self._waiting.future(self._applied)
         if losses is not None and losses != self.losses:
             raise StorageUnavailable(self._lost)
 
     def when_settled(self, callback: Waiter) -> None:
         """Call `callback` when everything applied so far is durable, or with the failure that took it away."""
+        if self._gathered and not self._wanted:
+            self._want()
         self._waiting.add(self._applied, callback)
 
     def on_failure(self, callback: Callable[[], None]) -> None:
@@ -250,11 +249,11 @@ class Store:
 
     def _commit_now(self) -> None:
         if self._closed or not self._gathered:
-            self._busy = False
+            self._busy = self._wanted = False
             return
         if self._log.size > SEGMENT_BYTES or (self._frozen and self._log.size > TABLE_BYTES):
             self._roll()
-        batches, self._gathered = self._gathered, []
+        batches, self._gathered, self._wanted = self._gathered, [], False
         last, stamp = self._undo[-1][0], self.stamp()
         self._committer.run(lambda: self._log.write(batches, last, stamp), lambda error: self._ended(last, error))
 
@@ -271,9 +270,8 @@ class Store:
         del undo[:synced]
         if len(self._frozen) >= MAX_FROZEN - 1:
             self._slow_down()
-        if self._gathered:
-            self._busy = True
-            asyncio.get_running_loop().call_soon(self._commit)  # with what is read first: fewer, larger groups
+        if self._wanted:
+            self._want()  # with what is read first: fewer, larger groups
         if self._frozen and not self._flushing:
             self._flush()
         if not self._watching:
@@ -292,6 +290,7 @@ class Store:
             table.last = min(table.last, self._synced)
         self._undo.clear()
         self._gathered.clear()
+        self._wanted = False
         self._applied = self._synced
         lost = self._waiting.take(None)
         for callback in self._on_failure:

@@ -21,9 +21,10 @@ class Transaction:
     Reads see the transaction's own writes. Leaving the block applies it; an exception discards it.
     """
 
-    __slots__ = ("_engine", "_stamp", "logged", "writes")
+    __slots__ = ("_engine", "_stamp", "logged", "soon", "writes")
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, soon: bool = True) -> None:
+        self.soon = soon
         self._engine = engine
         self._stamp = 0
         self.logged: dict[tuple[Space, bytes], bytes] = {}
