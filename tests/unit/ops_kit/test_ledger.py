@@ -76,6 +76,15 @@ def both() -> StubClients:
     return clients
 
 
+def test_a_write_that_lost_to_a_later_one_elsewhere_is_told_once_with_the_first_winner() -> None:
+    clients = StubClients()
+    later = {**conflict(2, A), "Id": "later", "Winner": version(A, 9, id="p-2", owner="c")}
+    load(clients, A, B, [later], [])
+    load(clients, B, A, [conflict(2, B)], [])
+    (told,) = gather(clients, (A, B), now_s=NOW_S).conflicts
+    assert (told.winner.region, told.detected_in) == (B, (A, B))
+
+
 def test_a_conflict_that_two_regions_noticed_is_one(both: StubClients) -> None:
     ledger = gather(both, (A, B), now_s=NOW_S)
     assert [each.key["id"]["S"] for each in ledger.conflicts] == ["p-1", "p-2"]

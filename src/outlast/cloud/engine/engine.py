@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from outlast.cloud.effects import Effects
@@ -174,8 +174,8 @@ class Engine:
         """How writes made here are known everywhere: the Region and this folder's identity."""
         return self.replication.names_list[self.origin]
 
-    def lacks(self, space: Space, writes: Iterable[tuple[bytes, str, int]]) -> list[bool]:
-        """For each (key, writer, stamp): whether neither it nor a write that knew it is here, nor is it in the ledger.
+    def lacks(self, space: Space, writes: Sequence[tuple[bytes, str, int]]) -> list[bool]:
+        """For each (key, writer, stamp): whether neither it nor a write that knew it is here or in the ledger.
 
         A deletion that all Regions had, and that was forgotten since, counts as lacking.
         """

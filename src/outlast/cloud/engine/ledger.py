@@ -34,13 +34,17 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A write overwritten by a concurrent one. Several Regions note it; `id` is the same in each."""
+    """A write overwritten by a concurrent one. Several Regions note it, each once, with the first winner that it saw.
+
+    `history` is the loser's version without its value: which writes went into it.
+    """
 
     space: str
     key: bytes
     winner: Side
     loser: Side
     noticed_ms: int
+    history: bytes = b""
 
     @property
     def id(self) -> str:
@@ -63,8 +67,8 @@ class Ledger:
     """Conflicts in the order in which they were noticed, bounded by age and size; the oldest go first.
 
     Each record begins with the number of bytes ever written before it, so that the size is known without a scan. A
-    second key finds a conflict by its id, so that none is noted twice; a third keeps the lost version of a write that
-    was made here, so that Regions that have not seen it yet can still be told.
+    second key finds a conflict by its loser, so that none is noted twice; a third keeps the lost version of a write
+    that was made here, so that Regions that have not seen it yet can still be told.
     """
 
     def __init__(self, store: Store, max_bytes: int = MAX_BYTES, max_age_ms: int = MAX_AGE_MS) -> None:
@@ -90,14 +94,14 @@ class Ledger:
 
         Lets go of what is too old or too much.
         """
-        known = _id_key(conflict)
+        known = _loser_key(conflict)
         if known in writes or self._store.get(known) is not None:
             return
         writes[known] = b""
         if lost is not None:
             writes[lost_key(conflict.space, conflict.key, conflict.loser.stamp)] = lost
         parts = [conflict.space.encode(), conflict.key, conflict.noticed_ms.to_bytes(8, "big")]
-        record = pack([*parts, *_pack_side(conflict.winner), *_pack_side(conflict.loser)])
+        record = pack([*parts, *_pack_side(conflict.winner), *_pack_side(conflict.loser), conflict.history])
         self._number += 1
         writes[self._key(self._number)] = self._written.to_bytes(8, "big") + record
         self._written += len(record) + 8
@@ -111,7 +115,7 @@ class Ledger:
                 old = _read(oldest)
                 if not too_much and conflict.noticed_ms - old.noticed_ms <= self._max_age_ms:
                     return
-                writes[key] = writes[_id_key(old)] = None
+                writes[key] = writes[_loser_key(old)] = None
                 writes[lost_key(old.space, old.key, old.loser.stamp)] = None
             self._first += 1
 
@@ -128,8 +132,9 @@ class Ledger:
         return layout.LEDGER + number.to_bytes(8, "big")
 
 
-def _id_key(conflict: Conflict) -> bytes:
-    digest = hashlib.sha256(pack([conflict.space.encode(), conflict.key, conflict.id.encode()])).digest()
+def _loser_key(conflict: Conflict) -> bytes:
+    loser = f"{conflict.loser.stamp:016x}@{conflict.loser.region}"
+    digest = hashlib.sha256(pack([conflict.space.encode(), conflict.key, loser.encode()])).digest()
     return layout.LEDGER_ID + digest[:16]
 
 
@@ -142,4 +147,5 @@ def lost_key(space: str, key: bytes, stamp: int) -> bytes:
 def _read(stored: bytes) -> Conflict:
     parts = unpack(stored[8:])
     noticed_ms = int.from_bytes(parts[2], "big")
-    return Conflict(parts[0].decode(), parts[1], _read_side(parts[3:7]), _read_side(parts[7:11]), noticed_ms)
+    history = parts[11] if len(parts) > 11 else b""
+    return Conflict(parts[0].decode(), parts[1], _read_side(parts[3:7]), _read_side(parts[7:11]), noticed_ms, history)

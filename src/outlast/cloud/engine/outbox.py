@@ -18,7 +18,7 @@ from outlast.cloud.engine import layout
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.ledger import lost_key
 from outlast.cloud.engine.store import Store
-from outlast.cloud.engine.version import SEEN, Version, decode
+from outlast.cloud.engine.version import SHARED, Version, decode
 
 CREATING, ACTIVE = "CREATING", "ACTIVE"
 SCAN_KEYS = 1000
@@ -254,7 +254,7 @@ class Outbox:
             last = record.number
             stamps.append(record.stamp)
             stored = self._store.get(prefix + record.key)
-            if stored is not None and (stored[1] != own or stored[0] & SEEN):  # others have written it as well
+            if stored is not None and (stored[1] != own or stored[0] & SHARED):  # others have written it as well
                 lost = self._store.get(lost_key(self.name, record.key, record.stamp))
                 if lost is not None:
                     items.append((record.key, lost))

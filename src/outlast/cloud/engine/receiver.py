@@ -9,7 +9,7 @@ The outcome is always the greatest (stamp, Region), so copies that have exchange
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -99,6 +99,7 @@ class Receiver:
                 self._note(tx, space, key, kept, loser)
             if kept is local:
                 return None
+            kept = kept.after(local, self._engine.origin)
         tx.writes[raw] = version.encode(kept)
         if kept.value is None:
             tx.writes[layout.tombstone_key(kept.stamp, space.number, key)] = b""
@@ -115,26 +116,30 @@ class Receiver:
         sides = [Side(region_of(names[each.origin]), each.stamp, each.value, each.context) for each in (winner, loser)]
         now_ms = self._engine.effects.clock.now_ms()
         lost = version.encode(loser) if loser.origin == self._engine.origin else None
-        self._home.ledger.add(Conflict(space.name, key, sides[0], sides[1], now_ms), lost, tx.writes)
+        history = version.encode(replace(loser, value=None, context=b""))
+        self._home.ledger.add(Conflict(space.name, key, sides[0], sides[1], now_ms, history), lost, tx.writes)
 
 
-def lacks(replication: Replication, space: Space, writes: Iterable[tuple[bytes, str, int]]) -> list[bool]:
+def lacks(replication: Replication, space: Space, writes: Sequence[tuple[bytes, str, int]]) -> list[bool]:
     """As `Engine.lacks`."""
     engine, names = replication.engine, replication.names_list
     numbers = {name: number for number, name in enumerate(names)}
-    lost = {(each.key, each.loser.region, each.loser.stamp) for each in replication.conflicts(space.name, 0)}
-    answers = []
-    for key, writer, stamp in writes:
+    had: dict[bytes, list[Version]] = {key: [] for key, _, _ in writes}
+    for key, versions in had.items():
         stored = engine.store.get(space.raw(key))
-        known = stored is not None and version.decode(stored).covers(numbers.get(writer, -1), stamp)
-        answers.append(not known and (key, region_of(writer), stamp) not in lost)
-    return answers
+        if stored is not None:
+            versions.append(version.decode(stored))
+    for conflict in replication.conflicts(space.name, 0):
+        if conflict.key in had and conflict.history:
+            had[conflict.key].append(version.decode(conflict.history))
+    return [not any(each.covers(numbers.get(writer, -1), stamp) for each in had[key]) for key, writer, stamp in writes]
 
 
 def translate(incoming: Version, numbers: tuple[int, ...]) -> Version:
     """The version with this engine's numbers for Regions instead of the sender's."""
     seen = tuple([(numbers[origin], stamp) for origin, stamp in incoming.seen])
-    return replace(incoming, origin=numbers[incoming.origin], seen=seen)
+    gaps = tuple([(numbers[origin], low, high) for origin, low, high in incoming.gaps])
+    return replace(incoming, origin=numbers[incoming.origin], seen=seen, gaps=gaps)
 
 
 def region_of(identity: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -37,9 +37,8 @@ class Conflict:
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
-        """The same conflict has the same identity in every Region that noticed it."""
-        clocks = sorted((self.winner.clock, self.loser.clock))
-        return (self.table, json.dumps(self.key, sort_keys=True), clocks[0], clocks[1])
+        """The lost write: a Region that saw it later may have noticed its loss to a later winner."""
+        return (self.table, json.dumps(self.key, sort_keys=True), self.loser.clock, self.loser.region)
 
     @property
     def differs(self) -> tuple[str, ...]:
@@ -156,15 +155,14 @@ def read_link(read: Mapping[str, Any], region: str) -> Link:
 
 
 def merged(conflicts: Sequence[Conflict]) -> tuple[Conflict, ...]:
-    """Each conflict once, oldest first, with all Regions that noticed it."""
+    """Each lost write once, oldest first, with all Regions that noticed it and the first winner that they saw."""
     found: dict[tuple[str, str, str, str], Conflict] = {}
     for conflict in sorted(conflicts, key=lambda each: (each.detected_s, each.ident)):
         first = found.setdefault(conflict.identity, conflict)
         if first is not conflict:
             seen_in = tuple(sorted({*first.detected_in, *conflict.detected_in}))
-            found[conflict.identity] = Conflict(
-                first.ident, first.table, first.key, first.winner, first.loser, first.detected_s, seen_in
-            )
+            told = min(first, conflict, key=lambda each: each.winner.clock)
+            found[conflict.identity] = replace(told, detected_s=first.detected_s, detected_in=seen_in)
     return tuple(found.values())
 
 
