@@ -87,3 +87,22 @@ def test_a_peer_that_is_no_replica_changes_nothing(tmp_path: Path) -> None:
         await world.close()
 
     simulate(play())
+
+
+def test_a_way_that_has_become_much_slower_than_it_was_is_used_all_the_same(tmp_path: Path) -> None:
+    async def play() -> None:
+        world = await started(tmp_path)
+        east, west = world.engines[EAST], world.engines[WEST]
+        a, b = east.space("t", replicas=BOTH), west.space("t", replicas=BOTH)
+        await until(lambda: quiet(world))
+        await put(east, a, b"k", b"while it is quick")
+        await until(lambda: quiet(world))
+        for link in world.net.links.values():
+            link.min_delay_s = link.max_delay_s = 2.5
+        await put(east, a, b"k", b"while it is slow")
+        await until(lambda: b.get(b"k") == b"while it is slow" and quiet(world))
+        await put(west, b, b"k", b"and back")
+        await until(lambda: a.get(b"k") == b"and back" and quiet(world))
+        await world.close()
+
+    simulate(play())

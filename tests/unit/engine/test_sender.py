@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -31,6 +32,13 @@ class Home:
         network = SimpleNamespace(ask=self.ask)
         self.heartbeats = SimpleNamespace(answered=lambda _peer: None)
         self.engine = SimpleNamespace(effects=SimpleNamespace(clock=RealClock(), network=network))
+
+    def spawn(self, work: Any) -> None:
+        self.tasks = [*getattr(self, "tasks", []), asyncio.ensure_future(work)]
+
+    async def pause_until(self, event: asyncio.Event, at_most_s: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), at_most_s)
 
     async def ask(self, _peer: str, _channel: str, message: bytes, _timeout_s: float) -> bytes:
         if unpack(message)[0] != HELLO:
@@ -89,9 +97,6 @@ class Filled(Home):
 
     def names(self) -> tuple[str, ...]:
         return ()
-
-    def spawn(self, work: Any) -> None:
-        self.tasks = [*getattr(self, "tasks", []), asyncio.ensure_future(work)]
 
     def later(self, delay_s: float, callback: Any) -> None:
         async def wait() -> None:

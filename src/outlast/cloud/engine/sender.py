@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BATCH_ITEMS = 250
 BATCH_BYTES = 512 * 1024
 MAX_UNDER_WAY = 32
+MAX_GREETINGS = 16
 MAX_BYTES_UNDER_WAY = 4 * 1024 * 1024
 MIN_BYTES_UNDER_WAY = 32 * 1024
 GATHER_S = 0.02
@@ -64,6 +65,8 @@ class Sender:
         self._unheard = Unheard(replication, peer)
         self._wake = asyncio.Event()
         self._nudge = asyncio.Event()
+        self._greetings = 0
+        self._refused = False
         self._under_way = 0
         self._bytes_under_way = 0
         self._window_bytes = MAX_BYTES_UNDER_WAY
@@ -109,23 +112,46 @@ class Sender:
                 self._home.later(LAST_RETRY_S, self.wake)
 
     async def _greet(self) -> None:
+        """Return when the peer has answered a greeting.
+
+        Another one leaves while none is answered, and each waits long: the way may have become slower than it was.
+        """
         while not self.up and not self._home.closing:
             self._nudge.clear()
-            try:
-                message = pack([HELLO, self._home.identity])
-                answer = unpack(await self._engine.effects.network.ask(self.peer, CHANNEL, message, self._greeting_s))
-            except (LinkDown, ValueError) as error:
-                if isinstance(error, Unanswered):
-                    self._unheard.begin()
-                else:
-                    self._unheard.end()
+            if self._greetings < MAX_GREETINGS:
+                self._greetings += 1
+                self._home.spawn(self._greeting())
+            await self._home.pause_until(self._nudge, self._greeting_s)
+            if self._refused:
+                self._refused = False
+                self._nudge.clear()
                 await self._home.pause_until(self._nudge, self._retry_s)
                 self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
-            else:
+            elif not self._nudge.is_set():
+                self._unheard.begin()
+        self._unheard.end()
+        self._retry_s = FIRST_RETRY_S
+
+    async def _greeting(self) -> None:
+        sent_s = self._clock.monotonic_s()
+        try:
+            message = pack([HELLO, self._home.identity])
+            answer = unpack(await self._engine.effects.network.ask(self.peer, CHANNEL, message, MAX_TIMEOUT_S))
+        except Unanswered:
+            return
+        except (LinkDown, ValueError):
+            if not self.up:
                 self._unheard.end()
+                self._refused = True
+                self._nudge.set()
+        else:
+            if not self.up:
+                self._round_trip_s = max(self._round_trip_s, self._clock.monotonic_s() - sent_s)
                 self._home.meet(self.peer, answer[0])
-                self._retry_s = FIRST_RETRY_S
-                self.up = True
+                self.up, self._refused = True, False
+                self._nudge.set()
+        finally:
+            self._greetings -= 1
 
     @property
     def _greeting_s(self) -> float:
