@@ -367,3 +367,34 @@ def test_a_base_that_went_missing_is_named_although_the_log_is_empty(tmp_path: P
         assert len(contents(await world.start(EAST))) == 10
 
     alone(tmp_path, play)
+
+
+def test_writes_wait_for_a_base_that_is_far_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "TABLE_BYTES", 20_000)
+
+    async def play(world: SimulatedEngines) -> None:
+        store = world.engines[EAST].store
+        flush, most, held = store._flusher.run, 0, True
+
+        def late(work: Callable[[], None], done: Callable[[Exception | None], None]) -> None:
+            if held:
+                asyncio.get_running_loop().call_later(0.1, late, work, done)
+            else:
+                flush(work, done)
+
+        monkeypatch.setattr(store._flusher, "run", late)
+        writes = asyncio.ensure_future(many(world.engines[EAST]))
+        for _ in range(600):
+            await asyncio.sleep(0.1)
+            most = max(most, len(store._frozen))
+        assert not writes.done(), "nothing held the writes back"
+        assert most == store_module.MAX_FROZEN + 1
+        held = False
+        await writes
+        assert len(contents(world.engines[EAST])) == 300
+
+    async def many(engine: Engine) -> None:
+        for number in range(300):
+            await put(engine, b"%d" % number, bytes(1000))
+
+    alone(tmp_path, play)

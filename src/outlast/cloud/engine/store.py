@@ -145,7 +145,7 @@ class Store:
 
         0 while the base keeps up: only tables that are full, and wait to be written to it, count.
         """
-        return len(self._frozen) / MAX_FROZEN
+        return min(1.0, len(self._frozen) / MAX_FROZEN)
 
     def check(self) -> None:
         """Raises StorageUnavailable when writes are refused."""
@@ -242,8 +242,10 @@ class Store:
         """Send what has gathered to the log, as one group; later when the base is far behind."""
         self._busy = True
         wait_s = self._not_before_s - self._clock.monotonic_s() if self._not_before_s else 0.0
+        if len(self._frozen) > MAX_FROZEN and self._flushing:
+            wait_s = max(wait_s, 0.02)  # as long as it takes: memory and log are bounded
         if wait_s > 0.0:
-            asyncio.get_running_loop().call_later(wait_s, self._commit_now)
+            asyncio.get_running_loop().call_later(wait_s, self._commit)
         else:
             self._commit_now()
 
@@ -379,8 +381,8 @@ class Store:
     def _slow_down(self) -> None:
         """The base is behind: let groups through no faster than it drains."""
         waiting_bytes = sum(len(key) + len(value or b"") for writes in self._gathered for key, value in writes.items())
-        rate = self._drain_bytes_s if len(self._frozen) < MAX_FROZEN else self._drain_bytes_s / 2
-        self._not_before_s = self._clock.monotonic_s() + min(0.1, waiting_bytes / rate)
+        rate, most_s = (self._drain_bytes_s, 0.1) if len(self._frozen) < MAX_FROZEN else (self._drain_bytes_s / 2, 5.0)
+        self._not_before_s = self._clock.monotonic_s() + min(most_s, waiting_bytes / rate)
 
     def _watch(self) -> None:
         """After writes, look once whether they have ended; then a small table goes to the base too."""
