@@ -57,7 +57,8 @@ def test_the_story_is_true_from_end_to_end(world: World, tmp_path: Path) -> None
     ]  # fmt: skip
     assert report["rto"]["lost"] > 0
     assert report["rpo"]["acknowledged"] > 0
-    assert all(write["fate"] == "arrived" for write in report["rpo"]["writes"])
+    assert report["rpo"]["judged_by"] == "lists"
+    assert all(write["fate"] == "arrived" for write in report["rpo"]["writes"] + report["rpo"]["items"])
     assert report["failback"]["ending"] == "returned"
     assert report["convergence"]["unequal"] == []
     assert (folder / "report.html").read_text().startswith("<!doctype html>")

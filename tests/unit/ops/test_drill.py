@@ -244,7 +244,10 @@ class Tables:
         self.replicas = replicas
 
     def clients(self) -> Clients:
-        return cast(Clients, FakeClients(lambda service, region, _: _Reader(self.replicas[region.replace("-", "_")])))
+        """As on AWS, where no Region lists what another lacks."""
+        made = FakeClients(lambda service, region, _: _Reader(self.replicas[region.replace("-", "_")]))
+        made.kind = "aws"
+        return cast(Clients, made)
 
 
 class _Reader:
@@ -305,6 +308,8 @@ def test_the_cut_is_read_and_its_writes_are_followed_to_the_end() -> None:
     aftermath.read_cut(story, early.clients())
     assert story.acknowledged == 4
     assert [risk.order_id for risk in story.risks] == ["o-2", "o-3"]
+    assert (story.exact, story.left) == (False, [])
+    assert story.inexact_why == "AWS keeps no list of what a replica lacks"
     later = Tables(us_east_1=whole("o-0", "o-1", "o-2", "o-3"), us_west_2=whole("o-0", "o-1", "o-2"))
     aftermath.track(story, later.clients())
     assert [risk.fate for risk in story.risks] == ["arrived", "not known"]

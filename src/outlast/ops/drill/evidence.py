@@ -170,7 +170,7 @@ def performs(story: Story, decision: Decision) -> None:
     """Step 12: health, equal replicas, every write's fate, conflicts and double sales."""
     convergence = story.convergence
     alike = convergence is not None and not convergence.unequal
-    fates = [risk.fate for risk in story.risks]
+    fates = story.fates
     told = [f"{story.region} is {decision.finding(story.region).state}"]
     told.append(
         f"{convergence.orders if convergence else 0} orders {'alike' if alike else 'NOT alike'} in both replicas"

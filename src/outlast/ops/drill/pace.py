@@ -46,7 +46,7 @@ class Pace:
         while not wanted(self.watch.decision):
             self.look()
             now_s = self.stage.now_s()
-            if self.story.risks and now_s - tracked_s >= 1.0:
+            if self.story.on_their_way() and now_s - tracked_s >= 1.0:
                 tracked_s = now_s
                 await asyncio.to_thread(track, self.story, self.stage.clients)
             if now_s >= until_s:

@@ -11,7 +11,8 @@ from outlast.ops.act.failback import Returned
 from outlast.ops.decide.rules import Decision
 from outlast.ops.deployment import Deployment
 from outlast.ops.drill.objectives import Objective
-from outlast.ops.drill.writes import AtRisk
+from outlast.ops.drill.stranded import Left
+from outlast.ops.drill.writes import AtRisk, Fate
 from outlast.ops.load.log import Record
 from outlast.ops.plan.evacuation import EvacuationPlan
 from outlast.ops.sightings import Sample
@@ -103,6 +104,10 @@ class Story:
     plan: EvacuationPlan | None = None
     returned: Returned | None = None
     risks: list[AtRisk] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    """Every write left behind, one by one, where the Regions' own lists tell (`exact`)."""
+    exact: bool = False
+    inexact_why: str = ""
     read_s: float | None = None
     acknowledged: int = 0
     window_s: float = 0.0
@@ -128,6 +133,17 @@ class Story:
         moment = self.now_s() if at_s is None else at_s
         kept = self.marks.setdefault(name, moment)
         return moment if kept is None else kept
+
+    def on_their_way(self) -> bool:
+        """Whether a write at risk may still arrive."""
+        writes = self.left if self.exact else self.risks
+        return any(each.fate == "not known" for each in writes)
+
+    @property
+    def fates(self) -> list[Fate]:
+        """What became of the orders at risk, and of the writes left behind that no customer was told of."""
+        found: list[Fate] = [risk.fate for risk in self.risks]
+        return found + [each.fate for each in self.left if not each.order_id]
 
     def step(self, number: int, held: bool | None, evidence: str) -> None:
         """One of the twelve steps was looked at; None: what it needs does not exist."""

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,15 +25,15 @@ from outlast.ops.ledger.model import (
     merged,
     read_conflict,
     read_link,
-    read_stranded,
 )
+from outlast.ops.ledger.stranding import lacking, listed, parts
 from outlast.ops.outcome import UsageError
 
 NO_LEDGER: Final = "AWS keeps no ledger of what global tables overwrite: `outlast reconcile` looks for what is left."
 LIMIT: Final = 1000
 PAGE: Final = 200
 THREADS: Final = 8
-CHECKED_AT_ONCE: Final = 200
+Entry = TypeVar("Entry")
 
 
 @dataclass(slots=True)
@@ -69,27 +69,28 @@ class _Reader:
                 return
 
     def _conflicts(self, since: Mapping[str, Any]) -> None:
-        for entry in self._pages("list_conflicts", "Conflicts", since):
-            self.conflicts.append(read_conflict(entry, self.region))
+        pages = self.client.get_paginator("list_conflicts").paginate(
+            **self._scope(), **since, PaginationConfig={"PageSize": PAGE}
+        )
+        found = (read_conflict(entry, self.region) for page in pages for entry in page.get("Conflicts", []))
+        for conflict in self._bounded(found):
+            self.conflicts.append(conflict)
 
     def _stranded(self, peer: str) -> None:
-        for entry in self._pages("list_stranded_writes", "Writes", {"MissingIn": peer}):
-            self.stranded.append(read_stranded(entry, self.region))
+        for write in self._bounded(listed(self.client, self.region, peer, self.table, PAGE)):
+            self.stranded.append(write)
 
-    def _links(self) -> None:
-        answer = self.client.list_replication_links(**self._scope())
-        self.links += [read_link(entry, self.region) for entry in answer.get("Links", [])]
-
-    def _pages(self, operation: str, key: str, given: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    def _bounded(self, entries: Iterator[Entry]) -> Iterator[Entry]:
         """The first `limit` entries; `more` is set when there are others."""
-        pages = self.client.get_paginator(operation).paginate(
-            **self._scope(), **given, PaginationConfig={"PageSize": PAGE}
-        )
-        for number, entry in enumerate(entry for page in pages for entry in page.get(key, [])):
+        for number, entry in enumerate(entries):
             if number == self.limit:
                 self.more = True
                 return
             yield entry
+
+    def _links(self) -> None:
+        answer = self.client.list_replication_links(**self._scope())
+        self.links += [read_link(entry, self.region) for entry in answer.get("Links", [])]
 
     def _scope(self) -> dict[str, Any]:
         return {"TableName": self.table} if self.table else {}
@@ -116,9 +117,9 @@ def gather(
             pool.map(lambda reader: reader.read([each for each in regions if each != reader.region], since_s), readers)
         )
         stranded = [write for each in readers for write in each.stranded]
-        parts = [[write for write in stranded if write.missing_in == region] for region in regions]
+        by_region = [[write for write in stranded if write.missing_in == region] for region in regions]
         stranded = [
-            write for kept in pool.map(lambda part: _checked(clients, part), filter(None, parts)) for write in kept
+            write for kept in pool.map(lambda each: _checked(clients, each), filter(None, by_region)) for write in kept
         ]
     if table is not None and readers and not any(each.known or each.unseen for each in readers):
         raise UsageError(f"There is no table {table} in any Region.")
@@ -141,15 +142,11 @@ def _checked(clients: Clients, writes: Sequence[Stranded]) -> list[Stranded]:
     """
     client = clients.of("outlast", writes[0].missing_in)
     kept: list[Stranded] = []
-    for table in dict.fromkeys(write.table for write in writes):
-        of_table = [write for write in writes if write.table == table]
-        for at in range(0, len(of_table), CHECKED_AT_ONCE):
-            part = of_table[at : at + CHECKED_AT_ONCE]
-            try:
-                answer = client.check_writes(TableName=table, Ids=[write.ident for write in part])
-            except (ClientError, BotoCoreError):
-                kept += part
-            else:
-                missing = frozenset(answer.get("Missing", ()))
-                kept += [replace(write, checked=True) for write in part if write.ident in missing]
+    for part in parts(writes):
+        try:
+            missing = lacking(client, part)
+        except (ClientError, BotoCoreError):
+            kept += part
+        else:
+            kept += [replace(write, checked=True) for write in part if write.ident in missing]
     return kept

@@ -60,7 +60,10 @@ def build(story: Story) -> dict[str, Any]:
             "read_s": story.read_s,
             "acknowledged": story.acknowledged,
             "window_s": story.window_s,
+            "judged_by": _judged_by(story),
+            "judged_why": story.inexact_why,
             "writes": [asdict(risk) for risk in story.risks],
+            "items": [each.document() for each in story.left],
         },
         "double_sales": story.double_sales,
         "customers": _customers(story),
@@ -113,13 +116,18 @@ def figures(story: Story, rto: Rto, stubborn: Rto) -> dict[str, float | None]:
         "stubborn_rto": stubborn.seconds,
         "rpo_writes": float(len(story.risks)) if switched else None,
         "torn_writes": float(sum(risk.state != "missing" for risk in story.risks)) if switched else None,
-        "lost_writes": float(sum(risk.fate in ("lost", "not known") for risk in story.risks)) if switched else None,
+        "lost_writes": float(sum(fate in ("lost", "not known") for fate in story.fates)) if switched else None,
         "double_sales": float(len(story.double_sales)) if story.convergence else None,
         "bad_share": 100 * everyone.bad_share if story.records else None,
         "bad_share_elsewhere": 100 * customers(elsewhere).bad_share if elsewhere else None,
         "unequal_orders": float(len(story.convergence.unequal)) if story.convergence else None,
         "failback_bad_share": 100 * customers(back).bad_share if back else None,
     }
+
+
+def _judged_by(story: Story) -> str | None:
+    """How the writes at risk were found: by the Regions' own lists, or by reading the orders; None without a cut."""
+    return None if story.read_s is None else "lists" if story.exact else "reading"
 
 
 def _during_failback(story: Story) -> list[Any]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from outlast.ops.outcome import Exit
+from outlast.ops.report.wording import fates_of
 
 Trend = Literal["better", "worse", "the same", "not comparable"]
 Read = Callable[[Mapping[str, Any]], float | None]
@@ -32,7 +33,7 @@ def _fates(*fates: str) -> Read:
     def read(report: Mapping[str, Any]) -> float | None:
         if report["rpo"]["cut_s"] is None:
             return None
-        return float(sum(write["fate"] in fates for write in report["rpo"]["writes"]))
+        return float(sum(fate in fates for fate in fates_of(report)))
 
     return read
 

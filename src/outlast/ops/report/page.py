@@ -9,6 +9,7 @@ from typing import Any, Final
 from jinja2 import Environment, StrictUndefined
 
 from outlast.ops.drill.measure import SLOW_MS
+from outlast.ops.ledger.show import short
 from outlast.ops.report import charts
 from outlast.ops.report.charts import Mark, Span
 from outlast.ops.report.wording import (
@@ -16,6 +17,7 @@ from outlast.ops.report.wording import (
     conflicts_text,
     convergence_text,
     figure,
+    items_text,
     place_text,
     rpo_text,
     rto_text,
@@ -63,6 +65,8 @@ def render(report: Mapping[str, Any]) -> str:
         sum_text=sum_text(report),
         stubborn_text=stubborn_text(report),
         rpo_text=rpo_text(report),
+        items_text=items_text(report),
+        short=short,
         conflicts_text=conflicts_text(report),
         sales_text=sales_text(report),
         convergence_text=convergence_text(report),

@@ -14,6 +14,7 @@ from outlast.ops.report.wording import (
     WORDS,
     convergence_text,
     figure,
+    items_text,
     printable,
     rpo_text,
     rto_text,
@@ -50,8 +51,8 @@ def summary(report: Mapping[str, Any]) -> RenderableType:
         met, style = {True: ("met", "green"), False: ("missed", "red"), None: ("not measured", "yellow")}[each["met"]]
         objectives.add_row(Text(each["text"]), Text(figure(each["value"], each["unit"])), Text(met, style=style))
     told = [
-        rto_text(report), sum_text(report), stubborn_text(report), rpo_text(report), convergence_text(report),
-        sales_text(report), *sold_lines(report),
+        rto_text(report), sum_text(report), stubborn_text(report), rpo_text(report), items_text(report),
+        convergence_text(report), sales_text(report), *sold_lines(report),
     ]  # fmt: skip
     body = Group(head, "", figures, "", objectives, "", *(Text(line) for line in told if line))
     return Panel(

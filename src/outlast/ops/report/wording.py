@@ -21,7 +21,7 @@ def tiles(report: Mapping[str, Any]) -> list[dict[str, str]]:
     """The figures at the top."""
     everyone = report["customers"].get("everyone", {"bad": 0, "requests": 0})
     writes = report["rpo"]["writes"]
-    lost = sum(write["fate"] == "lost" for write in writes)
+    lost = fates_of(report).count("lost")
     cut, compared = report["rpo"]["cut_s"] is not None, report["convergence"] is not None
     detected = next((phase["seconds"] for phase in report["rto"]["phases"] if phase["name"] == "detected"), None)
     return [
@@ -43,6 +43,14 @@ def tiles(report: Mapping[str, Any]) -> list[dict[str, str]]:
             "value": str(everyone["bad"]),
             "text": f"of {everyone['requests']} ({share(everyone['bad'], everyone['requests'])})",
         },
+    ]
+
+
+def fates_of(report: Mapping[str, Any]) -> list[str]:
+    """What became of each order at risk, and of each item left behind that belongs to no customer's order."""
+    rpo = report["rpo"]
+    return [write["fate"] for write in rpo["writes"]] + [
+        item["fate"] for item in rpo.get("items", ()) if not item["order_id"]
     ]
 
 
@@ -105,6 +113,23 @@ def rpo_text(report: Mapping[str, Any]) -> str:
         f"Of {rpo['acknowledged']} orders that {report['configuration']['region']} had acknowledged in the "
         f"{rpo['window_s']:.0f} s before the cut, {len(fates)} were not whole in {survivors} at that moment"
         + (f": {told}." if told else ".")
+    )
+
+
+def items_text(report: Mapping[str, Any]) -> str:
+    """How the writes at risk were found, and every item among them in sum."""
+    rpo = report["rpo"]
+    if rpo.get("judged_by") is None:
+        return ""
+    if rpo["judged_by"] == "reading":
+        return f"Judged by reading these orders in the survivor: {rpo['judged_why']}."
+    fates = [item["fate"] for item in rpo["items"]]
+    told = ", ".join(f"{fates.count(fate)} {fate}" for fate in dict.fromkeys(fates))
+    without = sum(not item["order_id"] for item in rpo["items"])
+    return (
+        f"By the Regions' own lists, {len(fates)} items were left behind"
+        + (f": {told}" if told else "")
+        + (f"; {without} of them belong to no order that a customer was told of." if without else ".")
     )
 
 
