@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -184,6 +185,24 @@ def test_a_full_disk_refuses_writes_and_still_reads(world: World, table: str) ->
         assert get(world, ELSEWHERE, put(world, ELSEWHERE)) is not None
     assert get(world, A, failed) is None
     assert get(world, A, put(world, A)) is not None
+
+
+def test_a_full_peer_gets_what_it_missed_and_the_log_is_told_in_a_line(world: World, table: str) -> None:
+    log = world.folder / "world.log"
+    before = log.stat().st_size
+    with held(world, "disk-full", B):
+        missed = [put(world, A) for _ in range(20)]
+        wait_until(lambda: "writes are refused: the disk is full" in told_since(log, before))
+        assert all(get(world, A, ident) is not None for ident in missed)
+        assert get(world, B, missed[0]) is None
+    wait_until(lambda: all(get(world, B, ident) for ident in missed))
+    wait_until(lambda: "writes are let in again" in told_since(log, before))
+    assert "Traceback" not in told_since(log, before)
+
+
+def told_since(log: Path, size: int) -> str:
+    """What the world's log says beyond its first `size` bytes."""
+    return log.read_bytes()[size:].decode()
 
 
 def test_a_slow_disk_delays_what_must_be_synced(world: World, table: str) -> None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from outlast.cloud.effects.clock import Clock, RealClock
 from outlast.cloud.effects.disk import Disk, RealDisk
 from outlast.cloud.effects.entropy import Entropy, RealEntropy
-from outlast.cloud.effects.network import LinkDown, Network, PeerGone, Unanswered
+from outlast.cloud.effects.network import CannotTake, LinkDown, Network, PeerGone, Unanswered
 
 __all__ = [
+    "CannotTake",
     "Clock",
     "Disk",
     "Effects",

@@ -18,7 +18,7 @@ from typing import Any
 
 from outlast.cloud.effects.clock import Clock
 from outlast.cloud.effects.entropy import Entropy
-from outlast.cloud.effects.network import Handler, LinkDown, PeerGone, Unanswered
+from outlast.cloud.effects.network import CannotTake, Handler, LinkDown, PeerGone, Unanswered
 
 MAX_FRAME_BYTES = 32 * 1024 * 1024
 MAX_WAITING = 10_000
@@ -337,7 +337,8 @@ class RealNetwork:
         except Exception as error:
             with contextlib.suppress(LinkDown):
                 self._post(name, channel, FAILED, number, f"{type(error).__name__} in {self._region}".encode())
-            raise
+            if not isinstance(error, CannotTake):
+                raise
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -365,7 +366,8 @@ def _gone(question: _Question | None) -> None:
 
 async def _hear(handler: Handler, peer: str, message: bytes) -> None:
     """Let a handler have a message that nobody answers."""
-    await handler(peer, message)
+    with contextlib.suppress(CannotTake):
+        await handler(peer, message)
 
 
 def _give_up_soon(writer: asyncio.StreamWriter) -> None:

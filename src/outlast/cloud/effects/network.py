@@ -20,6 +20,10 @@ class PeerGone(LinkDown):
     """Nothing listens at the peer's address: it does not run, and the message did not arrive."""
 
 
+class CannotTake(Exception):
+    """Raised by a handler that can do nothing with messages for now, for a reason that is told elsewhere."""
+
+
 class Network(Protocol):
     """One Region's links to its peers. Regions share nothing else."""
 
@@ -45,5 +49,5 @@ class Network(Protocol):
         ...
 
     def serve(self, channel: str, handler: Handler) -> None:
-        """Answer messages of `channel` with `handler(peer, message)`."""
+        """Answer messages of `channel` with `handler(peer, message)`; one that raises leaves the peer with LinkDown."""
         ...

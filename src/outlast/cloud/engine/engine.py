@@ -17,6 +17,7 @@ from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.ledger import Conflict
 from outlast.cloud.engine.log import Dropped
 from outlast.cloud.engine.receiver import lacks
+from outlast.cloud.engine.refusals import Refusals
 from outlast.cloud.engine.replication import Replication, Stranded
 from outlast.cloud.engine.sender import Observer
 from outlast.cloud.engine.space import Derive, Space
@@ -47,6 +48,7 @@ class Engine:
         store.on_failure(self._catalogue.load)
         self.replication = Replication(self, self._catalogue)
         self.origin = self.replication.origin
+        self.refusals = Refusals(self)
         store.on_failure(self._mark_lost)
         self._purge()
 

@@ -6,6 +6,8 @@ import errno
 
 import apsw
 
+from outlast.cloud.effects import CannotTake
+
 
 class EngineError(Exception):
     """The family; its text is one clear line."""
@@ -31,7 +33,7 @@ class Damaged(EngineError):
     """A checksum does not hold; the damaged part is named and not served."""
 
 
-class StorageUnavailable(EngineError):
+class StorageUnavailable(EngineError, CannotTake):
     """A write could not be made durable: a failed sync or a full disk. Reads go on."""
 
 

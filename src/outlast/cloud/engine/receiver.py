@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from outlast.cloud.engine import layout, version
+from outlast.cloud.engine.errors import StorageUnavailable
 from outlast.cloud.engine.ledger import Conflict, Side
 from outlast.cloud.engine.messages import BATCH, CLEAN, DONE, HELLO, NOT_YET, Batch, Section, pack, read_batch, unpack
 from outlast.cloud.engine.space import Change, Space
@@ -44,7 +45,7 @@ class Receiver:
         self._engine = replication.engine
 
     async def serve(self, peer: str, message: bytes) -> bytes:
-        """Answer one message; raises ValueError when it makes no sense, StorageUnavailable when it cannot be kept."""
+        """Answer one message. What cannot be kept is not taken yet; raises ValueError when it makes no sense."""
         parts = unpack(message)
         if len(parts) < 2:
             raise ValueError("an empty replication message")
@@ -54,15 +55,22 @@ class Receiver:
         if parts[0] == BATCH and len(parts) >= 3:
             batch = read_batch(parts)
             try:
-                results = bytes([await self._take(peer, batch, section) for section in batch.sections])
-            finally:
-                await self._engine.settled()  # one sync for all of them
+                results = await self._take_all(peer, batch)
+            except StorageUnavailable:  # the peer keeps it all, and asks again less and less often
+                results = bytes([NOT_YET] * len(batch.sections))
             return pack([self._home.identity, results])
         if parts[0] == CLEAN and len(parts) >= 3:
             results = self._home.tombstones.answer(peer, parts[2:])
             await self._engine.settled()
             return pack([self._home.identity, results])
         raise ValueError("an unknown kind of replication message")
+
+    async def _take_all(self, peer: str, batch: Batch) -> bytes:
+        """Apply a batch and return once it is durable: one sync for all of it."""
+        try:
+            return bytes([await self._take(peer, batch, section) for section in batch.sections])
+        finally:
+            await self._engine.settled()
 
     async def _take(self, peer: str, batch: Batch, section: Section) -> int:
         numbers = self._home.intern(batch.names)

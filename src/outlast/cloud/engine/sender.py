@@ -258,11 +258,13 @@ class Sender:
             self._home.moved(list(moved))
 
     def _postpone(self, stream: Stream) -> None:
-        """The peer does not know the space yet: ask again in a while."""
+        """The peer does not know the space yet, or has no room: ask again in a while."""
         stream.reset()
+        self._streams[stream] = None
+        if stream.not_before_s > self._clock.monotonic_s():
+            return  # of the same moment as one that was answered before: it waits already
         stream.delay_s = min(LAST_RETRY_S, max(FIRST_RETRY_S, stream.delay_s * 2))
         stream.not_before_s = self._clock.monotonic_s() + stream.delay_s
-        self._streams[stream] = None
 
         def again() -> None:
             stream.not_before_s = 0.0  # a timer may be a little early, and nothing else would wake us

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+from contextlib import suppress
 from typing import Final
 
 from outlast.cloud.engine import StorageUnavailable
 from outlast.cloud.services.health.model import events_of
 from outlast.cloud.services.health.state import Events
-
-log = logging.getLogger("outlast.health")
 
 EVERY_S: Final = 2.0
 
@@ -19,10 +17,8 @@ async def tell_for_ever(state: Events) -> None:
     while True:
         await state.region.clock.sleep(EVERY_S if state.is_endpoint else 3_600.0)
         if state.is_endpoint:
-            try:
+            with suppress(StorageUnavailable):  # the engine has told that writes are refused
                 await tell(state)
-            except StorageUnavailable as error:
-                log.warning("health events cannot be kept: %s", error)
 
 
 async def tell(state: Events) -> None:

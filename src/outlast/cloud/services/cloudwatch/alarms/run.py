@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -35,10 +36,8 @@ async def evaluate_for_ever(state: Watch) -> None:
         now_s = clock.now_s() - SETTLING_S
         end_s = int(now_s) // TICK_S * TICK_S + TICK_S
         await clock.sleep(end_s - now_s)
-        try:
+        with suppress(StorageUnavailable):  # the engine has told that writes are refused
             evaluate_due(state, end_s)
-        except StorageUnavailable as error:
-            log.warning("alarms cannot be evaluated: %s", error)
 
 
 def evaluate_due(state: Watch, end_s: int) -> None:

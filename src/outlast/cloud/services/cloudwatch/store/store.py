@@ -230,8 +230,7 @@ class MetricStore:
             await self._full_or(FLUSH_AFTER_S)
             try:
                 await self.flush()
-            except StorageUnavailable as error:
-                log.warning("metrics stay in memory for now: %s", error)
+            except StorageUnavailable:  # metrics stay in memory; the engine has told that writes are refused
                 await self._region.clock.sleep(5.0)
 
     async def _full_or(self, seconds: float) -> None:
