@@ -66,11 +66,12 @@ class Receiver:
         raise ValueError("an unknown kind of replication message")
 
     async def _take_all(self, peer: str, batch: Batch) -> bytes:
-        """Apply a batch and return once it is durable: one sync for all of it."""
+        """Apply a batch and return once it is durable: one sync for all of it. Raises StorageUnavailable."""
+        losses = self._engine.losses
         try:
             return bytes([await self._take(peer, batch, section) for section in batch.sections])
         finally:
-            await self._engine.settled()
+            await self._engine.settled(losses)
 
     async def _take(self, peer: str, batch: Batch, section: Section) -> int:
         numbers = self._home.intern(batch.names)

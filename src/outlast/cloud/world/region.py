@@ -243,8 +243,8 @@ class RegionProcess:
             began = self._clock.monotonic_s()
             try:
                 await timer(state)
-            except StorageUnavailable:
-                pass  # the engine has told that writes are refused
+            except StorageUnavailable as error:  # the engine has told it
+                log.debug("%s: the timer %s waits: %s", self._name, getattr(timer, "__qualname__", timer), error)
             except Exception:
                 log.exception("%s: the timer %s failed", self._name, getattr(timer, "__qualname__", timer))
             if self._clock.monotonic_s() - began > LAST_BACKOFF_S:
