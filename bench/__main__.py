@@ -47,6 +47,7 @@ def main() -> int:
     with sidebyside.contestants(asked.peers.split(","), chosen(asked.only)) as rivals:
         if not rivals:
             return 1
+        sidebyside.leave_idle(rivals)
         sidebyside.warm_up(rivals, asked.warm_up, asked.connections)
         sidebyside.play(rivals, asked.rounds, asked.seconds, asked.connections)
         text = report.tables(rivals)

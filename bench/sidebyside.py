@@ -18,6 +18,7 @@ from bench import peers, workloads, wrk
 
 OURS = "outlast"
 REGION = "us-east-1"
+IDLE_S = 40.0
 FRESH_S = 150.0
 """Signatures hold for five minutes."""
 
@@ -43,7 +44,7 @@ class Contestant:
     sent: int = 0
     _signed: dict[str, tuple[float, list[bytes]]] = field(default_factory=dict)
     memory_mb: float = 0.0
-    """Private memory when idle, after the table was filled."""
+    """Private memory after the table was filled and nothing was asked for a while."""
 
     def play(self, workload: str, seconds: float, connections: int) -> Turn:
         """Run one workload for some seconds."""
@@ -91,9 +92,17 @@ def contestants(names: Sequence[str], only: Sequence[str]) -> Iterator[list[Cont
                 continue
             workloads.prepare(running.client())
             asked = {each.name: each for each in workloads.WORKLOADS if each.name in only}
-            found.append(Contestant(name, running, asked, memory_mb=running.private_mb()))
-            print(f"{running.name}: up in {running.started_s:.2f} s, {found[-1].memory_mb:.0f} MB", flush=True)
+            found.append(Contestant(name, running, asked))
+            print(f"{running.name}: up in {running.started_s:.2f} s", flush=True)
         yield found
+
+
+def leave_idle(rivals: Sequence[Contestant]) -> None:
+    """Ask nothing for a while, so that each may give back what it does not need, and note what it keeps."""
+    time.sleep(IDLE_S)
+    for rival in rivals:
+        rival.memory_mb = rival.running.private_mb()
+        print(f"{rival.running.name}: {rival.memory_mb:.0f} MB", flush=True)
 
 
 def warm_up(rivals: Sequence[Contestant], seconds: float, connections: int) -> None:

@@ -234,6 +234,40 @@ def test_a_range_that_is_asked_for_again_sees_every_write(
     assert len(remembered) > 20
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_rest_at_any_moment_loses_nothing(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while a group is on its way to the log, which must not change its segment then."""
+    monkeypatch.setattr(store_module, "QUIET_BYTES", 2_000)
+
+    async def play(world: SimulatedEngines) -> None:
+        entropy, engine = SimulatedEntropy(seed), world.engines[EAST]
+        expected: dict[bytes, bytes] = {}
+        for number in range(400):
+            key = b"%03d" % int(entropy.uniform() * 100)
+            with engine.begin() as tx:
+                expected[key] = value = b"%d" % number + bytes(int(entropy.uniform() * 400))
+                tx.put(engine.space("t"), key, value)
+            chance = entropy.uniform()
+            if chance < 0.2:
+                await asyncio.sleep(0.0001)  # the group has left and is not synced
+            elif chance < 0.6:
+                await engine.settled()
+            busy = engine.store._busy
+            if entropy.uniform() < 0.3:
+                written_to = engine.store._log._current
+                engine.store.rest()
+                assert engine.store._log._current is written_to or not busy
+            if entropy.uniform() < 0.05:
+                await engine.rest()
+                assert engine.store.log_share == 0
+            assert contents(engine) == expected
+        await engine.settled()
+        world.crash(EAST, power=True)
+        assert contents(await world.start(EAST)) == expected
+
+    alone(tmp_path, play, seed)
+
+
 def test_a_missing_key_file_is_named(tmp_path: Path) -> None:
     async def play(world: SimulatedEngines) -> None:
         await put(world.engines[EAST], b"a", b"1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import apsw
 import pytest
 
 from outlast.cloud.engine import (
@@ -18,6 +19,7 @@ from outlast.cloud.engine import (
     Unwritable,
     WrongKey,
 )
+from outlast.cloud.engine.base import Base
 from tests.unit.engine.conftest import KEY, Opener, effects
 
 
@@ -279,3 +281,44 @@ async def test_many_waiters_share_a_sync(engine: Engine) -> None:
 
     await asyncio.gather(*(write(number) for number in range(100)))
     assert len(list(space.range())) == 100
+
+
+async def test_at_rest_it_keeps_neither_tables_nor_pages_in_memory_and_serves_all_the_same(reopen: Opener) -> None:
+    engine = await reopen()
+    space = engine.space("a")
+    for start in range(0, 3000, 100):
+        with engine.begin() as tx:
+            for number in range(start, start + 100):
+                tx.put(space, b"%06d" % number, b"v" * 1000)
+        await engine.settled()
+    await engine.rest()
+    base = engine.store.base
+    assert base.flushed == engine.store._synced, "what was written is in the base"
+    assert not engine.store._table.data
+    for number in range(0, 3000, 10):
+        assert len(list(space.range(b"%06d" % number, b"%06d" % (number + 5)))) == 5
+    pages, remembered = cached_bytes(base), base._lately_bytes
+    assert pages > 2_000_000
+    assert remembered > 1_000_000
+    await engine.rest()
+    assert cached_bytes(base) < pages / 20
+    assert base._lately_bytes == 0
+    with engine.begin() as tx:
+        tx.put(space, b"000001", b"new")
+    assert [value for _, value in space.range(b"000000", b"000003")] == [b"v" * 1000, b"new", b"v" * 1000]
+
+
+async def test_at_rest_a_handful_of_writes_stays_in_memory(engine: Engine) -> None:
+    """They would cost a segment of the log and a write of the base each time."""
+    space = engine.space("a")
+    with engine.begin() as tx:
+        tx.put(space, b"k", b"v")
+    await engine.settled()
+    await engine.rest()
+    assert engine.store._table.data
+    assert space.get(b"k") == b"v"
+
+
+def cached_bytes(base: Base) -> int:
+    """What the base's pages take in memory."""
+    return base._reader.status(apsw.SQLITE_DBSTATUS_CACHE_USED)[0]

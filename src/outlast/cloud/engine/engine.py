@@ -25,6 +25,7 @@ from outlast.cloud.engine.store import Store
 from outlast.cloud.engine.transaction import Transaction
 
 PURGE_KEYS = 500
+REST_TRIES, REST_TRY_S = 50, 0.1
 
 
 class Engine:
@@ -278,6 +279,15 @@ class Engine:
     def when_settled(self, callback: Callable[[StorageUnavailable | None], None]) -> None:
         """As `settled`, by a call of `callback` with the failure or None; for when `is_settled` is false."""
         self.store.when_settled(callback)
+
+    async def rest(self) -> None:
+        """Give back memory that is held only to be fast; for when nothing has been asked for a while."""
+        self.store.rest()
+        for _ in range(REST_TRIES):
+            if not self.store.log_share:
+                break
+            await self.effects.clock.sleep(REST_TRY_S)
+        self.store.base.rest()
 
     async def close(self) -> None:
         """Make everything durable and let go of the folder."""

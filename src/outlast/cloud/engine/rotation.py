@@ -45,8 +45,8 @@ async def rotate_data_key(folder: Path, master: bytes, effects: Effects) -> None
         store = Store(folder, both, effects.disk, effects.entropy, effects.clock)
         try:
             await store.drain()
-            base_key = both[store.base_key_number]
-            path = store.base_path
+            base_key = both[store.base.key_number]
+            path = store.base.path
         finally:
             await store.close()
         change_key(path, base_key, both[fresh])

@@ -199,14 +199,9 @@ class Store:
         self._on_failure.append(callback)
 
     @property
-    def base_key_number(self) -> int:
-        """Which data key the base is encrypted with."""
-        return self._base.key_number
-
-    @property
-    def base_path(self) -> Path:
-        """The base's file."""
-        return self._base.path
+    def base(self) -> Base:
+        """What lies below the memory tables."""
+        return self._base
 
     async def drain(self) -> None:
         """Return when the base holds everything and the log nothing but its present segment. Nobody may write."""
@@ -395,6 +390,11 @@ class Store:
             return
         if self._clock.monotonic_s() - self._written_at_s < QUIET_S / 2:
             self._watch()
-        elif self._table.bytes > QUIET_BYTES and self._failure is None:
+        else:
+            self.rest()
+
+    def rest(self) -> None:
+        """Nobody writes: let the base have what is worth the trouble."""
+        if self._table.bytes > QUIET_BYTES and self._failure is None and not self._busy:
             self._roll()
             self._flush()

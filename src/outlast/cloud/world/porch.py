@@ -25,6 +25,7 @@ from outlast.cloud.gateway.listener import Respond
 from outlast.cloud.gateway.relay import Answering, Asking, Message
 from outlast.cloud.world.loops import return_memory, run, settle_memory
 from outlast.cloud.world.presented import PresentedCertificates
+from outlast.cloud.world.rest import Rest, give_back
 
 PR_SET_PDEATHSIG = 1
 BUFFER_BYTES = 1024 * 1024
@@ -141,10 +142,13 @@ class Porch:
             await self._listener.close()
 
     async def _sweep(self) -> None:
+        rest = Rest()
         while True:
             await asyncio.sleep(SWEEP_S)
             if self._listener is not None and self._listener.sweep() > WORTH_RETURNING_BYTES:
                 await asyncio.to_thread(return_memory)
+            if rest.due():
+                await asyncio.to_thread(give_back)
             self._certificates.renew()
 
 

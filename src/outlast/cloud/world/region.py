@@ -33,6 +33,7 @@ from outlast.cloud.world.disks import TroubledDisk
 from outlast.cloud.world.faultwire import RemoteBoard, read_fault, read_shape
 from outlast.cloud.world.loops import return_memory, run, settle_memory
 from outlast.cloud.world.presented import PresentedCertificates, Renewed
+from outlast.cloud.world.rest import Rest, give_back
 
 log = logging.getLogger("outlast.world")
 
@@ -253,10 +254,15 @@ class RegionProcess:
             backoff_s = min(backoff_s * 2, LAST_BACKOFF_S)
 
     async def _sweep(self) -> None:
+        assert self._gate is not None
+        rest = Rest()
         while True:
             await self._clock.sleep(SWEEP_S)
             if self._listener is not None and self._listener.sweep() > WORTH_RETURNING_BYTES:
                 await asyncio.to_thread(return_memory)
+            if rest.due():
+                await self._gate.region.engine.rest()
+                await asyncio.to_thread(give_back)
             self._certificates.renew()
             for each in self._renewed:
                 each.renew(self._clock.now_s())
