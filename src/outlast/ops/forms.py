@@ -1,7 +1,7 @@
 """Files that people write: read within bounds, and held to the JSON Schema that says their form.
 
 A file may come from anybody, so it is read no further than `LIMIT_BYTES`, nests no deeper than `MAX_DEPTH`, and has no
-aliases: a few lines of those can stand for more text than any machine holds.
+aliases: a few lines of those can stand for more text than any machine holds. What is wrong in it is named by its line.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from yaml.nodes import Node
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from outlast.ops.outcome import UsageError
 
+Place = tuple[str | int, ...]
+"""Where something stands in a file: the names of members and the numbers of list members, from 1, that lead to it."""
 LIMIT_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 30
 KINDS: Final[Mapping[str, Callable[[Any], bool]]] = {
@@ -70,74 +73,139 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-def yaml_of(text: str, source: str) -> Any:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What somebody wrote: `read` is what it says, `source` where it is from, `lines` where each part stands."""
+
+    read: Any
+    source: str
+    lines: Mapping[Place, int] = field(default_factory=dict)
+
+    def at(self, place: Place, culprit: Place = ()) -> str:
+        """The place in words; the line is that of `culprit` if there is one, of what it is in where it has none."""
+        line_of = culprit or place
+        while line_of and line_of not in self.lines:
+            line_of = line_of[:-1]
+        line = f", line {self.lines[line_of]}" if line_of in self.lines else ""
+        words = [f"number {each}" if isinstance(each, int) else each for each in place]
+        return ": ".join([f"{self.source}{line}", *words])
+
+    def hold(self, schema: Mapping[str, Any]) -> None:
+        """Raise UsageError that names what does not keep `schema`: a JSON Schema of the words used here."""
+        _Holder(self, schema.get("$defs", {})).hold(self.read, schema, ())
+
+
+def yaml_of(text: str, source: str) -> Written:
     """What a YAML text says; raises UsageError in one line."""
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader, narrowed
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        lines: dict[Place, int] = {}
+        if node is not None:
+            _note_lines(node, (), lines, source)
+        return Written(None if node is None else loader.construct_document(node), source, lines)
+    except yaml.MarkedYAMLError as error:
+        raise UsageError(_not_yaml(source, error)) from error
     except (yaml.YAMLError, ValueError) as error:
-        raise UsageError(f"{source} is not YAML: {' '.join(str(error).split())}") from error
+        raise UsageError(f"{source} is not YAML: {' '.join(str(error).split())}.") from error
+
+
+def _not_yaml(source: str, error: yaml.MarkedYAMLError) -> str:
+    """The problem and its line first, as every other message has it."""
+    mark = error.problem_mark or error.context_mark
+    line = f", line {mark.line + 1}," if mark else ""
+    context = f" {error.context}" if error.context else ""
+    return f"{source}{line} is not YAML: {error.problem or 'it cannot be read'}{context}."
+
+
+def _note_lines(node: Node, place: Place, lines: dict[Place, int], source: str) -> None:
+    """Note the lines of everything below a node. Raises UsageError where a member is there twice: one of the two would
+    count for nothing."""
+    if isinstance(node, SequenceNode):
+        for number, member in enumerate(node.value, 1):
+            lines[*place, number] = member.start_mark.line + 1
+            _note_lines(member, (*place, number), lines, source)
+    elif isinstance(node, MappingNode):
+        for key, member in node.value:
+            if not isinstance(key, ScalarNode):
+                continue  # no name: whoever holds the mapping to its form refuses it
+            below, line = (*place, str(key.value)), key.start_mark.line + 1
+            if below in lines:
+                raise UsageError(f"{source}, line {line}: {key.value} is there already, in line {lines[below]}.")
+            lines[below] = line
+            _note_lines(member, below, lines, source)
 
 
 def hold(read: Any, schema: Mapping[str, Any], where: str) -> None:
     """Raise UsageError that names what in `read` does not keep `schema`: a JSON Schema of the words used here."""
-    _hold(read, schema, schema.get("$defs", {}), where)
+    Written(read, where).hold(schema)
 
 
-def _hold(read: Any, schema: Mapping[str, Any], named: Mapping[str, Any], where: str) -> None:
-    if "$ref" in schema:
-        _hold(read, named[str(schema["$ref"]).rpartition("/")[2]], named, where)
-        return
-    kinds: list[str] = [schema["type"]] if isinstance(schema.get("type"), str) else schema.get("type", [])
-    if kinds and not any(KINDS[kind](read) for kind in kinds):
-        raise UsageError(f"{where} must be {' or '.join(WORDS[kind] for kind in kinds)}.")
-    if "const" in schema and read != schema["const"]:
-        raise UsageError(f"{where} must be {schema['const']}.")
-    if "enum" in schema and read not in schema["enum"]:
-        raise UsageError(f"{where} must be one of {', '.join(map(str, schema['enum']))}.")
-    if isinstance(read, dict):
-        _hold_members(read, schema, named, where)
-    elif isinstance(read, list):
-        _hold_list(read, schema, named, where)
-    elif isinstance(read, str):
-        _hold_text(read, schema, where)
-    elif KINDS["number"](read):
-        _hold_number(read, schema, where)
-    elif not (read is None or isinstance(read, bool)):
-        raise UsageError(f"{where} must be text, a number, true or false.")
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Holds a whole and its parts to a schema. `named`: the parts of schemas that others refer to."""
 
+    whole: Written
+    named: Mapping[str, Any]
 
-def _hold_members(read: Mapping[Any, Any], schema: Mapping[str, Any], named: Mapping[str, Any], where: str) -> None:
-    known: Mapping[str, Any] = schema.get("properties", {})
-    closed = schema.get("additionalProperties") is False
-    others = {} if closed else schema.get("additionalProperties", {})
-    for name in read:
-        if not isinstance(name, str) or (closed and name not in known):
-            raise UsageError(f"{where} has no member {name}; it has {', '.join(sorted(known))}.")
-    for name in schema.get("required", ()):
-        if name not in read:
-            raise UsageError(f"{where}: the member {name} is missing.")
-    for name, value in read.items():
-        _hold(value, known.get(name, others), named, f"{where}: {name}")
+    def hold(self, read: Any, schema: Mapping[str, Any], place: Place) -> None:
+        if "$ref" in schema:
+            self.hold(read, self.named[str(schema["$ref"]).rpartition("/")[2]], place)
+            return
+        kinds: list[str] = [schema["type"]] if isinstance(schema.get("type"), str) else schema.get("type", [])
+        if kinds and not any(KINDS[kind](read) for kind in kinds):
+            raise self._wrong(place, f"must be {' or '.join(WORDS[kind] for kind in kinds)}")
+        if "const" in schema and read != schema["const"]:
+            raise self._wrong(place, f"must be {schema['const']}")
+        if "enum" in schema and read not in schema["enum"]:
+            raise self._wrong(place, f"must be one of {', '.join(map(str, schema['enum']))}")
+        if isinstance(read, dict):
+            self._members(read, schema, place)
+        elif isinstance(read, list):
+            self._list(read, schema, place)
+        elif isinstance(read, str):
+            self._text(read, schema, place)
+        elif KINDS["number"](read):
+            self._number(read, schema, place)
+        elif not (read is None or isinstance(read, bool)):
+            raise self._wrong(place, "must be text, a number, true or false")
 
+    def _wrong(self, place: Place, text: str, culprit: Place = ()) -> UsageError:
+        return UsageError(f"{self.whole.at(place, culprit)} {text}.")
 
-def _hold_list(read: list[Any], schema: Mapping[str, Any], named: Mapping[str, Any], where: str) -> None:
-    if len(read) < schema.get("minItems", 0) or len(read) > schema.get("maxItems", len(read)):
-        raise UsageError(f"{where} does not have as many members as it must.")
-    for number, value in enumerate(read, 1):
-        _hold(value, schema.get("items", {}), named, f"{where}: number {number}")
-    if schema.get("uniqueItems") and any(value in read[:place] for place, value in enumerate(read)):
-        raise UsageError(f"{where} names something twice.")
+    def _members(self, read: Mapping[Any, Any], schema: Mapping[str, Any], place: Place) -> None:
+        known: Mapping[str, Any] = schema.get("properties", {})
+        closed = schema.get("additionalProperties") is False
+        others = {} if closed else schema.get("additionalProperties", {})
+        for name in read:
+            if not isinstance(name, str) or (closed and name not in known):
+                has = f"has no member {name}; it has {', '.join(sorted(known))}"
+                raise self._wrong(place, has, (*place, str(name)))
+        for name in schema.get("required", ()):
+            if name not in read:
+                raise UsageError(f"{self.whole.at(place)}: the member {name} is missing.")
+        for name, value in read.items():
+            self.hold(value, known.get(name, others), (*place, name))
 
+    def _list(self, read: list[Any], schema: Mapping[str, Any], place: Place) -> None:
+        if len(read) < schema.get("minItems", 0) or len(read) > schema.get("maxItems", len(read)):
+            raise self._wrong(place, "does not have as many members as it must")
+        for number, value in enumerate(read, 1):
+            self.hold(value, schema.get("items", {}), (*place, number))
+        if schema.get("uniqueItems") and any(value in read[:before] for before, value in enumerate(read)):
+            raise self._wrong(place, "names something twice")
 
-def _hold_text(read: str, schema: Mapping[str, Any], where: str) -> None:
-    if len(read) < schema.get("minLength", 0):
-        raise UsageError(f"{where} must not be empty.")
-    if "pattern" in schema and not re.fullmatch(schema["pattern"], read):
-        raise UsageError(f"{where} must be like {schema['pattern']}, not {read[:80]!r}.")
+    def _text(self, read: str, schema: Mapping[str, Any], place: Place) -> None:
+        if len(read) < schema.get("minLength", 0):
+            raise self._wrong(place, "must not be empty")
+        if "pattern" in schema and not re.fullmatch(schema["pattern"], read):
+            like = schema.get("examples", [schema["pattern"]])[0]
+            raise self._wrong(place, f"must be like {like}, not {read[:80]!r}")
 
-
-def _hold_number(read: float, schema: Mapping[str, Any], where: str) -> None:
-    if read < schema.get("minimum", read) or read > schema.get("maximum", read):
-        raise UsageError(f"{where} must be from {schema.get('minimum', '…')} to {schema.get('maximum', '…')}.")
-    if read <= schema.get("exclusiveMinimum", -math.inf):
-        raise UsageError(f"{where} must be more than {schema['exclusiveMinimum']}.")
+    def _number(self, read: float, schema: Mapping[str, Any], place: Place) -> None:
+        if read < schema.get("minimum", read) or read > schema.get("maximum", read):
+            if "maximum" not in schema:
+                raise self._wrong(place, f"must be {schema['minimum']} or more, not {read}")
+            raise self._wrong(place, f"must be from {schema.get('minimum', '…')} to {schema['maximum']}, not {read}")
+        if read <= schema.get("exclusiveMinimum", -math.inf):
+            raise self._wrong(place, f"must be more than {schema['exclusiveMinimum']}, not {read}")

@@ -42,6 +42,7 @@ WRONG: list[dict[str, Any]] = [
     {"phases": {"steps": []}},
     {"phases": {"steps": [0]}},
     {"phases": {"nap_s": 1}},
+    {"phases": {"live_s": -3}},
     {"also": {"kind": "link-cut"}},
     {"rollback": ["end-faults", "end-faults", "controls-on"]},
     {"ending": ["left"]},
@@ -66,6 +67,45 @@ def test_what_only_yaml_can_say_is_refused(value: str) -> None:
         parse(f"{json.dumps(GOOD)[:-1]}, phases: {{live_s: {value}}}}}", "x.yaml")
     with pytest.raises(UsageError):
         parse(f"name: x\nhypothesis: h\nfault: {{kind: link-cut, parameters: {{x: [{value}]}}}}\nexpect: [5]", "x.yaml")
+
+
+SPOILT = """\
+name: mine
+hypothesis: h
+fault:
+  kind: gray-failure
+  services: [execute-api]
+phases:
+  healthy_s: 8
+  steps: [5, 100]
+expect:
+  - rto <= 60 s
+  - lost_writes == 0
+stop: [elapsed > 240 s]
+"""
+BY_LINE = [
+    ("kind: gray-failure", "kind: grey", "line 4: fault: kind must be one of region-killed,"),
+    ("healthy_s: 8", "healthy_s: -8", "line 7: phases: healthy_s must be 0 or more, not -8."),
+    ("healthy_s", "helthy_s", "line 7: phases has no member helthy_s; it has act_after_s,"),
+    ("[5, 100]", "[5, 50]", "line 8: phases: steps must rise, and end with 100."),
+    ("[5, 100]", "[50, 5, 100]", "line 8: phases: steps must rise, and end with 100."),
+    ("rto <= 60 s", "rto <= 60 %", "line 10: expect: number 1: rto is measured in s, not in %."),
+    ("lost_writes == 0", "lost_wirtes == 0", "line 11: expect: number 2: lost_wirtes is not measured;"),
+    ("lost_writes == 0", "lost", "line 11: expect: number 2 must be like rto <= 90 s, not 'lost'."),
+    ("elapsed > 240 s", "rto > 9 s", "line 12: stop: number 1: rto is not measured; there are bad_share,"),
+    ("stop: [elapsed > 240 s]", "expect: []", "line 12: expect is there already, in line 9."),
+    ("fault:\n  kind: gray-failure\n  services: [execute-api]\n", "", ": the member fault is missing."),
+    ("services: [execute-api]", "services: [execute-api", "line 6, is not YAML: expected ',' or ']'"),
+]
+
+
+@pytest.mark.parametrize(("was", "now", "said"), BY_LINE, ids=[said for *_, said in BY_LINE])
+def test_what_is_wrong_is_named_by_its_line_and_its_member(was: str, now: str, said: str) -> None:
+    parse(SPOILT, "x.yaml")
+    with pytest.raises(UsageError) as refused:
+        parse(SPOILT.replace(was, now), "x.yaml")
+    assert str(refused.value).removeprefix("x.yaml, ").removeprefix("x.yaml").startswith(said)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_limit_that_is_no_number_is_no_objective() -> None:

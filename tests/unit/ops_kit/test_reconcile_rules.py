@@ -68,12 +68,15 @@ WRONG = [
     (change("schema", value="outlast.rules/2"), "schema must be outlast.rules/1"),
     (change("extra", value=1), "has no member extra"),
     (change("tables", value=[]), "tables must be a mapping"),
-    (change("tables", "orders", "key", value=None), "key must be a text"),
+    (change("tables", "orders", "key", value=None), "the member key is missing"),
     (change("tables", "orders", "ignore", value="x"), "ignore must be a list of texts"),
     (change("rules", value=[]), "must be a list of one rule or more"),
+    (change("rules", 0, "by", value=["x"]), "by must be a text"),
+    (change("tables", "orders", "key_", value="x"), "orders has no member key_; it has ignore, key, name, skip"),
+    (change("tables", 5, value={}), "tables has a name that is no text, 5"),
     (change("rules", 0, "kind", value="magic"), "kind must be claim or reference"),
     (change("rules", 0, "claims", value="baskets"), "there is no table baskets"),
-    (change("rules", 0, "holder", value=None), "holder must be a text"),
+    (change("rules", 0, "holder", value=None), "the member holder is missing"),
     (change("rules", 0, "keep", value="last"), "keep must be holder or first"),
     (change("rules", 0, "mark", value={"sold_in": "x"}), "mark must set sold_to_order"),
     (change("rules", 0, "withdraw", value={"note": "x"}), "withdraw must change an attribute of where"),
@@ -90,6 +93,13 @@ def test_what_is_wrong_is_named(spoil: Callable[[dict[str, Any]], None], message
     with pytest.raises(UsageError, match=message) as caught:
         parse(yaml.safe_dump(read), "mine.yaml", NAMES)
     assert str(caught.value).startswith("mine.yaml")
+
+
+def test_what_is_wrong_is_named_by_its_line() -> None:
+    text = library()["orders"]
+    line = next(number for number, each in enumerate(text.splitlines(), 1) if "kind: reference" in each)
+    with pytest.raises(UsageError, match=rf"^mine\.yaml, line {line}: rules: number 2: kind must be"):
+        parse(text.replace("kind: reference", "kind: refers"), "mine.yaml", NAMES)
 
 
 def test_no_yaml_and_no_mapping_are_refused() -> None:

@@ -10,10 +10,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from outlast.ops.drill.objectives import Objective
+from outlast.ops.drill.objectives import UNITS, Objective
 from outlast.ops.drill.stop import STOPS, StopConditions
-from outlast.ops.forms import hold, text_of, yaml_of
+from outlast.ops.forms import Written, text_of, yaml_of
 from outlast.ops.outcome import UsageError
+from outlast.ops.plan.failback import FULL
 
 Ending = Literal["left", "rolled back", "stayed", "gone"]
 ROLLBACK: Final = ("end-faults", "weights-home", "controls-on")
@@ -91,8 +92,10 @@ class DrillFile:
 
 def parse(text: str, source: str) -> DrillFile:
     """The drill in a YAML text; raises UsageError naming what does not keep schema.json."""
-    read = yaml_of(text, source)
-    hold(read, _schema(), source)
+    written = yaml_of(text, source)
+    written.hold(_schema())
+    read = written.read
+    _check_steps(written)
     return DrillFile(
         name=read["name"],
         title=read.get("title", read["name"]),
@@ -102,12 +105,30 @@ def parse(text: str, source: str) -> DrillFile:
         also=tuple(_part(FaultPlan, each) for each in read.get("also", [])),
         load=_part(LoadPlan, read.get("load", {})),
         phases=_part(PhasePlan, read.get("phases", {})),
-        expect=tuple(Objective.parse(text) for text in read.get("expect", [])),
+        expect=_conditions(written, "expect", UNITS),
         ending=read.get("ending", "left"),
-        stop=StopConditions(tuple(Objective.parse(text, STOPS) for text in read.get("stop", []))),
+        stop=StopConditions(_conditions(written, "stop", STOPS)),
         rollback=tuple(read.get("rollback", ROLLBACK)),
         source=read.get("source", ""),
     )
+
+
+def _conditions(written: Written, name: str, units: Mapping[str, str]) -> tuple[Objective, ...]:
+    """The objectives or stop conditions of a file. Raises UsageError with the line of the one that is wrong."""
+    found = []
+    for number, text in enumerate(written.read.get(name, []), 1):
+        try:
+            found.append(Objective.parse(text, units))
+        except UsageError as error:
+            raise UsageError(f"{written.at((name, number))}: {error}") from error
+    return tuple(found)
+
+
+def _check_steps(written: Written) -> None:
+    """Raise UsageError unless the steps of the return rise to all of the traffic."""
+    steps = written.read.get("phases", {}).get("steps", [FULL])
+    if steps != sorted(set(steps)) or steps[-1] != FULL:
+        raise UsageError(f"{written.at(('phases', 'steps'))} must rise, and end with {FULL}.")
 
 
 @cache

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from outlast.ops.forms import text_of, yaml_of
+from outlast.ops.forms import Place, Written, text_of, yaml_of
 from outlast.ops.outcome import UsageError
 
 SCHEMA: Final = "outlast.rules/1"
@@ -85,18 +85,15 @@ class RuleFile:
 
 def parse(text: str, source: str, names: Mapping[str, str] | None = None) -> RuleFile:
     """The rules in a YAML text; `names` fills `{member}` in names of tables. Raises UsageError naming what is wrong."""
-    read = yaml_of(text, source)
-    whole = _Members(read, source, {"schema", "name", "tables", "rules"})
+    written = yaml_of(text, source)
+    whole = _Members(written, (), {"schema", "name", "tables", "rules"})
     if whole.text("schema") != SCHEMA:
-        raise UsageError(f"{source}: schema must be {SCHEMA}.")
-    tables = {
-        alias: _table(alias, table, source, names or {})
-        for alias, table in _Members(whole.value("tables"), f"{source}: tables", None).read.items()
-    }
+        raise whole.wrong("schema", f"must be {SCHEMA}")
+    tables = {alias: _table(whole.below("tables"), alias, names or {}) for alias in whole.below("tables").read}
     listed = whole.value("rules")
     if not isinstance(listed, list) or not listed:
-        raise UsageError(f"{source}: rules must be a list of one rule or more.")
-    rules = tuple(_rule(each, f"{source}: rule {number}", tables) for number, each in enumerate(listed, 1))
+        raise whole.wrong("rules", "must be a list of one rule or more")
+    rules = tuple(_rule(_Members(written, ("rules", number)), tables) for number in range(1, len(listed) + 1))
     idents = [rule.ident for rule in rules]
     if len(set(idents)) < len(idents):
         raise UsageError(f"{source}: two rules have one id.")
@@ -125,74 +122,88 @@ def library() -> dict[str, str]:
 
 
 class _Members:
-    """The members of a mapping, each asked for by its form. `known` None: any member."""
+    """The members of the mapping at a place, each asked for by its form. `known` None: any member."""
 
-    def __init__(self, read: Any, where: str, known: set[str] | None) -> None:
+    def __init__(self, written: Written, place: Place, known: set[str] | None = None) -> None:
+        self._written, self._place = written, place
+        read = written.read
+        for step in place:
+            read = read[step - 1 if isinstance(step, int) else step]
         if not isinstance(read, dict):
-            raise UsageError(f"{where} must be a mapping.")
-        unknown = sorted(str(name) for name in read if known is not None and name not in known)
-        if unknown:
-            raise UsageError(f"{where} has no member {unknown[0]}.")
+            raise self.wrong("", "must be a mapping")
         self.read: dict[str, Any] = read
-        self._where = where
+        if known is not None:
+            self.only(known)
+
+    def only(self, known: set[str]) -> None:
+        unknown = [str(name) for name in self.read if name not in known]
+        if unknown:
+            told = f"has no member {unknown[0]}; it has {', '.join(sorted(known))}"
+            raise UsageError(f"{self._written.at(self._place, (*self._place, unknown[0]))} {told}.")
+
+    def wrong(self, name: str, text: str) -> UsageError:
+        """What is wrong with a member; with the whole of them when the name is empty."""
+        return UsageError(f"{self._written.at((*self._place, name) if name else self._place)} {text}.")
+
+    def below(self, name: str) -> _Members:
+        self.value(name)
+        if not isinstance(name, str):
+            raise self.wrong("", f"has a name that is no text, {name}")
+        return _Members(self._written, (*self._place, name))
 
     def value(self, name: str) -> Any:
         if name not in self.read:
-            raise UsageError(f"{self._where}: the member {name} is missing.")
+            raise UsageError(f"{self._written.at(self._place)}: the member {name} is missing.")
         return self.read[name]
 
     def text(self, name: str, default: str | None = None) -> str:
-        found = self.read.get(name, default)
+        found = self.value(name) if default is None else self.read.get(name, default)
         if not isinstance(found, str) or not found:
-            raise UsageError(f"{self._where}: {name} must be a text.")
+            raise self.wrong(name, "must be a text")
         return found
 
     def texts(self, name: str) -> dict[str, str]:
         found = self.read.get(name, {})
         if not isinstance(found, dict) or not all(isinstance(each, str) for pair in found.items() for each in pair):
-            raise UsageError(f"{self._where}: {name} must map attributes to texts.")
+            raise self.wrong(name, "must map attributes to texts")
         return found
 
     def words(self, name: str) -> tuple[str, ...]:
         found = self.read.get(name, [])
         if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-            raise UsageError(f"{self._where}: {name} must be a list of texts.")
+            raise self.wrong(name, "must be a list of texts")
         return tuple(found)
 
 
-def _table(alias: str, read: Any, source: str, names: Mapping[str, str]) -> Table:
-    where = f"{source}: table {alias}"
-    members = _Members(read, where, {"name", "key", "ignore", "skip"})
+def _table(tables: _Members, alias: str, names: Mapping[str, str]) -> Table:
+    members = tables.below(alias)
+    members.only({"name", "key", "ignore", "skip"})
 
     def known(found: re.Match[str]) -> str:
         if found.group(1) not in names:
-            raise UsageError(f"{where}: the deployment has no table {found.group(1)}.")
+            raise members.wrong("name", f"must be of the deployment, which has no table {found.group(1)}")
         return names[found.group(1)]
 
     name = PLACEHOLDER.sub(known, members.text("name"))
     return Table(alias, name, members.text("key"), frozenset(members.words("ignore")), members.words("skip"))
 
 
-def _rule(read: Any, where: str, tables: Mapping[str, Table]) -> Rule:
-    kind = _Members(read, where, None).value("kind")
+def _rule(members: _Members, tables: Mapping[str, Table]) -> Rule:
+    kind = members.value("kind")
     if kind not in ("claim", "reference"):
-        raise UsageError(f"{where}: kind must be claim or reference.")
-    rule = _claim(read, where) if kind == "claim" else _reference(read, where)
-    for alias in (rule.claims, rule.claimed) if isinstance(rule, ClaimRule) else (rule.items, rule.to):
-        if alias not in tables:
-            raise UsageError(f"{where}: there is no table {alias}.")
+        raise members.wrong("kind", "must be claim or reference")
+    rule = _claim(members) if kind == "claim" else _reference(members)
+    for name in ("claims", "claimed") if isinstance(rule, ClaimRule) else ("items", "to"):
+        if members.text(name) not in tables:
+            raise members.wrong(name, f"must be one of the tables above; there is no table {members.text(name)}")
     return rule
 
 
-def _claim(read: Any, where: str) -> ClaimRule:
-    members = _Members(
-        read,
-        where,
-        {"id", "kind", "claims", "by", "claimed", "holder", "first", "where", "mark", "withdraw", "keep"},
-    )
+def _claim(members: _Members) -> ClaimRule:
+    members.only({"id", "kind", "claims", "by", "claimed", "holder", "first", "where", "mark", "withdraw", "keep"})
     keep = members.text("keep", "holder")
     if keep not in ("holder", "first"):
-        raise UsageError(f"{where}: keep must be holder or first.")
+        raise members.wrong("keep", "must be holder or first")
     rule = ClaimRule(
         ident=members.text("id"),
         claims=members.text("claims"),
@@ -206,16 +217,16 @@ def _claim(read: Any, where: str) -> ClaimRule:
         keep="first" if keep == "first" else "holder",
     )
     if rule.holder not in rule.mark:
-        raise UsageError(f"{where}: mark must set {rule.holder}, which names the holder.")
+        raise members.wrong("mark", f"must set {rule.holder}, which names the holder")
     if not rule.where.keys() & rule.withdraw.keys():
-        raise UsageError(f"{where}: withdraw must change an attribute of where, or the claim would go on standing.")
+        raise members.wrong("withdraw", "must change an attribute of where, or the claim would go on standing")
     if any(rule.withdraw.get(name) == value for name, value in rule.where.items()):
-        raise UsageError(f"{where}: withdraw must change what where asks for.")
+        raise members.wrong("withdraw", "must change what where asks for")
     return rule
 
 
-def _reference(read: Any, where: str) -> ReferenceRule:
-    members = _Members(read, where, {"id", "kind", "items", "by", "to", "where", "repair"})
+def _reference(members: _Members) -> ReferenceRule:
+    members.only({"id", "kind", "items", "by", "to", "where", "repair"})
     return ReferenceRule(
         ident=members.text("id"),
         items=members.text("items"),
