@@ -184,11 +184,39 @@ def test_a_later_fault_that_does_not_begin_is_told(tmp_path: Path) -> None:
     async def play() -> None:
         all_of_it = injection(Recorder(stuck="later"), tmp_path)
         await all_of_it.begin([FaultPlan("later", after_s=0.001)], A)
-        await asyncio.sleep(0.05)
-        all_of_it.check()
+        while True:
+            all_of_it.check()
+            await asyncio.sleep(0.01)
 
     with pytest.raises(OpsError, match="later does not begin"):
         asyncio.run(play())
+
+
+def test_a_later_fault_that_does_not_begin_once_the_drill_is_over_is_noted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, go_on, notes = threading.Event(), threading.Event(), list[str]()
+
+    class Slow(Recorder):
+        def begin(self, plan: FaultPlan, regions: Sequence[str], duration_s: float) -> Running:
+            begun.set()
+            go_on.wait()
+            raise OpsError("it does not")
+
+    async def play() -> None:
+        all_of_it = injection(Slow(), tmp_path)
+        all_of_it.note = notes.append
+        await all_of_it.begin([FaultPlan("later", after_s=0.001)], A)
+        await asyncio.to_thread(begun.wait)
+        all_of_it.hush()
+        go_on.set()
+        while not notes:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(all_of_it.end)
+
+    asyncio.run(play())
+    assert notes == ["later did not begin: it does not"]
+    assert not caplog.records
 
 
 def test_lists_go_to_fis_as_words() -> None:

@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.drill.faults import Faults, Running
 from outlast.ops.drill.file import FaultPlan
+from outlast.ops.outcome import OpsError
 
 
 @dataclass(slots=True)
@@ -24,6 +27,7 @@ class Injection:
     _running: list[Running] = field(default_factory=list)
     _later: list[asyncio.Task[None]] = field(default_factory=list)
     _over: bool = False
+    _trouble: Exception | None = None
 
     @property
     def active(self) -> bool:
@@ -40,9 +44,8 @@ class Injection:
 
     def check(self) -> None:
         """Raise what went wrong with a fault that was to begin later."""
-        for task in self._later:
-            if task.done() and not task.cancelled():
-                task.result()
+        if self._trouble is not None:
+            raise self._trouble
 
     def hush(self) -> None:
         """Begin nothing more; called on the loop, before `end` is."""
@@ -60,8 +63,13 @@ class Injection:
         self._later = []
 
     async def _begin_later(self, plan: FaultPlan, region: str) -> None:
+        """Nobody awaits this: what goes wrong is kept for whoever checks."""
         await asyncio.sleep(plan.after_s)
-        await self._begin(plan, region)
+        try:
+            await self._begin(plan, region)
+        except (OpsError, ClientError, BotoCoreError) as error:
+            self._trouble = self._trouble or error
+            self.note(f"{plan.kind} did not begin: {error}")
 
     async def _begin(self, plan: FaultPlan, region: str) -> None:
         """Begin it whole, also when the drill is stopped meanwhile: what has begun is known, and so it is ended."""
