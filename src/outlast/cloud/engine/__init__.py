@@ -13,10 +13,10 @@ from outlast.cloud.engine.errors import (
     WrongKey,
 )
 from outlast.cloud.engine.ledger import Conflict, Side
-from outlast.cloud.engine.replication import Stranded
 from outlast.cloud.engine.rotation import rotate_data_key, rotate_master_key
 from outlast.cloud.engine.sender import Delivered
 from outlast.cloud.engine.space import Change, Replica, Space
+from outlast.cloud.engine.stranded import Stranded
 from outlast.cloud.engine.transaction import Transaction
 
 __all__ = [

@@ -18,10 +18,11 @@ from outlast.cloud.engine.ledger import Conflict
 from outlast.cloud.engine.log import Dropped
 from outlast.cloud.engine.receiver import lacks
 from outlast.cloud.engine.refusals import Refusals
-from outlast.cloud.engine.replication import Replication, Stranded
+from outlast.cloud.engine.replication import Replication
 from outlast.cloud.engine.sender import Observer
 from outlast.cloud.engine.space import Derive, Space
 from outlast.cloud.engine.store import Store
+from outlast.cloud.engine.stranded import Stranded, stranded
 from outlast.cloud.engine.transaction import Transaction
 
 PURGE_KEYS = 500
@@ -170,7 +171,7 @@ class Engine:
         Each write once while the replica is ACTIVE; while it is CREATING, the newest write of each item. Open spaces
         only. Lazy: consume it without awaiting.
         """
-        return self.replication.stranded(peer, space)
+        return stranded(self.replication, peer, space)
 
     @property
     def writer(self) -> str:
@@ -244,9 +245,6 @@ class Engine:
             if tx.logged:
                 tx.log()
             self.store.submit(tx.writes, soon=tx.soon)
-            for outbox in {space.outbox for space, _ in tx.logged}:
-                if outbox is not None:
-                    self.replication.wake(outbox)
 
     @property
     def dropped(self) -> tuple[Dropped, ...]:

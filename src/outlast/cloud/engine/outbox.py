@@ -1,7 +1,8 @@
 """What a replicated space still owes its replicas: a log of changed keys, and how far each replica has got.
 
-A log record names the key, the write's stamp and its request's context; the item itself is read when it is sent, so
-rapid writes of one item travel once, as its newest version. Records leave the log once every replica has them.
+The log names each write's key, its stamp and its request's context; the item itself is read when it is sent, so rapid
+writes of one item travel once, as its newest version. Writes are numbered; those that become durable together share a
+record (`records.py`), which is closed as their group leaves for the disk and removed once every replica has them.
 
 A replica is CREATING while existing items are sent to it (`fill`), then ACTIVE. Both the fill and the log are sent in
 spans of which several may be under way; a span that fails is sent again, with all that follow it.
@@ -9,21 +10,21 @@ spans of which several may be under way; a span that fails is sent again, with a
 
 from __future__ import annotations
 
-import struct
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice, takewhile
 
 from outlast.cloud.engine import layout
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.ledger import lost_key
+from outlast.cloud.engine.records import MAX_WRITES, Write, n_writes, pack_record, read_record
 from outlast.cloud.engine.store import Store
 from outlast.cloud.engine.version import SHARED, Version, decode
 
 CREATING, ACTIVE = "CREATING", "ACTIVE"
 SCAN_KEYS = 1000
 MAX_RECENT = 4096
-RECORD = struct.Struct(">QI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,6 @@ class LogRecord:
     stamp: int
     key: bytes
     context: bytes
-
-    @staticmethod
-    def decode(number: int, stored: bytes) -> LogRecord:
-        """The record in `stored`: stamp (8), length of the key (4), key, context."""
-        end = 12 + int.from_bytes(stored[8:12], "big")
-        return LogRecord(number, int.from_bytes(stored[:8], "big"), stored[12:end], stored[end:])
 
 
 @dataclass(slots=True)
@@ -161,7 +156,19 @@ class Stream:
 class Outbox:
     """The replication log of one space and its streams."""
 
-    __slots__ = ("_prefix", "_recent", "_store", "last", "name", "number", "streams", "trimmed")
+    __slots__ = (
+        "_ends",
+        "_ends_after",
+        "_open",
+        "_prefix",
+        "_recent",
+        "_store",
+        "last",
+        "name",
+        "number",
+        "streams",
+        "trimmed",
+    )
 
     def __init__(self, store: Store, name: str, number: int, peers: tuple[str, ...]) -> None:
         self._store = store
@@ -170,7 +177,10 @@ class Outbox:
         self.number = number
         self.last = 0
         self.trimmed = 0
-        self._recent: dict[int, LogRecord] = {}  # the newest records, as a replica that keeps up wants them
+        self._recent: dict[int, Write] = {}  # the newest writes, as a replica that keeps up wants them
+        self._open: list[Write] = []  # the newest of them, which have no record yet
+        self._ends: deque[int] = deque()  # the last write of each of the newest records
+        self._ends_after = 0  # the write before the first of those records
         self.streams: dict[str, Stream] = {}
         for peer in peers:
             self.streams[peer] = Stream(self, peer, None)
@@ -179,6 +189,8 @@ class Outbox:
     def load(self) -> None:
         """Take the durable state again."""
         self._recent.clear()
+        self._open.clear()
+        self._ends.clear()
         prefix = layout.stream_prefix(self.number)
         stored = {peer: self._store.get(prefix + peer.encode()) for peer in self.streams}
         end = layout.successor(self._prefix)
@@ -186,31 +198,59 @@ class Outbox:
         last = next(self._store.range(self._prefix, end, reverse=True), None)
         known = [int.from_bytes(state[1:9], "big") for state in stored.values() if state is not None]
         self.last = max([*known, 0 if last is None else int.from_bytes(last[0][-8:], "big")])
-        self.trimmed = self.last if first is None else int.from_bytes(first[0][-8:], "big") - 1
+        self._ends_after = self.last
+        self.trimmed = self.last if first is None else int.from_bytes(first[0][-8:], "big") - n_writes(first[1])
         for peer, stream in self.streams.items():
             stream.load(stored[peer])
 
     def log_key(self, number: int) -> bytes:
-        """Where a log record is kept."""
+        """Where the record is kept whose last write has that number."""
         return self._prefix + number.to_bytes(8, "big")
 
-    def append(self, key: bytes, stamp: int, context: bytes, writes: Writes) -> None:
-        """Add a log record to `writes`."""
+    def append(self, stamp: int, key: bytes, context: bytes) -> None:
+        """Log a write of the open transaction; `close` must follow before its group leaves for the disk."""
         self.last = number = self.last + 1
-        writes[self._prefix + number.to_bytes(8, "big")] = RECORD.pack(stamp, len(key)) + key + context
-        self._recent[number] = LogRecord(number, stamp, key, context)
+        write = (stamp, key, context)
+        self._recent[number] = write
         self._recent.pop(number - MAX_RECENT, None)
+        self._open.append(write)
+
+    def close(self, writes: Writes) -> None:
+        """Add to `writes` the records of what was logged since the last call."""
+        end = self.last - len(self._open)
+        for at in range(0, len(self._open), MAX_WRITES):
+            piece = self._open[at : at + MAX_WRITES]
+            end += len(piece)
+            writes[self._prefix + end.to_bytes(8, "big")] = pack_record(piece)
+            self._ends.append(end)
+            if len(self._ends) > MAX_RECENT:
+                self._ends_after = self._ends.popleft()
+        self._open.clear()
+
+    def forget_open(self) -> None:
+        """Nobody is owed what has no record yet."""
+        self._open.clear()
 
     def records(self, after: int) -> Iterator[LogRecord]:
-        """Log records with greater numbers, in order; lazy, consume without awaiting."""
-        if after + 1 in self._recent:
+        """Logged writes with greater numbers, in order; lazy, consume without awaiting."""
+        for number, (stamp, key, context) in self._writes(after):
+            yield LogRecord(number, stamp, key, context)
+
+    def _writes(self, after: int) -> Iterator[tuple[int, Write]]:
+        recent = self._recent
+        if after + 1 not in recent and after < self.last:
+            for key, record in self._store.range(self.log_key(after + 1), layout.successor(self._prefix)):
+                number = int.from_bytes(key[-8:], "big") - n_writes(record)
+                for write in read_record(record):
+                    number += 1
+                    if number > after:
+                        yield number, write
+                after = number
+                if after + 1 in recent:
+                    break
+        if after + 1 in recent:
             for number in range(after + 1, self.last + 1):
-                yield self._recent[number]
-            return
-        if after >= self.last:
-            return
-        for key, stored in self._store.range(self.log_key(after + 1), layout.successor(self._prefix)):
-            yield LogRecord.decode(int.from_bytes(key[-8:], "big"), stored)
+                yield number, recent[number]
 
     def unfilled(self, stream: Stream) -> Iterator[tuple[bytes, Version]]:
         """Existing items that a replica has not acknowledged, by key; lazy, consume without awaiting."""
@@ -219,14 +259,27 @@ class Outbox:
             yield raw[layout.PREFIX_BYTES :], decode(stored)
 
     def trim(self, limit: int, writes: Writes) -> bool:
-        """Remove up to `limit` records that every replica has; whether more remain to be removed."""
+        """Remove up to `limit` records that every replica has; whether more may remain to be removed."""
         needed = min((stream.acked for stream in self.streams.values()), default=self.last)
-        end = min(needed, self.trimmed + limit)
-        for number in range(self.trimmed + 1, end + 1):
-            writes[self.log_key(number)] = None
-            self._recent.pop(number, None)
-        self.trimmed = max(end, self.trimmed)
-        return self.trimmed < needed
+        gone = self._first_ends(needed, limit)
+        if gone:
+            for end in gone:
+                writes[self.log_key(end)] = None
+            for number in range(max(self.trimmed, self.last - MAX_RECENT) + 1, gone[-1] + 1):
+                self._recent.pop(number, None)
+            self.trimmed = gone[-1]
+            while self._ends and self._ends[0] <= self.trimmed:
+                self._ends_after = self._ends.popleft()
+        return len(gone) >= limit
+
+    def _first_ends(self, needed: int, limit: int) -> list[int]:
+        """The last writes of up to `limit` records, the oldest ones, none of them greater than `needed`."""
+        if needed <= self.trimmed:
+            return []
+        if self.trimmed >= self._ends_after:
+            return list(islice(takewhile(lambda end: end <= needed, self._ends), limit))
+        found = self._store.range(self.log_key(self.trimmed + 1), self.log_key(needed + 1))
+        return [int.from_bytes(key[-8:], "big") for key, _ in islice(found, limit)]
 
     def next_log_span(
         self, stream: Stream, own: int, n_items: int, n_bytes: int
@@ -250,19 +303,19 @@ class Outbox:
         stamps: list[int] = []
         prefix = layout.item_prefix(self.number)
         last = after
-        for record in self.records(after):
-            last = record.number
-            stamps.append(record.stamp)
-            stored = self._store.get(prefix + record.key)
+        for number, (stamp, key, _) in self._writes(after):
+            last = number
+            stamps.append(stamp)
+            stored = self._store.get(prefix + key)
             if stored is not None and (stored[1] != own or stored[0] & SHARED):  # others have written it as well
-                lost = self._store.get(lost_key(self.name, record.key, record.stamp))
+                lost = self._store.get(lost_key(self.name, key, stamp))
                 if lost is not None:
-                    items.append((record.key, lost))
-                    n_bytes -= len(lost) + len(record.key)
-            if stored is not None and record.key not in sent:
-                sent.add(record.key)
-                items.append((record.key, stored))
-                n_bytes -= len(stored) + len(record.key)
+                    items.append((key, lost))
+                    n_bytes -= len(lost) + len(key)
+            if stored is not None and key not in sent:
+                sent.add(key)
+                items.append((key, stored))
+                n_bytes -= len(stored) + len(key)
             if len(stamps) >= n_items or n_bytes <= 0:
                 break
         return last, items, stamps

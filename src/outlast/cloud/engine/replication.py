@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from outlast.cloud.engine import layout
@@ -19,7 +18,7 @@ from outlast.cloud.engine.heartbeat import Heartbeats
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.ledger import Conflict, Ledger
 from outlast.cloud.engine.messages import CHANNEL
-from outlast.cloud.engine.outbox import CREATING, Outbox, Stream
+from outlast.cloud.engine.outbox import Outbox, Stream
 from outlast.cloud.engine.receiver import Receiver
 from outlast.cloud.engine.sender import Delivered, Observer, Sender
 from outlast.cloud.engine.space import Change, Replica, Space
@@ -32,21 +31,6 @@ IDENTITY_CHARS = 16
 TRIM_RECORDS = 500
 KEEP_S = 0.25
 MAX_LOG_RECORDS = 2_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Stranded:
-    """An acknowledged write that a peer has not acknowledged."""
-
-    space: str
-    key: bytes
-    stamp: int
-    context: bytes
-
-    @property
-    def written_ms(self) -> int:
-        """When it was written, by this Region's hybrid logical clock."""
-        return stamp_ms(self.stamp)
 
 
 class Replication:
@@ -62,6 +46,8 @@ class Replication:
         self._observers: list[Observer] = []
         self._trimming: set[int] = set()
         self._moved: dict[Stream, None] = {}
+        self.unrecorded: dict[Outbox, None] = {}
+        """Logs of writes that have no record yet."""
         self.closing = False
         self.identity, self.origin = self._identify()
         self._known: dict[str, bytes] = {}
@@ -70,6 +56,7 @@ class Replication:
         self.heartbeats = Heartbeats(self)
         self.max_log_records = MAX_LOG_RECORDS
         engine.store.on_failure(self._reload)
+        engine.store.before_commit = self._record
         engine.effects.network.serve(CHANNEL, Receiver(self).serve)
         if next(engine.store.range(layout.TOMBSTONE, layout.successor(layout.TOMBSTONE)), None) is not None:
             self.tombstones.schedule()
@@ -124,6 +111,7 @@ class Replication:
                 writes[stream.key] = stream.encode()
             self._trim(space.outbox)
             if not space.replicas:
+                space.outbox.forget_open()
                 self._outboxes.pop(space.number, None)
                 space.outbox = None
 
@@ -132,11 +120,24 @@ class Replication:
         if space.outbox is not None:
             for stream in tuple(space.outbox.streams.values()):
                 self._end(stream)
+            space.outbox.forget_open()
             self._outboxes.pop(space.number, None)
             space.outbox = None
 
+    def _record(self) -> None:
+        """A group leaves for the disk: the records of its writes go with it, and whoever sends them wakes."""
+        if self.unrecorded:
+            logs, self.unrecorded = self.unrecorded, {}
+            writes: Writes = {}
+            for outbox in logs:
+                outbox.close(writes)
+            if writes:
+                self.engine.store.submit(writes)
+            for outbox in logs:
+                self.wake(outbox)
+
     def wake(self, outbox: Outbox) -> None:
-        """Writes were added to a log."""
+        """Something was added to a log."""
         for peer, stream in outbox.streams.items():
             if outbox.last - stream.acked > self.max_log_records:
                 self.send_all(stream)
@@ -362,22 +363,6 @@ class Replication:
             return 0
         first = next(stream.outbox.records(stream.acked), None)
         return 0 if first is None else max(0, self.engine.effects.clock.now_ms() - stamp_ms(first.stamp))
-
-    def stranded(self, peer: str, space: Space | None = None) -> Iterator[Stranded]:
-        """The acknowledged writes that `peer` has not acknowledged, oldest first within a space."""
-        for stream in tuple(self.streams_to(peer)):
-            if space is None or stream.outbox is space.outbox:
-                yield from self._owed(stream)
-
-    def _owed(self, stream: Stream) -> Iterator[Stranded]:
-        outbox = stream.outbox
-        first = next(outbox.records(stream.acked), None)
-        if stream.status == CREATING:  # items that wait for their turn and that no log record names
-            for key, item in outbox.unfilled(stream):
-                if item.origin == self.origin and (first is None or item.stamp < first.stamp):
-                    yield Stranded(outbox.name, key, item.stamp, item.context)
-        for record in outbox.records(stream.acked):
-            yield Stranded(outbox.name, record.key, record.stamp, record.context)
 
     def conflicts(self, space: str | None, since_ms: int) -> Iterator[Conflict]:
         """The conflict ledger's entries."""

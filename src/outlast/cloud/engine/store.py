@@ -21,6 +21,7 @@ from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.log import Dropped, Log
 from outlast.cloud.engine.memtable import MISSING, MemTable, Undo
 from outlast.cloud.engine.merge import merged_page
+from outlast.cloud.engine.pace import Pace
 from outlast.cloud.engine.waiting import Waiter, Waiters, tell
 
 FIRST_ROWS = 16
@@ -31,7 +32,6 @@ MAX_FROZEN = 3
 RETRY_S = 1.0
 QUIET_S = 20.0
 QUIET_BYTES = 1024 * 1024
-FIRST_DRAIN_BYTES_S = 20_000_000.0
 
 
 class Store:
@@ -46,6 +46,7 @@ class Store:
         self._table = MemTable()
         self._frozen: list[MemTable] = []  # oldest first
         self._applied = self._base.flushed
+        self.before_commit: Callable[[], None] = lambda: None  # may submit what the group that leaves needs
         self.stamp: Callable[[], int]  # the clock's newest reading, made durable with every group
         self._replay()
         self._synced = self._applied
@@ -63,8 +64,7 @@ class Store:
         self._making_spare = False
         self._watching = False
         self._written_at_s = 0.0
-        self._not_before_s = 0.0
-        self._drain_bytes_s = FIRST_DRAIN_BYTES_S
+        self._pace = Pace(clock)
         self._on_failure: list[Callable[[], None]] = []
         self._committer = disk.prompt_worker("commit")
         self._flusher = disk.worker("flush")
@@ -236,7 +236,7 @@ class Store:
     def _commit(self) -> None:
         """Send what has gathered to the log, as one group; later when the base is far behind."""
         self._busy = True
-        wait_s = self._not_before_s - self._clock.monotonic_s() if self._not_before_s else 0.0
+        wait_s = self._pace.wait_s
         if len(self._frozen) > MAX_FROZEN and self._flushing:
             wait_s = max(wait_s, 0.02)  # as long as it takes: memory and log are bounded
         if wait_s > 0.0:
@@ -248,6 +248,7 @@ class Store:
         if self._closed or not self._gathered:
             self._busy = self._wanted = False
             return
+        self.before_commit()
         if self._log.size > SEGMENT_BYTES or (self._frozen and self._log.size > TABLE_BYTES):
             self._roll()
         batches, self._gathered, self._wanted = self._gathered, [], False
@@ -266,7 +267,7 @@ class Store:
         synced = len(undo) if undo[-1][0] <= last else next(at for at, entry in enumerate(undo) if entry[0] > last)
         del undo[:synced]
         if len(self._frozen) >= MAX_FROZEN - 1:
-            self._slow_down()
+            self._pace.slow_down(self._gathered, far_behind=len(self._frozen) >= MAX_FROZEN)
         if self._wanted:
             self._want()  # with what is read first: fewer, larger groups
         if self._frozen and not self._flushing:
@@ -362,22 +363,16 @@ class Store:
             return
         took_s = max(0.001, self._clock.monotonic_s() - started_s)
         if table.bytes > TABLE_BYTES // 4:
-            self._drain_bytes_s = 0.5 * self._drain_bytes_s + 0.5 * table.bytes / took_s
+            self._pace.drained(table.bytes, took_s)
         self._frozen.remove(table)
         self._base.forget()
         self._flusher.run(table.release, lambda error: None)
         if len(self._frozen) < MAX_FROZEN - 1:
-            self._not_before_s = 0.0
+            self._pace.free()
         remove = self._log.take_removable(table.last)
         if remove is not None:
             self._janitor.run(remove, lambda error: None)
         self._flush()
-
-    def _slow_down(self) -> None:
-        """The base is behind: let groups through no faster than it drains."""
-        waiting_bytes = sum(len(key) + len(value or b"") for writes in self._gathered for key, value in writes.items())
-        rate, most_s = (self._drain_bytes_s, 0.1) if len(self._frozen) < MAX_FROZEN else (self._drain_bytes_s / 2, 5.0)
-        self._not_before_s = self._clock.monotonic_s() + min(most_s, waiting_bytes / rate)
 
     def _watch(self) -> None:
         """After writes, look once whether they have ended; then a small table goes to the base too."""

@@ -27,7 +27,7 @@ class Transaction:
         self.soon = soon
         self._engine = engine
         self._stamp = 0
-        self.logged: dict[tuple[Space, bytes], bytes] = {}
+        self.logged: dict[bytes, tuple[Space, bytes, bytes]] = {}
         self.writes: Writes = {}
 
     def __enter__(self) -> Transaction:
@@ -78,7 +78,7 @@ class Transaction:
         old = self.read(raw) if replicated or derive is not None else None
         if replicated:
             self.writes[raw] = version.following(old, engine.origin, stamp, value, context)
-            self.logged[space, key] = context
+            self.logged[raw] = (space, key, context)
         else:
             self.writes[raw] = version.prefix(engine.origin, stamp) + value
         if derive is not None:
@@ -96,7 +96,7 @@ class Transaction:
         if space.outbox is not None:
             self.writes[raw] = version.following(stored, engine.origin, stamp, None, context)
             self.writes[layout.tombstone_key(stamp, space.number, key)] = b""
-            self.logged[space, key] = context
+            self.logged[raw] = (space, key, context)
             engine.replication.tombstones.schedule()
         else:
             self.writes[raw] = None
@@ -104,7 +104,10 @@ class Transaction:
             space.derive(Change(space, key, old, None, engine.region, stamp, False, context), self)
 
     def log(self) -> None:
-        """Add the replication records of this transaction to its writes."""
-        for (space, key), context in self.logged.items():
-            if space.outbox is not None:
-                space.outbox.append(key, self._stamp, context, self.writes)
+        """Tell the logs of replicated spaces what this transaction has written."""
+        unrecorded = self._engine.replication.unrecorded
+        for space, key, context in self.logged.values():
+            outbox = space.outbox
+            if outbox is not None:
+                outbox.append(self._stamp, key, context)
+                unrecorded[outbox] = None

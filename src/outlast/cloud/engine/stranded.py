@@ -1,0 +1,47 @@
+"""The acknowledged writes that a peer lacks, as far as this Region knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from outlast.cloud.engine.clock import stamp_ms
+from outlast.cloud.engine.outbox import CREATING, Stream
+from outlast.cloud.engine.space import Space
+
+if TYPE_CHECKING:
+    from outlast.cloud.engine.replication import Replication
+
+
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """An acknowledged write that a peer has not acknowledged."""
+
+    space: str
+    key: bytes
+    stamp: int
+    context: bytes
+
+    @property
+    def written_ms(self) -> int:
+        """When it was written, by this Region's hybrid logical clock."""
+        return stamp_ms(self.stamp)
+
+
+def stranded(replication: Replication, peer: str, space: Space | None = None) -> Iterator[Stranded]:
+    """As `Engine.stranded`."""
+    for stream in tuple(replication.streams_to(peer)):
+        if space is None or stream.outbox is space.outbox:
+            yield from _owed(stream, replication.origin)
+
+
+def _owed(stream: Stream, own: int) -> Iterator[Stranded]:
+    outbox = stream.outbox
+    first = next(outbox.records(stream.acked), None)
+    if stream.status == CREATING:  # items that wait for their turn and that no log record names
+        for key, item in outbox.unfilled(stream):
+            if item.origin == own and (first is None or item.stamp < first.stamp):
+                yield Stranded(outbox.name, key, item.stamp, item.context)
+    for record in outbox.records(stream.acked):
+        yield Stranded(outbox.name, record.key, record.stamp, record.context)

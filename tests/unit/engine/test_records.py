@@ -1,0 +1,27 @@
+"""The replication log's records, of now and of before."""
+
+from __future__ import annotations
+
+import struct
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outlast.cloud.engine.records import Write, n_writes, pack_record, read_record
+
+writes = st.tuples(st.integers(0, 0xFEFFFFFFFFFFFFFF), st.binary(max_size=70), st.binary(max_size=70))
+
+
+@given(st.lists(writes, min_size=1, max_size=70))
+def test_a_record_holds_its_writes_in_order(group: list[Write]) -> None:
+    record = pack_record(group)
+    assert n_writes(record) == len(group)
+    assert read_record(record) == group
+
+
+@given(writes)
+def test_a_record_of_before_is_one_write(write: Write) -> None:
+    stamp, key, context = write
+    record = struct.pack(">QI", stamp, len(key)) + key + context
+    assert n_writes(record) == 1
+    assert read_record(record) == [write]
