@@ -75,13 +75,21 @@ async def test_a_replica_takes_the_sources_table_class_unless_it_has_its_own(clo
     await east.active("things")
     assert await shown(east, "TableClassSummary", "TableClass") == infrequent
     assert await shown(east, "Replicas", WEST, "ReplicaTableClassSummary") == {"TableClass": "STANDARD"}
+    await west.active("things")
+    await west("UpdateTable", TableName="things", TableClass=infrequent)
+    await until(lambda: _is_shown(west, infrequent, "TableClassSummary", "TableClass"))
+    assert await shown(west, "Replicas", WEST, "ReplicaTableClassSummary") is None
 
 
 async def _is_shown(db: Home, wanted: Any, *path: str) -> bool:
     return bool(await shown(db, *path) == wanted)
 
 
-async def test_read_capacity_is_a_replicas_own_and_write_capacity_is_shared(cloud: Cloud) -> None:
+async def test_read_capacity_is_a_replicas_own_until_somebody_changes_it_for_all(cloud: Cloud) -> None:
+    """As AWS has it: a change of the setting in any replica ends what the others override.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
+    """
     units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
     index = {
         "IndexName": "by-g",
@@ -108,12 +116,20 @@ async def test_read_capacity_is_a_replicas_own_and_write_capacity_is_shared(clou
     await east.active("things")
     await west.active("things")
     assert await shown(east, "ProvisionedThroughput", "ReadCapacityUnits") == 5
-    more = {"ReadCapacityUnits": 60, "WriteCapacityUnits": 9}
+    more = {"ReadCapacityUnits": 50, "WriteCapacityUnits": 9}
     await west("UpdateTable", TableName="things", ProvisionedThroughput=more)
     await until(lambda: _is_shown(east, 9, "ProvisionedThroughput", "WriteCapacityUnits"))
-    assert await shown(west, "ProvisionedThroughput", "ReadCapacityUnits") == 60
+    assert await shown(west, "ProvisionedThroughput", "ReadCapacityUnits") == 50
     assert await shown(east, "ProvisionedThroughput", "ReadCapacityUnits") == 5, "a replica's own is told to nobody"
-    assert await shown(east, "Replicas", WEST, "ProvisionedThroughputOverride") == {"ReadCapacityUnits": 60}
+    assert await shown(east, "Replicas", WEST, "ProvisionedThroughputOverride") == {"ReadCapacityUnits": 50}
+    await east.active("things")
+    more = {"ReadCapacityUnits": 300, "WriteCapacityUnits": 9}
+    changed = {"Update": {"IndexName": "by-g", "ProvisionedThroughput": more}}
+    await east("UpdateTable", TableName="things", ProvisionedThroughput=more, GlobalSecondaryIndexUpdates=[changed])
+    await until(lambda: _is_shown(west, 300, "ProvisionedThroughput", "ReadCapacityUnits"))
+    assert await shown(west, "GlobalSecondaryIndexes", "by-g", "ProvisionedThroughput", "ReadCapacityUnits") == 300
+    assert await shown(east, "Replicas", WEST, "ProvisionedThroughputOverride") is None
+    assert await shown(east, "Replicas", WEST, "GlobalSecondaryIndexes") is None
 
 
 async def test_on_demand_read_limits_are_a_replicas_own(cloud: Cloud) -> None:
@@ -122,6 +138,39 @@ async def test_on_demand_read_limits_are_a_replicas_own(cloud: Cloud) -> None:
     await east("UpdateTable", TableName="things", ReplicaUpdates=[{"Update": own}])
     wanted = {"MaxReadRequestUnits": 99, "MaxWriteRequestUnits": 20}
     await until(lambda: _is_shown(west, wanted, "OnDemandThroughput"))
+    await east.active("things")
+    await east("UpdateTable", TableName="things", OnDemandThroughput={"MaxReadRequestUnits": 11})
+    wanted = {"MaxReadRequestUnits": 11, "MaxWriteRequestUnits": 20}
+    await until(lambda: _is_shown(west, wanted, "OnDemandThroughput"))
+    assert await shown(east, "OnDemandThroughput") == wanted, "what is not said stays"
+
+
+async def test_an_index_made_anew_has_nothing_of_the_one_before(cloud: Cloud) -> None:
+    units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
+    index = {
+        "IndexName": "by-g",
+        "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+        "ProvisionedThroughput": units,
+    }
+    definitions = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "g")]
+    settings = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units, "AttributeDefinitions": definitions}
+    east, west = await both(cloud, **settings, GlobalSecondaryIndexes=[index])
+    own = {"IndexName": "by-g", "ProvisionedThroughputOverride": {"ReadCapacityUnits": 70}}
+    update = {"Update": {"RegionName": WEST, "GlobalSecondaryIndexes": [own]}}
+    await east("UpdateTable", TableName="things", ReplicaUpdates=[update])
+    reads = ("GlobalSecondaryIndexes", "by-g", "ProvisionedThroughput", "ReadCapacityUnits")
+    await until(lambda: _is_shown(west, 70, *reads))
+    for change in ({"Delete": {"IndexName": "by-g"}}, {"Create": index}):
+        await east.active("things")
+        await west.active("things")
+        await east(
+            "UpdateTable",
+            TableName="things",
+            AttributeDefinitions=definitions,
+            GlobalSecondaryIndexUpdates=[change],
+        )
+        await until(lambda: _is_shown(west, None if "Delete" in change else 5, *reads))  # noqa: B023
 
 
 async def test_a_replica_may_have_a_key_of_its_own(cloud: Cloud) -> None:

@@ -95,14 +95,75 @@ def _override(part: Document, member: str, value: Any) -> None:
 
 
 def absorb(doc: Document, here: str, given: Given) -> dict[str, Any]:
-    """UpdateTable's members after those went to the own entry that the replica here overrides already."""
-    own = (doc.get("Replicas") or {}).get(here) or {}
+    """UpdateTable's members, once they are told from what the replica here shows of its own.
+
+    A value that it shows already changes nothing. Another one is for all replicas: it ends what any of them overrides.
+    The document shows what is shared. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
+    """
     left = dict(given)
-    if own.get("TableClass") and "TableClass" in left:
-        own["TableClass"] = left.pop("TableClass")
-    for member, (override, reads) in READS.items():
-        wanted = left.get(member)
-        if own.get(override) and wanted is not None and wanted.get(reads) is not None:
-            own[override] = {reads: wanted[reads]}
-            left[member] = {**wanted, reads: (doc.get(member) or {}).get(reads, wanted[reads])}
+    members = doc.get("Replicas") or {}
+    if "BillingMode" in left and left["BillingMode"] != doc["BillingMode"]:
+        for member in BILLING:
+            _end(members, None, member)
+    if "TableClass" in left:
+        if _own(members, here, None).get("TableClass") == left["TableClass"]:
+            del left["TableClass"]
+        else:
+            _end(members, None, "TableClass")
+    left.update(_absorb_reads(doc, members, here, None, left))
+    if "GlobalSecondaryIndexUpdates" in left:
+        left["GlobalSecondaryIndexUpdates"] = [
+            _absorb_index(doc, members, here, each) for each in left["GlobalSecondaryIndexUpdates"]
+        ]
     return left
+
+
+def _absorb_reads(part: Given, members: Given, here: str, index: str | None, given: Given) -> dict[str, Any]:
+    """Read capacity of the table (`index` None) or of an index: what is shown stays, another value is for all."""
+    changed: dict[str, Any] = {}
+    for member, (override, reads) in READS.items():
+        wanted = given.get(member)
+        if wanted is None or wanted.get(reads) is None:
+            continue
+        own = _own(members, here, index).get(override)
+        shared = part.get(member) or {}
+        if own is not None and own[reads] == wanted[reads]:
+            changed[member] = {**wanted, reads: shared.get(reads, wanted[reads])}
+        elif shared.get(reads) != wanted[reads] or own is not None:
+            _end(members, index, override)
+    return changed
+
+
+def _absorb_index(doc: Given, members: Given, here: str, update: Given) -> Given:
+    """One of GlobalSecondaryIndexUpdates, likewise; of an index that goes, or comes anew, nothing is overridden."""
+    (kind, given), *_ = update.items()
+    name = given["IndexName"]
+    if kind != "Update":
+        for override in BILLING:
+            _end(members, name, override)
+        return update
+    entry: Given = next((each for each in doc["Indexes"] if each["IndexName"] == name), {})
+    return {kind: {**given, **_absorb_reads(entry, members, here, name, given)}}
+
+
+def _own(members: Given, region: str, index: str | None) -> Given:
+    """What a replica has of its own, of the table or of an index."""
+    entry: Given = members.get(region) or {}
+    if index is None:
+        return entry
+    return next((each for each in entry.get("GlobalSecondaryIndexes") or () if each["IndexName"] == index), {})
+
+
+def _end(members: Given, index: str | None, member: str) -> None:
+    """No replica has a setting of its own any more."""
+    for entry in members.values():
+        if index is None:
+            entry.pop(member, None)
+            continue
+        indexes = [
+            {name: value for name, value in each.items() if each["IndexName"] != index or name != member}
+            for each in entry.get("GlobalSecondaryIndexes") or ()
+        ]
+        entry["GlobalSecondaryIndexes"] = [each for each in indexes if len(each) > 1]
+        if not entry["GlobalSecondaryIndexes"]:
+            del entry["GlobalSecondaryIndexes"]

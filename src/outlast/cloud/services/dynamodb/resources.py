@@ -15,7 +15,9 @@ from outlast.cloud.services.dynamodb.templates import (
     index_updates,
     of_home,
     refuse_unknown,
+    replica_changes,
     replica_settings,
+    table_changes,
     table_params,
     typed,
 )
@@ -143,10 +145,7 @@ async def set_policy(aws: Calls, arn: str, old: Properties, new: Properties, reg
 async def change_table(aws: Calls, name: str, old: Properties, new: Properties, region: str | None = None) -> None:
     """Bring what UpdateTable changes to what the properties say, one index at a time as DynamoDB demands."""
     before, after = table_params(name, old), table_params(name, new)
-    change: dict[str, Any] = {}
-    for member in ("BillingMode", "ProvisionedThroughput", "TableClass", "SSESpecification", "OnDemandThroughput"):
-        if after.get(member) != before.get(member) and after.get(member) is not None:
-            change[member] = after[member]
+    change = table_changes(before, after)
     if bool(after.get("DeletionProtectionEnabled")) != bool(before.get("DeletionProtectionEnabled")):
         change["DeletionProtectionEnabled"] = bool(after.get("DeletionProtectionEnabled"))
     if after.get("StreamSpecification") != before.get("StreamSpecification"):
@@ -228,19 +227,32 @@ class GlobalTable:
         replicas = self._replicas(properties, stack)
         if "TableName" in properties or await described(aws, name) is None:
             await aws("dynamodb", "CreateTable", table_params(name, of_home(properties, stack.region), True))
-        table = await ready(aws, name)
+        await ready(aws, name)
         await set_expiry(aws, name, {}, properties)
+        await self._bring(aws, name, {}, replicas, stack)
+        return made(await ready(aws, name))
+
+    async def _bring(
+        self, aws: Calls, name: str, before: Mapping[str, Properties], replicas: Mapping[str, Properties], stack: Stack
+    ) -> None:
+        """Bring the replicas and their settings to what the properties say: the stack's own first, for what it says
+        of read capacity and table class holds for those that say nothing."""
+        here = stack.region
+        await self._settings(aws, name, here, before.get(here, {}), replicas[here], stack)
         await self._follow_replicas(aws, name, replicas, stack)
         for region, replica in replicas.items():
-            await self._settings(aws, name, region, {}, replica, stack)
-        table = await ready(aws, name)
-        return made(table)
+            if region != here:
+                await self._settings(aws, name, region, before.get(region, {}), replica, stack)
 
     def _replicas(self, properties: Properties, stack: Stack) -> dict[str, Properties]:
         """The replicas by Region; the stack's own must be among them."""
         if properties.get("MultiRegionConsistency") not in (None, "EVENTUAL"):
             raise ValidationException("MultiRegionConsistency=STRONG is not supported by this cloud.")
         replicas = {each["Region"]: each for each in properties.get("Replicas", ())}
+        if len(replicas) < len(properties.get("Replicas", ())):
+            raise ValidationException("Replicas must not name a Region twice")
+        if len(replicas) > 1 and not properties.get("StreamSpecification"):
+            raise ValidationException("StreamSpecification must be given when there is more than one entry in Replicas")
         if stack.region not in replicas:
             raise ValidationException(f"Replicas must include the stack's own Region {stack.region}")
         for replica in replicas.values():
@@ -273,15 +285,15 @@ class GlobalTable:
         protected = typed(new).get("DeletionProtectionEnabled")
         if bool(typed(old).get("DeletionProtectionEnabled")) != bool(protected):
             change["DeletionProtectionEnabled"] = bool(protected)
-        if region == stack.region and new.get("TableClass") and old.get("TableClass") != new["TableClass"]:
-            change["TableClass"] = new["TableClass"]
+        classes = [each.get("TableClass") or "STANDARD" for each in (old, new)]
+        if region == stack.region and classes[0] != classes[1]:
+            change["TableClass"] = classes[1]
         if change:
             await _update(aws, name, change, region)
-        before, after = replica_settings(old), replica_settings(new)
-        if region != stack.region and old and before != after:
-            changed = {member: value for member, value in after.items() if before.get(member) != value}
-            if "TableClassOverride" in before and "TableClassOverride" not in after:
-                changed["TableClassOverride"] = "STANDARD"
+        if region != stack.region:
+            table = await ready(aws, name)
+            shown = next(each for each in table["Replicas"] if each["RegionName"] == region)
+            changed = replica_changes(old, new, table, shown)
             if changed:
                 await self._one(aws, name, {"Update": {"RegionName": region, **changed}})
                 await ready(aws, name, region)
@@ -293,12 +305,18 @@ class GlobalTable:
             return None
         replicas = self._replicas(new, stack)
         before = {each["Region"]: each for each in old.get("Replicas", ())}
-        same = {**old, "StreamSpecification": new.get("StreamSpecification")}
-        await change_table(aws, physical_id, of_home(same, stack.region), of_home(new, stack.region))
+        table = await ready(aws, physical_id)
+        present = {**of_home(old, stack.region), "StreamSpecification": table.get("StreamSpecification")}
+        kept = {**of_home(new, stack.region), "StreamSpecification": table.get("StreamSpecification")}
+        is_alone = len(table.get("Replicas", ())) < 2
+        wanted = (new.get("StreamSpecification") or {}).get("StreamViewType")
+        if not is_alone and len(replicas) > 1 and wanted != table["StreamSpecification"]["StreamViewType"]:
+            raise ValidationException("StreamSpecification can be changed only while Replicas has one entry")
+        await change_table(aws, physical_id, present, of_home(new, stack.region) if is_alone else kept)
         await set_expiry(aws, physical_id, old, new)
-        await self._follow_replicas(aws, physical_id, replicas, stack)
-        for region, replica in replicas.items():
-            await self._settings(aws, physical_id, region, before.get(region, {}), replica, stack)
+        await self._bring(aws, physical_id, before, replicas, stack)
+        if not is_alone and len(replicas) == 1:
+            await change_table(aws, physical_id, kept, of_home(new, stack.region))
         return made(await ready(aws, physical_id))
 
     async def delete(self, aws: Calls, physical_id: str, properties: Properties, stack: Stack) -> None:

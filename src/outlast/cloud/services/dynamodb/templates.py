@@ -138,7 +138,9 @@ def table_params(name: str, properties: Properties, is_global: bool = False) -> 
     if given.get("ProvisionedThroughput") is not None:
         params["ProvisionedThroughput"] = given["ProvisionedThroughput"]
     if given.get("GlobalSecondaryIndexes"):
-        params["GlobalSecondaryIndexes"] = [_index(each, is_global) for each in given["GlobalSecondaryIndexes"]]
+        params["GlobalSecondaryIndexes"] = [
+            _index(each, is_global, params["BillingMode"]) for each in given["GlobalSecondaryIndexes"]
+        ]
     if is_global and params["BillingMode"] == "PROVISIONED":
         params["ProvisionedThroughput"] = _global_throughput(given)
     if is_global and _on_demand(given):
@@ -154,12 +156,12 @@ def table_params(name: str, properties: Properties, is_global: bool = False) -> 
     return params
 
 
-def _index(given: Properties, is_global: bool) -> dict[str, Any]:
+def _index(given: Properties, is_global: bool, billing: str) -> dict[str, Any]:
     index = {member: given[member] for member in ("IndexName", "KeySchema", "Projection")}
     for member in ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput"):
         if given.get(member) is not None:
             index[member] = given[member]
-    if is_global and any(_units(given, kind) is not None for kind in ("Read", "Write")):
+    if is_global and billing == "PROVISIONED":
         index["ProvisionedThroughput"] = _global_throughput(given)
     if is_global and _on_demand(given):
         index["OnDemandThroughput"] = _on_demand(given)
@@ -188,6 +190,97 @@ def _units(given: Properties, kind: str) -> int | None:
     return None if found is None else int(found)
 
 
+def table_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """UpdateTable's settings that lead from one set of CreateTable's parameters to another.
+
+    What is not said any more goes back to what a table has that never said it; warm throughput is never lowered.
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_OnDemandThroughput.html
+    """
+    change = {
+        member: after[member]
+        for member in ("BillingMode", "ProvisionedThroughput", "WarmThroughput")
+        if after.get(member) is not None and after[member] != before.get(member)
+    }
+    for member, unsaid in (("TableClass", "STANDARD"), ("SSESpecification", {"Enabled": False})):
+        wanted, present = after.get(member) or unsaid, before.get(member) or unsaid
+        if wanted != present:
+            change[member] = wanted
+    limits = _limits(before, after)
+    if limits and after["BillingMode"] == "PAY_PER_REQUEST":
+        change["OnDemandThroughput"] = limits
+    return change
+
+
+def _limits(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, int]:
+    """The limits of on-demand capacity that differ; -1 takes one away."""
+    old, new = (each.get("OnDemandThroughput") or {} for each in (before, after))
+    wanted = {**dict.fromkeys(old, -1), **new}
+    return {} if wanted == old else wanted
+
+
+def replica_changes(
+    old: Properties, new: Properties, table: Mapping[str, Any], shown: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a replica update must say so that the replica has what its properties say.
+
+    `table` describes the table in the stack's Region, `shown` is its entry of the replica. What the properties do not
+    say any more becomes what a replica has that never said it: the table's.
+    """
+    before, after = replica_settings(old), replica_settings(new)
+    wanted = {**_unsaid(before, table), **after}
+    for given in before.get("GlobalSecondaryIndexes", ()):
+        index = next((each for each in table.get("GlobalSecondaryIndexes", ()) if _same_name(each, given)), None)
+        indexes = wanted.setdefault("GlobalSecondaryIndexes", [])
+        said = next((each for each in indexes if _same_name(each, given)), None)
+        if said is not None and index is not None:
+            said.update({**_unsaid(given, {**index, **_billing_of(table)}), **said})
+        elif index is not None:
+            unsaid = _unsaid(given, {**index, **_billing_of(table)})
+            indexes.append({"IndexName": given["IndexName"], **unsaid})
+    present = {**shown, "TableClassOverride": (shown.get("ReplicaTableClassSummary") or {}).get("TableClass")}
+    found = {
+        member: value
+        for member, value in wanted.items()
+        if member != "GlobalSecondaryIndexes" and _differs(member, value, present, after)
+    }
+    changed = [
+        index
+        for index in wanted.get("GlobalSecondaryIndexes", ())
+        if index != next((each for each in shown.get("GlobalSecondaryIndexes", ()) if _same_name(each, index)), None)
+        and len(index) > 1
+    ]
+    return {**found, "GlobalSecondaryIndexes": changed} if changed else found
+
+
+def _same_name(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return bool(one["IndexName"] == other["IndexName"])
+
+
+def _billing_of(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {"BillingModeSummary": table.get("BillingModeSummary") or {}}
+
+
+def _differs(member: str, value: Any, present: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether an override must be said: one that is only to go need not be, where there is none."""
+    held = present.get(member)
+    return bool(held != value and (member in after or held is not None))
+
+
+def _unsaid(before: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    """The overrides in `before`, each with the value of the table or index that `part` describes."""
+    on_demand = (part.get("BillingModeSummary") or {}).get("BillingMode") == "PAY_PER_REQUEST"
+    values: dict[str, Any] = {"TableClassOverride": (part.get("TableClassSummary") or {}).get("TableClass", "STANDARD")}
+    if on_demand:
+        limit = (part.get("OnDemandThroughput") or {}).get("MaxReadRequestUnits", -1)
+        values["OnDemandThroughputOverride"] = {"MaxReadRequestUnits": limit}
+    else:
+        units = part["ProvisionedThroughput"]["ReadCapacityUnits"]
+        values["ProvisionedThroughputOverride"] = {"ReadCapacityUnits": units}
+    if part.get("SSEDescription"):
+        values["KMSMasterKeyId"] = "alias/aws/dynamodb"
+    return {member: values[member] for member in before if member in values}
+
+
 def index_updates(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The GlobalSecondaryIndexUpdates, one at a time, that lead from one set of indexes to another."""
     old = {each["IndexName"]: each for each in before.get("GlobalSecondaryIndexes", ())}
@@ -203,8 +296,11 @@ def index_updates(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterat
         else:
             change = {
                 member: index[member]
-                for member in ("ProvisionedThroughput", "OnDemandThroughput")
+                for member in ("ProvisionedThroughput", "WarmThroughput")
                 if index.get(member) not in (None, old[name].get(member))
             }
+            limits = _limits(old[name], index)
+            if limits and after["BillingMode"] == "PAY_PER_REQUEST":
+                change["OnDemandThroughput"] = limits
             if change:
                 yield {"Update": {"IndexName": name, **change}}

@@ -281,8 +281,7 @@ def update_continuous_backups(
     days = point_in_time_recovery_specification.get("RecoveryPeriodInDays")
     if point_in_time_recovery_specification["PointInTimeRecoveryEnabled"]:
         since_ms = (table.doc.get("Recovery") or {}).get("SinceMs", call.now_ms)
-        present = (table.doc.get("Recovery") or {}).get("Days", PERIOD_DAYS)
-        table.doc["Recovery"] = {"SinceMs": since_ms, "Days": days or present}
+        table.doc["Recovery"] = {"SinceMs": since_ms, "Days": days or PERIOD_DAYS}
     else:
         if days is not None:
             raise ValidationException(

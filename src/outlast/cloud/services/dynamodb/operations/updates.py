@@ -215,8 +215,9 @@ class _Changes:
         """Do it, and let the timer finish what takes time."""
         doc, state, now_ms, here = self.doc, self.call.state, self.call.now_ms, self.call.region.name
         overrides.undo(doc)
-        given = overrides.absorb(doc, here, self.given)
         synchronised = replicas.settings(doc), orjson.dumps(doc.get("Replicas"))
+        given = overrides.absorb(doc, here, self.given)
+        self.index_updates = given.get("GlobalSecondaryIndexUpdates") or ()
         if self.billing != doc["BillingMode"]:
             doc["BillingMode"] = self.billing
             if self.billing == "PAY_PER_REQUEST":
@@ -228,9 +229,11 @@ class _Changes:
             doc["ProvisionedThroughput"] = changed_throughput(
                 doc.get("ProvisionedThroughput"), given["ProvisionedThroughput"], now_ms
             )
-        for member in ("TableClass", "DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput"):
+        for member in ("TableClass", "DeletionProtectionEnabled", "WarmThroughput"):
             if member in given:
                 doc[member] = given[member]
+        if "OnDemandThroughput" in given:
+            doc["OnDemandThroughput"] = {**(doc.get("OnDemandThroughput") or {}), **given["OnDemandThroughput"]}
         if "TableClass" in given:
             doc["ClassChangedMs"] = now_ms
         if "SSESpecification" in given:
@@ -272,9 +275,10 @@ class _Changes:
                 entry["ProvisionedThroughput"] = changed_throughput(
                     entry.get("ProvisionedThroughput"), named["ProvisionedThroughput"], self.call.now_ms
                 )
-            for member in ("OnDemandThroughput", "WarmThroughput"):
-                if named.get(member) is not None:
-                    entry[member] = named[member]
+            if named.get("OnDemandThroughput") is not None:
+                entry["OnDemandThroughput"] = {**(entry.get("OnDemandThroughput") or {}), **named["OnDemandThroughput"]}
+            if named.get("WarmThroughput") is not None:
+                entry["WarmThroughput"] = named["WarmThroughput"]
         return waiting
 
 
