@@ -7,6 +7,7 @@ import getpass
 import json
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import typer
@@ -18,16 +19,18 @@ from outlast.cli.ops_switch import SwitchOption, Wish, carry_out, note, show_pla
 from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.boards import board_of
-from outlast.ops.act.evacuate import Evacuated
+from outlast.ops.act.evacuate import Board, Evacuated
 from outlast.ops.decide.rules import Decision
 from outlast.ops.deployment import Deployment, Switch
 from outlast.ops.observe.facts import gather
-from outlast.ops.outcome import Exit
+from outlast.ops.outcome import Exit, OpsError
 from outlast.ops.plan.evacuation import EvacuationPlan, plan_evacuation
+from outlast.ops.report.status import advice
 from outlast.ops.watch import Watch
 
 Mode = Literal["recommend", "approve", "automatic"]
 FOREVER_S = 365 * 86_400.0
+LOOK_S = 1.0
 
 
 def register(app: typer.Typer) -> None:
@@ -84,6 +87,16 @@ def exit_of(decision: Decision, result: Evacuated | None) -> Exit:
     return Exit.MISSED
 
 
+async def advised(deployment: Deployment, decision: Decision, board: Board) -> Decision:
+    """The decision, knowing what is switched off already; a switch that nobody tells of is taken to be on."""
+    try:
+        states = await asyncio.to_thread(board.states)
+    except OpsError:
+        return decision
+    action, _, why = advice(deployment, decision, states)
+    return replace(decision, action=action, why=why)
+
+
 def objections(plan: EvacuationPlan) -> list[str]:
     """What keeps a plan from being carried out unasked: refusals, a Region that is off already, a survivor in doubt."""
     found = [check.text for check in plan.refused]
@@ -105,9 +118,16 @@ async def _guard(
         refused = ""
         while True:
             left_s = until_s - time.monotonic()
-            if left_s <= 0 or not await watch.until(lambda decision: decision.action == "evacuate", left_s):
-                return watch.decision, None
-            decision = watch.decision
+            found = left_s > 0 and await watch.until(lambda decision: decision.action == "evacuate", left_s)
+            decision = await advised(deployment, watch.decision, board)
+            if not found:
+                return decision, None
+            if decision.action != "evacuate":  # it was left already
+                if decision.why.partition(":")[0] != refused:
+                    refused = decision.why.partition(":")[0]
+                    typer.echo(decision.why, err=True)
+                await asyncio.sleep(min(LOOK_S, max(0.0, left_s)))
+                continue
             if mode == "recommend":
                 return decision, None
             facts = await asyncio.to_thread(

@@ -10,6 +10,7 @@ from outlast.ops.outcome import RefusedError
 from outlast.ops.plan.evacuation import EvacuationPlan, plan_evacuation, writes_at_risk
 from outlast.ops.plan.facts import Capacity, Facts
 from outlast.ops.plan.failback import plan_failback
+from outlast.ops.plan.room import Room
 
 A, B = "us-east-1", "us-west-2"
 FACTS = Facts(
@@ -21,7 +22,8 @@ FACTS = Facts(
     capacity={A: Capacity(500, 100), B: Capacity(500, 100)},
     ttl_s=5,
     write_share=0.5,
-    duration_ms=50.0,
+    durations_ms={A: 50.0, B: 50.0},
+    request_usd=1e-5,
 )
 
 
@@ -44,18 +46,56 @@ def test_an_impaired_survivor_refuses_the_plan() -> None:
     assert [check.name for check in plan.refused] == ["health of us-west-2"]
 
 
-def test_a_survivor_that_is_off_or_full_or_doubtful_is_a_warning() -> None:
-    plan = plan_evacuation(A, "x", (A, B), replace(FACTS, states={A: True, B: False}, health={B: "suspect"}))
-    assert weights(plan)["safety rule"] == "warning"
+def test_a_survivor_that_is_full_or_doubtful_is_a_warning() -> None:
+    plan = plan_evacuation(A, "x", (A, B), replace(FACTS, health={A: "impaired", B: "suspect"}))
     assert weights(plan)["health of us-west-2"] == "warning"
     for full in (Capacity(35, 100), Capacity(500, 1)):
-        crowded = plan_evacuation(A, "x", (A, B), replace(FACTS, capacity={B: full}, duration_ms=50.0))
+        crowded = plan_evacuation(A, "x", (A, B), replace(FACTS, capacity={B: full}))
         assert weights(crowded)["room in us-west-2"] == "warning"
 
 
-def test_the_last_region_that_is_on_is_not_left_for_one_that_nobody_looks_at() -> None:
+def test_the_last_region_that_is_known_to_be_healthy_is_not_left() -> None:
+    for word in ("suspect", "unknown"):
+        plan = plan_evacuation(A, "x", (A, B), replace(FACTS, health={A: "healthy", B: word}))
+        assert [check.name for check in plan.refused] == ["health of us-west-2"]
+        assert "last Region that is known to be healthy" in plan.refused[0].text
+    assert not plan_evacuation(A, "x", (A, B), replace(FACTS, health={A: "healthy", B: "healthy"})).refused
+    assert not plan_evacuation(A, "x", (A, B), replace(FACTS, health={})).refused, "nobody looked: the operator did"
+
+
+def test_the_plan_says_what_is_to_come_what_it_costs_and_how_many_retries_there_is_room_for() -> None:
+    texts = {check.name: check.text for check in plan_evacuation(A, "x", (A, B), FACTS).checks}
+    assert texts["room in us-west-2"] == (
+        "30.0 requests a second of 500 let in; 1.5 function runs at once of 100; retry budget: 12 of each request, "
+        "with all that is to come"
+    )
+    assert texts["cost"] == "nothing more: about 0.72 USD an hour for requests moves to us-west-2"
+    blind = plan_evacuation(A, "x", (A, B), replace(FACTS, rates={A: None, B: None}))
+    assert {check.name for check in blind.checks if check.weight == "unknown"} >= {"room in us-west-2", "cost"}
+    assert "lets in 500" in next(check.text for check in blind.checks if check.name == "room in us-west-2")
+
+
+@pytest.mark.parametrize(
+    ("room", "full", "retries"),
+    [
+        (Room(0.0, Capacity(500, 100), 50.0), False, None),
+        (Room(400.0, Capacity(500, None)), False, 0),
+        (Room(401.0, Capacity(500, None)), True, 0),
+        (Room(100.0, Capacity(500, 10), 50.0), False, 0),
+        (Room(100.0, Capacity(None, 100), 50.0), False, 15),
+        (Room(100.0, Capacity()), False, None),
+        (Room(1.0, Capacity(0.0, None)), True, 0),
+    ],
+)
+def test_room_is_judged_by_the_limit_that_is_reached_first(room: Room, full: bool, retries: int | None) -> None:
+    assert (room.full, room.retries) == (full, retries)
+
+
+def test_the_last_region_that_is_on_is_not_left_for_one_that_nobody_knows_to_be_well() -> None:
     off = replace(FACTS, states={A: True, B: False}, health={})
-    assert [check.name for check in plan_evacuation(A, "x", (A, B), off).refused] == ["safety rule"]
+    for health in ({}, {B: "suspect"}, {A: "impaired", B: "suspect"}):
+        refused = plan_evacuation(A, "x", (A, B), replace(off, health=health)).refused
+        assert [check.name for check in refused] == ["safety rule"]
     assert not plan_evacuation(A, "x", (A, B), replace(off, health={B: "healthy"})).refused
     for states in ({A: False, B: False}, {}):
         assert not plan_evacuation(A, "x", (A, B), replace(off, states=states)).refused

@@ -16,9 +16,12 @@ from outlast.ops.deployment import Deployment, RegionPart
 from outlast.ops.observe.survey import Latest
 from outlast.ops.outcome import OpsError
 from outlast.ops.plan.facts import SWITCH_S, Capacity, Facts
+from outlast.ops.report.cost import per_request
 
 Result = TypeVar("Result")
 EVERY_METHOD: Final = "*/*"
+FUNCTION_MS: Final = 50.0
+"""How long a function run is taken to last while nobody has measured it."""
 
 
 def gather(
@@ -38,7 +41,7 @@ def gather(
     states = _or_none(read.states)
     known = dict(capacity or {})
     if not known:
-        known = cached(deployment) if offline else capacities(clients, deployment)
+        known = cached(deployment) if offline else _filled(capacities(clients, deployment), cached(deployment))
     return Facts(
         at_s=now_s,
         states=states or {},
@@ -46,6 +49,8 @@ def gather(
         health={finding.region: finding.state for finding in decision.findings} if decision else {},
         lag_ms={part.name: _lag_ms(part.name, latest) for part in deployment.regions},
         capacity=known,
+        durations_ms=dict(latest.durations_ms),
+        request_usd=per_request(max(latest.durations_ms.values(), default=FUNCTION_MS)),
         ttl_s=deployment.record_ttl_s,
         switch_s=switch_s(deployment),
         write_share=write_share,
@@ -60,6 +65,11 @@ def switch_s(deployment: Deployment) -> float:
     if deployment.switch == "standby-takes-over":
         return 2.0 * min(deployment.alarm_period_s, 60)
     return SWITCH_S
+
+
+def _filled(told: Mapping[str, Capacity], noted: Mapping[str, Capacity]) -> dict[str, Capacity]:
+    """What the control planes tell; where they do not answer, what the deployment file has noted."""
+    return {region: each.filled(noted.get(region, Capacity())) for region, each in told.items()}
 
 
 def cached(deployment: Deployment) -> dict[str, Capacity]:

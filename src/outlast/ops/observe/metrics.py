@@ -92,6 +92,7 @@ def region_series(part: RegionPart) -> list[Series]:
         Series("errors", "AWS/Lambda", "Errors", function, "Sum"),
         Series("throttles", "AWS/Lambda", "Throttles", function, "Sum"),
         Series("invocations", "AWS/Lambda", "Invocations", function, "Sum"),
+        Series("duration", "AWS/Lambda", "Duration", function, "p90"),
     ]
 
 
@@ -174,6 +175,11 @@ def refused_share(points: Points) -> float | None:
     if count is None or count < FEW:
         return None
     return (_last(points, "refused") or 0.0) / count
+
+
+def run_ms(points: Points) -> float | None:
+    """How long a run of the function took of late, at the 90th percentile; None when nothing was measured."""
+    return _last(points, "duration")
 
 
 def _last(points: Points, ident: str) -> float | None:

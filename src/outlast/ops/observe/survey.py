@@ -59,6 +59,7 @@ class Latest:
     alarms: dict[tuple[str, str], str] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
     refused: dict[str, float] = field(default_factory=dict)
+    durations_ms: dict[str, float] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -197,6 +198,9 @@ class Survey:
         refused = metrics.refused_share(points)
         if refused is not None:
             self.latest.refused[part.name] = refused
+        duration_ms = metrics.run_ms(points)
+        if duration_ms is not None:
+            self.latest.durations_ms[part.name] = duration_ms
         own = self._canaries["region-canary", part.name].read(success, now_s)
         return [*metrics.read_region(part.name, points, now_s), *own]
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from outlast.ops.outcome import RefusedError
-from outlast.ops.plan.facts import Facts
+from outlast.ops.plan.facts import Capacity, Facts
+from outlast.ops.plan.room import Room
 
 Weight = Literal["fine", "warning", "refusal", "unknown"]
-HEADROOM: Final = 0.8
-"""A survivor is full at this share of its limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,12 @@ def plan_evacuation(region: str, reason: str, regions: Sequence[str], facts: Fac
         raise RefusedError(f"{region} is the only Region: there is nowhere to go.")
     checks = (
         _already(region, facts),
-        *(_health(each, facts) for each in survivors),
+        *(_health(each, region, facts) for each in survivors),
         _safety(region, survivors, facts),
         *(_room(each, regions, facts) for each in survivors),
         _risk(region, facts),
         _time(facts),
+        _cost(region, survivors, facts),
     )
     return EvacuationPlan(
         region=region,
@@ -90,13 +90,15 @@ def _already(region: str, facts: Facts) -> Check:
     return Check("switch", "fine", f"{region} is on and will be switched off")
 
 
-def _health(region: str, facts: Facts) -> Check:
-    word = facts.health.get(region, "unknown")
+def _health(region: str, left: str, facts: Facts) -> Check:
+    name, word = f"health of {region}", facts.health.get(region, "unknown")
     if word == "healthy":
-        return Check(f"health of {region}", "fine", f"{region} is healthy by all who look at it")
+        return Check(name, "fine", f"{region} is healthy by all who look at it")
     if word == "impaired":
-        return Check(f"health of {region}", "refusal", f"{region} is impaired itself: moving there would not help")
-    return Check(f"health of {region}", "warning", f"{region} is {word}: its health is not certain")
+        return Check(name, "refusal", f"{region} is impaired itself: moving there would not help")
+    if facts.health.get(left) == "healthy":
+        return Check(name, "refusal", f"{region} is {word}, and {left} is the last Region that is known to be healthy")
+    return Check(name, "warning", f"{region} is {word}: its health is not certain")
 
 
 def _safety(region: str, survivors: Sequence[str], facts: Facts) -> Check:
@@ -104,27 +106,36 @@ def _safety(region: str, survivors: Sequence[str], facts: Facts) -> Check:
     if on:
         return Check("safety rule", "fine", f"{', '.join(on)} stays on: the rule that one Region is on is kept")
     names = ", ".join(survivors)
-    if facts.states.get(region) and all(facts.health.get(each, "unknown") == "unknown" for each in survivors):
-        text = f"{region} is the last Region that is on, {names} was evacuated, and nobody knows whether it is well"
+    if facts.states.get(region) and all(facts.health.get(each) != "healthy" for each in survivors):
+        text = f"{region} is the last Region that is on, {names} was evacuated, and nobody knows that it is well"
         return Check("safety rule", "refusal", text)
     return Check("safety rule", "warning", f"{names} is off now and will be switched on in the same change")
 
 
 def _room(region: str, regions: Sequence[str], facts: Facts) -> Check:
     name = f"room in {region}"
-    rates = [facts.rates.get(each) for each in regions]
-    capacity = facts.capacity.get(region)
-    known = [rate for rate in rates if rate is not None]
-    if len(known) < len(rates) or capacity is None or capacity.throttle_rps is None:
-        return Check(name, "unknown", "traffic or limits are not known: watch closely")
-    coming = sum(known)
-    text = f"{coming:.1f} requests a second to come, {capacity.throttle_rps:.0f} let in"
-    full = coming > HEADROOM * capacity.throttle_rps
-    if facts.duration_ms is not None and capacity.concurrency is not None:
-        runs = coming * facts.duration_ms / 1000
-        text += f"; {runs:.1f} function runs at once of {capacity.concurrency}"
-        full = full or runs > HEADROOM * capacity.concurrency
-    return Check(name, "warning" if full else "fine", text)
+    capacity = facts.capacity.get(region) or Capacity()
+    known = [rate for each in regions if (rate := facts.rates.get(each)) is not None]
+    let_in = (
+        "" if capacity.throttle_rps is None else f" {region} lets in {capacity.throttle_rps:.0f} requests a second."
+    )
+    if len(known) < len(regions):
+        return Check(name, "unknown", f"the traffic to come is not known: watch closely.{let_in}".rstrip("."))
+    room = Room(sum(known), capacity, facts.durations_ms.get(region))
+    if capacity.throttle_rps is None:
+        return Check(name, "unknown", f"{room.text} to come; what {region} lets in is not known: watch closely")
+    return Check(name, "warning" if room.full else "fine", f"{room.text}, with all that is to come")
+
+
+def _cost(region: str, survivors: Sequence[str], facts: Facts) -> Check:
+    """Requests cost the same in every Region, and each replica bears every write already: what is paid only moves."""
+    rate = facts.rates.get(region)
+    if rate is None or facts.request_usd is None:
+        return Check("cost", "unknown", "the traffic that moves is not known, so its cost is not either")
+    moved = rate * 3600 * facts.request_usd
+    return Check(
+        "cost", "fine", f"nothing more: about {moved:.2f} USD an hour for requests moves to {', '.join(survivors)}"
+    )
 
 
 def _risk(region: str, facts: Facts) -> Check:

@@ -17,6 +17,13 @@ class Capacity:
     throttle_rps: float | None = None
     concurrency: int | None = None
 
+    def filled(self, other: Capacity) -> Capacity:
+        """With what another has where this one knows nothing."""
+        return Capacity(
+            other.throttle_rps if self.throttle_rps is None else self.throttle_rps,
+            other.concurrency if self.concurrency is None else self.concurrency,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -24,7 +31,8 @@ class Facts:
 
     `states`: whether each Region is switched on. `rates`: requests a second, by Region. `health`: the finding on each
     Region, in one word. `lag_ms`: age of each origin's heartbeat elsewhere. `write_share`: writes among requests.
-    `duration_ms`: how long a function run takes at the 90th percentile. `switch_s`: from the switch to changed answers.
+    `durations_ms`: how long a function run takes at the 90th percentile, by Region. `switch_s`: from the switch to
+    changed answers. `request_usd`: what a request costs on AWS.
     """
 
     at_s: float
@@ -36,5 +44,6 @@ class Facts:
     ttl_s: int = 60
     switch_s: float = SWITCH_S
     write_share: float = 1.0
-    duration_ms: float | None = None
+    durations_ms: Mapping[str, float] = field(default_factory=dict)
+    request_usd: float | None = None
     offline: bool = False

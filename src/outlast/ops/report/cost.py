@@ -51,6 +51,14 @@ def prices() -> Mapping[str, Any]:
     return found
 
 
+def per_request(function_ms: float) -> float:
+    """What one request costs in US dollars, its function's run and its reads and writes included."""
+    price: Mapping[str, float] = prices()["prices"]
+    items = ORDER_SHARE * ORDER_WRITE_UNITS * price["write_unit"] + (1 - ORDER_SHARE) * READ_UNITS * price["read_unit"]
+    run = price["function_request"] + function_ms / 1000 * MEMORY_GB * price["function_gb_s"]
+    return price["api_request"] + run + items
+
+
 def monthly(use: Use) -> dict[str, Any]:
     """The bill as JSON members: lines, and totals with the cluster and without it, where stop alarms take its place.
 

@@ -10,10 +10,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from outlast.ops.decide.rules import Decision
+from outlast.ops.decide.rules import Action, Decision
 from outlast.ops.deployment import Deployment
+from outlast.ops.observe.facts import cached
 from outlast.ops.observe.survey import Latest
 from outlast.ops.plan.evacuation import Check
+from outlast.ops.plan.facts import Capacity
+from outlast.ops.plan.room import Room
 from outlast.ops.sightings import SIDES
 
 COLOURS: Final = {"good": "green", "bad": "bold red", "unknown": "dim"}
@@ -27,7 +30,8 @@ def screen(
     """The status as a terminal shows it."""
     moment = datetime.fromtimestamp(decision.at_s, UTC).strftime("%H:%M:%S")
     head = Text.assemble((deployment.service_name, "bold"), f"  {moment} UTC  measured: {deployment.kind}")
-    return Group(head, "", _votes(deployment, decision, controls), "", *_lines(deployment, latest), _advice(decision))
+    advice = _advice(deployment, decision, controls)
+    return Group(head, "", _votes(deployment, decision, controls), "", *_lines(deployment, latest), advice)
 
 
 def _votes(deployment: Deployment, decision: Decision, controls: Mapping[str, bool] | None) -> Table:
@@ -68,53 +72,83 @@ def _lines(deployment: Deployment, latest: Latest) -> list[RenderableType]:
         age = "not seen" if beat.age_ms is None else f"{beat.age_ms:.0f} ms old"
         problem = f" ({beat.error})" if beat.error else ""
         lines.append(Text(f"heartbeat of {origin}: {age} in {seen_in}{problem}"))
+    limits = cached(deployment)
     for region in deployment.region_names:
         if region in latest.rates:
-            lines.append(Text(f"{region}: {latest.rates[region]:.1f} requests a second"))
+            lines.append(_load(region, latest, limits.get(region, Capacity())))
+    rung = [f"{name} in {region}" for region in sorted({region for region, _ in latest.alarms})
+            for name in _rung(region, latest)]  # fmt: skip
+    if rung:
+        lines.append(Text(f"in alarm: {', '.join(rung)}", style="bold red"))
     lines += [
         Text(f"no look from {source}: {error}", style="yellow") for source, error in sorted(latest.errors.items())
     ]
     return lines
 
 
-def _advice(decision: Decision) -> Text:
-    if decision.action == "evacuate":
-        return Text(f"\nEvacuate {decision.region}: {decision.why}", style="bold red")
-    style = "yellow" if decision.action == "undecided" else "green" if "every" in decision.why else "yellow"
-    return Text(f"\n{_sentence(decision)}", style=style)
+def _load(region: str, latest: Latest, capacity: Capacity) -> Text:
+    """A Region's load against what it lets in (by the deployment file), and what it turns away."""
+    room = Room(latest.rates[region], capacity, latest.durations_ms.get(region))
+    refused = f"; {latest.refused[region]:.0%} turned away" if region in latest.refused else ""
+    return Text(f"{region}: {room.text}{refused}", style="bold red" if room.full else "")
 
 
-def _sentence(decision: Decision) -> str:
-    """Why, as a sentence. The name of a Region is small at its head, too."""
-    why = decision.why
-    named = why.startswith(tuple(finding.region for finding in decision.findings))
-    return f"{why if named else why[0].upper() + why[1:]}."
+def advice(deployment: Deployment, decision: Decision, controls: Mapping[str, bool] | None) -> tuple[Action, str, str]:
+    """What should be done (action, Region, why), knowing what is switched off: a Region that was left is not left
+    again, and one that is well may be returned to."""
+    off = [region for region in deployment.region_names if (controls or {}).get(region) is False]
+    if decision.action != "none" and decision.region in off:
+        finding = decision.finding(decision.region)
+        return "none", "", f"{finding.region} is evacuated, and not well yet: {finding.why}"
+    well = [region for region in off if decision.finding(region).state == "healthy"]
+    if decision.action == "none" and well:
+        back = f"`outlast failback {well[0]}`, once its data has converged and the conflicts are reviewed"
+        return "none", "", f"{well[0]} is evacuated, and well again: {back}"
+    return decision.action, decision.region, decision.why
+
+
+def _advice(deployment: Deployment, decision: Decision, controls: Mapping[str, bool] | None) -> Text:
+    action, region, why = advice(deployment, decision, controls)
+    if action == "evacuate":
+        return Text(f"\nEvacuate {region}: {why}", style="bold red")
+    style = "yellow" if action == "undecided" else "green" if "every" in why else "yellow"
+    named = why.startswith(tuple(deployment.region_names))  # the name of a Region is small at its head, too
+    return Text(f"\n{why if named else why[0].upper() + why[1:]}.", style=style)
 
 
 def document(
     deployment: Deployment, decision: Decision, latest: Latest, controls: Mapping[str, bool] | None
 ) -> dict[str, Any]:
     """The status as JSON."""
+    limits = cached(deployment)
+    action, region, why = advice(deployment, decision, controls)
     return {
         "service_name": deployment.service_name,
         "measured": deployment.kind,
         "at_s": decision.at_s,
-        "action": decision.action,
-        "region": decision.region,
-        "why": decision.why,
+        "action": action,
+        "region": region,
+        "why": why,
         "regions": {
             finding.region: {
                 "state": finding.state,
                 "routing_control": None if controls is None else controls.get(finding.region),
                 "requests_per_s": latest.rates.get(finding.region),
+                "let_in_per_s": limits.get(finding.region, Capacity()).throttle_rps,
+                "turned_away_share": latest.refused.get(finding.region),
                 "votes": {vote.vantage: {"verdict": vote.verdict, "bad_share": vote.share} for vote in finding.votes},
             }
             for finding in decision.findings
         },
         "names": {coast: {"region": told.region, "error": told.error} for coast, told in latest.told.items()},
         "heartbeat_ms": {f"{a} in {b}": beat.age_ms for (a, b), beat in latest.beats.items()},
+        "in_alarm": {region: _rung(region, latest) for region in sorted({region for region, _ in latest.alarms})},
         "errors": dict(latest.errors),
     }
+
+
+def _rung(region: str, latest: Latest) -> list[str]:
+    return sorted(name for (where, name), state in latest.alarms.items() if where == region and state == "ALARM")
 
 
 def checks(title: str, found: Sequence[Check]) -> RenderableType:
