@@ -27,6 +27,7 @@ from outlast.ops.deployment import Deployment
 from outlast.ops.drill.changes import WithChanges
 from outlast.ops.drill.customers import Crowd
 from outlast.ops.drill.file import DrillFile, find, library
+from outlast.ops.drill.folder import set_aside
 from outlast.ops.drill.guardian import guarded
 from outlast.ops.drill.hold import NAME as LOCK
 from outlast.ops.drill.hold import hold
@@ -126,6 +127,9 @@ def _made(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    earlier = set_aside(folder)
+    if earlier:
+        typer.echo(f"outlast: the earlier drill in {folder} was set aside, to {earlier}.", err=True)
     try:
         yield
     except Stopped:

@@ -130,3 +130,7 @@ def one_line() -> Iterator[None]:
     except (ClientError, BotoCoreError) as error:
         typer.echo(f"outlast: {error}", err=True)
         raise typer.Exit(int(Exit.ERROR)) from error
+    except OSError as error:  # a full disk, a folder that is not ours
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"outlast: {where}{error.strerror or error}.", err=True)
+        raise typer.Exit(int(Exit.ERROR)) from error

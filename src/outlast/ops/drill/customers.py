@@ -50,6 +50,7 @@ class Crowd:
         self._folder = folder
         self._variables = variables
         self._running: list[subprocess.Popen[bytes]] = []
+        self.trouble = ""
         self.logs = [folder / f"requests-{coast}.jsonl" for coast in coasts]
         self._tail = Tail(self.logs)
 
@@ -78,11 +79,20 @@ class Crowd:
         """Requests that ended since the last look. Raises OpsError when a process has died."""
         for process in self._running:
             if process.poll() is not None:
-                raise OpsError(f"A customers' process ended with {process.returncode}; see {self._folder}.")
+                raise OpsError(self._why(process.returncode))
         return self._tail.fresh()
 
+    def _why(self, code: int) -> str:
+        """What a process that has ended by itself said last."""
+        for log in sorted(self._folder.glob("customers-*.log")):
+            said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            if said:
+                return f"A customers' process has ended: {said[-1]}"
+        return f"A customers' process ended with {code}; see {self._folder}."
+
     def stop(self) -> list[Record]:
-        """Stop the processes and return the requests that ended since the last look."""
+        """Stop the processes and return the requests that ended since the last look; `trouble` says whose log is not
+        whole."""
         for process in self._running:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
@@ -92,6 +102,8 @@ class Crowd:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            if process.returncode:
+                self.trouble = self.trouble or self._why(process.returncode)
         self._running.clear()
         return self._tail.fresh()
 

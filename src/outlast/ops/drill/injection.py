@@ -54,13 +54,25 @@ class Injection:
             task.cancel()
 
     def end(self) -> None:
-        """End what was begun, the last first."""
-        while self._running:
-            self.faults.end(self._running[-1])
-            ended = self._running.pop()
-            self.audit.add("fault ended", what=ended.what)
-            self.note(f"{ended.what} has ended")
-        self._later = []
+        """End what was begun, the last first. One that cannot be ended, or told, keeps none of the others; it is raised
+        afterwards."""
+        trouble: Exception | None = None
+        left: list[Running] = []
+        for running in reversed(self._running):
+            try:
+                self.faults.end(running)
+            except (OpsError, ClientError, BotoCoreError) as error:
+                left.insert(0, running)
+                trouble = trouble or error
+                continue
+            self.note(f"{running.what} has ended")
+            try:
+                self.audit.add("fault ended", what=running.what)
+            except OpsError as error:
+                trouble = trouble or error
+        self._running, self._later = left, []
+        if trouble is not None:
+            raise trouble
 
     async def _begin_later(self, plan: FaultPlan, region: str) -> None:
         """Nobody awaits this: what goes wrong is kept for whoever checks."""

@@ -75,8 +75,9 @@ class Drill:
         except Broken as broken:
             story.failed = str(broken)
             story.note("failed", story.failed)
-        except (OpsError, ClientError, BotoCoreError) as error:
-            story.trouble = str(error) if isinstance(error, OpsError) else f"{error_code(error)}: {error}"
+        except (OpsError, ClientError, BotoCoreError, OSError) as error:
+            known = isinstance(error, (ClientError, BotoCoreError))
+            story.trouble = f"{error_code(error)}: {error}" if known else str(error)
             story.note("trouble", story.trouble)
         except asyncio.CancelledError:
             stage.audit.add("interrupted", what="drill", region=story.region)

@@ -19,6 +19,7 @@ from outlast.ops.drill.injection import Injection
 from outlast.ops.drill.pace import Broken, Pace
 from outlast.ops.drill.stage import Stage
 from outlast.ops.drill.story import Story
+from outlast.ops.load.log import Record
 from outlast.ops.observe import ledger
 from outlast.ops.observe.survey import COASTS, names_for
 from outlast.ops.outcome import OpsError
@@ -39,6 +40,7 @@ class Scenes:
     injection: Injection
     pace: Pace
     buried: bool = False
+    _waits: str = ""
 
     async def play(self) -> None:
         """One scene after the other. Raises Broken when the story does not go on as it should, and OpsError."""
@@ -154,9 +156,20 @@ class Scenes:
         self.injection.hush()
         await asyncio.to_thread(self.injection.end)
         story.mark("healed_s")
-        await self.pace.wait(evidence.all_healthy, self.file.phases.patience_s)
+        story.note("waits", f"until everybody sees {story.region} well, {self.file.phases.patience_s:.0f} s at most")
+        await self.pace.wait(self._well_again, self.file.phases.patience_s)
         assert story.decision is not None
         evidence.detected(story, story.decision)
+
+    def _well_again(self, decision: Decision) -> bool:
+        """Whether every Region is healthy; says whom it is waited for whenever that is somebody else."""
+        finding = decision.finding(self.story.region)
+        still = ", ".join(vote.vantage for vote in finding.with_verdict("bad"))
+        told = f"{finding.region} is {finding.state}" + (f"; still bad: {still}" if still else "")
+        if told != self._waits:
+            self._waits = told
+            self.story.note("waits", told)
+        return evidence.all_healthy(decision)
 
     async def _fail_back(self) -> None:
         stage, story, phases = self.stage, self.story, self.file.phases
@@ -193,7 +206,7 @@ class Scenes:
     async def _end(self) -> None:
         story, patience_s = self.story, self.file.phases.patience_s
         await self.pace.pause(self.file.phases.after_s)
-        story.records += await asyncio.to_thread(self.crowd.stop)
+        story.records += await asyncio.to_thread(self._send_home)
         story.note("phase", "customers gone; replicas are compared")
         lag_ms = dict((await asyncio.to_thread(self.stage.facts, self.watch)).lag_ms)
         await asyncio.to_thread(compare, story, self.stage.clients, self.crowd.stock.prefix, lag_ms, patience_s)
@@ -204,10 +217,17 @@ class Scenes:
 
     def _bury(self) -> None:
         """The Region does not come back: the last word on every write that was on its way. It stays switched off."""
-        self.story.records += self.crowd.stop()
+        self.story.records += self._send_home()
         self.story.note("phase", f"{self.story.region} is gone: nobody returns")
         bury(self.story, self.stage.clients, self.crowd.stock.prefix)
         self.buried = True
+
+    def _send_home(self) -> list[Record]:
+        """The customers' last requests. Raises OpsError when their log is not whole."""
+        last = self.crowd.stop()
+        if self.crowd.trouble:
+            raise OpsError(self.crowd.trouble)
+        return last
 
     def _home_worse(self) -> str:
         return self.watch.decision.finding(self.story.region).worsened

@@ -129,10 +129,14 @@ class Coast:
         self._log = log
         self._workload = Workload(plan.stock, plan.coast, plan.seed, contested_every_s=plan.contested_every_s)
         self._under_way: set[asyncio.Task[None]] = set()
+        self._trouble: OSError | None = None
         self.stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Send until `stop` is set, then wait for what is under way."""
+        """Send until `stop` is set, then wait for what is under way.
+
+        Raises OSError when the log cannot be written: requests that nobody knows of would make every share wrong.
+        """
         due_s = time.time()
         for gap_s in self._workload.arrivals(self._plan.rate_per_s):
             due_s += gap_s
@@ -143,6 +147,8 @@ class Coast:
             await asyncio.wait(self._under_way, timeout=self._plan.timeout_s + 1)
         for client in self._clients:
             client.close()
+        if self._trouble is not None:
+            raise self._trouble
 
     def _begin(self, want: Want, due_s: float) -> None:
         client = self._clients[self._workload.client(len(self._clients))]
@@ -161,7 +167,13 @@ class Coast:
         self._write(record)
 
     def _write(self, record: Record) -> None:
-        self._log.write(to_line(record) + "\n")
+        if self._trouble is not None:
+            return  # half a line may stand at the end: nothing may follow it
+        try:
+            self._log.write(to_line(record) + "\n")
+        except OSError as error:
+            self._trouble = error
+            self.stop.set()
 
     async def _stopped_within(self, seconds: float) -> bool:
         if seconds <= 0:
@@ -199,8 +211,11 @@ async def run(plan: Plan, log: TextIO, parent: int) -> None:
 def main(path: Path, parent: int) -> None:
     """Run the plan in the file at `path` for the process `parent`."""
     plan = load(path)
-    with Path(plan.log).open("a", buffering=1, encoding="utf-8") as log:
-        asyncio.run(run(plan, log, parent))
+    try:
+        with Path(plan.log).open("a", buffering=1, encoding="utf-8") as log:
+            asyncio.run(run(plan, log, parent))
+    except OSError as error:
+        sys.exit(f"{plan.log} cannot be written: {error.strerror}.")
 
 
 if __name__ == "__main__":
