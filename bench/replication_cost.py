@@ -1,8 +1,12 @@
 """What a replica costs the Region that writes: PutItem over the wire, with and without it, by turns in one run.
 
 Run `python -m bench.replication_cost`. Two tables alike (1 KB items, a stream of new and old images), one of them with
-a replica in a second Region. The load goes to one, then the other, again and again; the cost is the processor time
-of the writing Region a request, as the median over the turns, and what remains of its throughput.
+a replica in a second Region. The load goes to one, then the other, again and again, each time after the replica has
+everything, and what is sent after the load has ended counts too. Two questions, answered by medians over the turns:
+
+- shared: both Regions and the load on the same cores. What the replica computes, the writer lacks.
+- apart: the writing Region (with its porch) has one core, the replica and the load have the others, as with a Region on
+  another host. What remains is what the writer itself does for its replica.
 """
 
 from __future__ import annotations
@@ -16,16 +20,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from bench import peers, workloads, wrk
 from bench.functions import cpu_s
 from outlast.cloud.world import run
 from outlast.cloud.world.config import WorldConfig, load_config
+from outlast.ops.clients import add_models
 
 EAST, WEST = "us-east-1", "us-west-2"
 PLAIN, REPLICATED = "plain", "replicated"
@@ -33,12 +40,24 @@ PLAIN, REPLICATED = "plain", "replicated"
 
 @dataclass(frozen=True, slots=True)
 class World:
+    """Two Regions that run: the addresses, and each Region's process."""
+
     config: WorldConfig
-    pid: int
+    pids: dict[str, int]
 
     @property
     def url(self) -> str:
         return f"http://{self.config.hosts[EAST]}:{self.config.port}"
+
+
+@dataclass(slots=True)
+class Turns:
+    """One table, turn by turn: writes a second, microseconds of CPU a write, writes behind as the load ended."""
+
+    per_s: list[float]
+    writer_us: list[float]
+    replica_us: list[float]
+    behind: list[int]
 
 
 @contextmanager
@@ -59,7 +78,7 @@ def world() -> Iterator[World]:
         config = load_config(folder)
         assert config is not None
         regions = run.control(folder, "status")["regions"]
-        yield World(config, next(each["pid"] for each in regions if each["region"] == EAST))
+        yield World(config, {each["region"]: each["pid"] for each in regions})
     finally:
         subprocess.run([*base, "down", "--home", str(folder)], check=False, capture_output=True)
         shutil.rmtree(folder, ignore_errors=True)
@@ -87,49 +106,103 @@ def prepare(client: Any) -> None:
         time.sleep(0.1)
 
 
-def measure(turns: int, seconds: float, connections: int) -> dict[str, Any]:
-    """The cost of a replica to the writer; raises NoLoadGenerator."""
-    wrk.require()
-    with world() as one:
-        client = peers.Running("Outlast", one.url, one.pid, 0.0, "").client()
-        prepare(client)
-        requests = {
-            name: [
-                wrk.signed(
-                    one.url,
-                    "DynamoDB_20120810.PutItem",
-                    json.dumps({"TableName": name, "Item": workloads.item(number * 7919 % workloads.KEYS)}).encode(),
-                    peers.KEY,
-                    "dynamodb",
-                    EAST,
-                )
-                for number in range(4000)
-            ]
-            for name in (PLAIN, REPLICATED)
-        }
-        per_s: dict[str, list[float]] = {PLAIN: [], REPLICATED: []}
-        cpu_us: dict[str, list[float]] = {PLAIN: [], REPLICATED: []}
-        for turn in range(turns + 1):
-            for name in (PLAIN, REPLICATED) if turn % 2 else (REPLICATED, PLAIN):
-                before = cpu_s(one.pid)
-                measured = wrk.run(one.url, requests[name], connections=connections, seconds=seconds, start=turn * 211)
-                used = cpu_s(one.pid) - before
-                if measured.failed:
-                    raise RuntimeError(f"{measured.failed} requests failed")
-                if turn:  # the first turn warms up
-                    per_s[name].append(measured.per_s)
-                    cpu_us[name].append(used / (measured.per_s * seconds) * 1e6)
-    plain_us, replicated_us = (statistics.median(cpu_us[name]) for name in (PLAIN, REPLICATED))
-    plain_s, replicated_s = (statistics.median(per_s[name]) for name in (PLAIN, REPLICATED))
+def behind(api: Any) -> int:
+    """Acknowledged writes that the replica has not acknowledged."""
+    (link,) = api.list_replication_links(TableName=REPLICATED)["Links"]
+    return int(link["PendingWrites"])
+
+
+def pin(pid: int, cores: Sequence[int]) -> None:
+    """Let a process and its descendants, with all their threads, run on these cores."""
+    for each in (pid, *peers.children(pid)):
+        for task in os.listdir(f"/proc/{each}/task"):
+            os.sched_setaffinity(int(task), cores)
+
+
+def take_turns(one: World, api: Any, turns: int, seconds: float, connections: int) -> dict[str, Turns]:
+    """Load on each table by turns."""
+    requests = {
+        name: [
+            wrk.signed(
+                one.url,
+                "DynamoDB_20120810.PutItem",
+                json.dumps({"TableName": name, "Item": workloads.item(number * 7919 % workloads.KEYS)}).encode(),
+                peers.KEY,
+                "dynamodb",
+                EAST,
+            )
+            for number in range(4000)
+        ]
+        for name in (PLAIN, REPLICATED)
+    }
+    found = {name: Turns([], [], [], []) for name in (PLAIN, REPLICATED)}
+    for turn in range(turns + 1):
+        for name in (PLAIN, REPLICATED) if turn % 2 else (REPLICATED, PLAIN):
+            before = {region: cpu_s(pid) for region, pid in one.pids.items()}
+            measured = wrk.run(one.url, requests[name], connections=connections, seconds=seconds, start=turn * 211)
+            if measured.failed:
+                raise RuntimeError(f"{measured.failed} requests failed")
+            left = late = behind(api)
+            while late:
+                time.sleep(0.05)
+                late = behind(api)
+            if turn:  # the first turn warms up
+                used = {region: cpu_s(pid) - before[region] for region, pid in one.pids.items()}
+                found[name].per_s.append(measured.per_s)
+                found[name].writer_us.append(used[EAST] / measured.requests * 1e6)
+                found[name].replica_us.append(used[WEST] / measured.requests * 1e6)
+                found[name].behind.append(left)
+    return found
+
+
+def told(what: str, found: dict[str, Turns]) -> dict[str, Any]:
+    """The medians of the turns, and what the replica costs."""
+    plain_us, replicated_us = (statistics.median(found[name].writer_us) for name in (PLAIN, REPLICATED))
+    plain_s, replicated_s = (statistics.median(found[name].per_s) for name in (PLAIN, REPLICATED))
     return {
-        "what": "PutItem, what a replica costs the writer",
+        "what": f"PutItem, what a replica costs the writer, {what}",
         "cpu_us": round(plain_us, 1),
         "cpu_us_replicated": round(replicated_us, 1),
         "cpu_more": f"{(replicated_us / plain_us - 1) * 100:.1f} %",
         "per_s": round(plain_s),
         "per_s_replicated": round(replicated_s),
         "per_s_less": f"{(1 - replicated_s / plain_s) * 100:.1f} %",
+        "replica_cpu_us": round(statistics.median(found[REPLICATED].replica_us), 1),
+        "behind": round(statistics.median(found[REPLICATED].behind)),
     }
+
+
+def measure(turns: int, seconds: float, connections: int) -> list[dict[str, Any]]:
+    """The cost of a replica to the writer, shared and apart; raises NoLoadGenerator."""
+    wrk.require()
+    results = []
+    cores = sorted(os.sched_getaffinity(0))
+    with world() as one:
+        prepare(peers.Running("Outlast", one.url, one.pids[EAST], 0.0, "").client())
+        api = ledger_api(one)
+        results.append(told("shared", take_turns(one, api, turns, seconds, connections)))
+        if len(cores) > 1:
+            pin(one.pids[EAST], cores[:1])
+            pin(one.pids[WEST], cores[1:])
+            os.sched_setaffinity(0, cores[1:])
+            try:
+                results.append(told("apart", take_turns(one, api, turns, seconds, connections)))
+            finally:
+                os.sched_setaffinity(0, cores)
+    return results
+
+
+def ledger_api(one: World) -> Any:
+    """A client of this cloud's own API, which tells how far a replica is behind."""
+    session: Any = boto3.session.Session()
+    add_models(session)
+    return session.client(
+        "outlast",
+        endpoint_url=one.url,
+        region_name=EAST,
+        aws_access_key_id=peers.KEY[0],
+        aws_secret_access_key=peers.KEY[1],
+    )
 
 
 def main() -> None:
@@ -138,8 +211,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--connections", type=int, default=16)
     options = parser.parse_args()
-    result = measure(options.turns, options.seconds, options.connections)
-    sys.stdout.write("  ".join(f"{name} {value}" for name, value in result.items()) + "\n")
+    for result in measure(options.turns, options.seconds, options.connections):
+        sys.stdout.write("  ".join(f"{name} {value}" for name, value in result.items()) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from outlast.cloud.effects import LinkDown, RealClock
 from outlast.cloud.engine.messages import DONE, HELLO, NOT_YET, pack, unpack
 from outlast.cloud.engine.outbox import Span
-from outlast.cloud.engine.sender import BATCH_ITEMS, Sender
+from outlast.cloud.engine.sender import BATCH_ITEMS, BRIEFLY_S, GATHER_S, Sender
 
 PEER = "us-west-2"
 
@@ -180,3 +182,35 @@ async def test_what_is_written_while_a_batch_leaves_gathers_for_the_next_one() -
     assert sender._wake.is_set()
     await sender._send_what_is_owed()
     assert home.batches[3:] == [1]
+
+
+class SteadyClock(RealClock):
+    """Stands still until it is moved."""
+
+    at_s = 100.0
+
+    def monotonic_s(self) -> float:
+        return self.at_s
+
+
+@pytest.mark.parametrize(("per_s", "gathers_s"), [(100, BRIEFLY_S), (1_000, BRIEFLY_S), (3_000, GATHER_S)])
+async def test_how_long_a_batch_gathers_follows_from_how_much_is_written(per_s: int, gathers_s: float) -> None:
+    home = Busy(unsent=0)
+    home.engine.origin = 1
+    home.engine.effects.clock = clock = SteadyClock()
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock.at_s += seconds
+
+    clock.sleep = sleep  # type: ignore[method-assign]
+    home.sender = sender = Sender(cast(Any, home), PEER)
+    sender.up = True
+    for _ in range(20):
+        before_s = clock.at_s
+        await sender._gather_more()
+        home.stream.outbox.last += max(1, round(per_s * (clock.at_s - before_s)))
+        sender.wake(cast(Any, home.stream))
+        await sender._send_what_is_owed()
+    assert round(slept[-1], 4) == gathers_s

@@ -28,7 +28,7 @@ from outlast.cloud.engine.frames import (
 from outlast.cloud.engine.layout import Writes
 
 PREFIX = "log-"
-READY_BYTES = 256 * 1024
+READY_BYTES = 1024 * 1024
 """How far a segment grows at a time: most groups go into blocks that are there; their sync has no journal to write."""
 
 
