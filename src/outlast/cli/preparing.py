@@ -12,22 +12,27 @@ from outlast.cloud.world import config as configuration
 from outlast.cloud.world.config import Settings, WorldConfig, WorldError
 from outlast.cloud.world.worldfile import read_world
 
+PORT = 4566
+NETWORK = "127.66.0"
+FRONT = "127.0.0.1"
+"""Where a new world listens unless told otherwise."""
 REGION = re.compile(r"[a-z]{2}(-[a-z]{1,12}){1,3}-[0-9]{1,2}")
 KEY_ID = re.compile(r"[A-Za-z0-9_]{3,128}")
 
 
 def prepare(
     folder: Path,
-    port: int,
-    network: str,
-    host: str,
+    port: int | None,
+    network: str | None,
+    host: str | None,
     regions: tuple[str, ...],
     replication_delay_ms: str,
     health_interval_s: float,
     https_port: int = 443,
     data_events: bool = False,
 ) -> WorldConfig:
-    """The configuration of the world to start; one that exists keeps its Regions and account."""
+    """The configuration of the world to start. One that exists keeps its Regions, its account and, unless told
+    otherwise, its addresses and port: deployment files and environments name them."""
     known = configuration.load_config(folder)
     names = regions or (known.regions if known else configuration.DEFAULT_REGIONS)
     if len(set(names)) != len(names) or not 1 <= len(names) <= 9:
@@ -35,10 +40,13 @@ def prepare(
     strange = [name for name in names if not REGION.fullmatch(name)]
     if strange:
         raise WorldError(f"{strange[0]} is not the name of a Region, as us-east-1 is.")
-    check_addresses(host, network)
+    host = host or (known.front_host if known else FRONT)
+    check_addresses(host, network or NETWORK)
     if known is not None and set(names) != set(known.regions):
         raise WorldError(f"The world in {folder} has the Regions {', '.join(known.regions)}; use another --home.")
-    hosts = configuration.hosts_of(names, network)
+    hosts = hosts_for(names, network, known)
+    if port is None:
+        port = known.port if known else PORT
     every = (host, *hosts.values())
     if port == 0:
         port = configuration.free_port(every)
@@ -64,6 +72,13 @@ def prepare(
             data_events=data_events,
         ),
     )
+
+
+def hosts_for(names: tuple[str, ...], network: str | None, known: WorldConfig | None) -> dict[str, str]:
+    """The Regions' addresses: those that they had, else those of the network; other hosts' are told by a world file."""
+    if network is None and known and all(ipaddress.ip_address(each).is_loopback for each in known.hosts.values()):
+        return {name: known.hosts[name] for name in names}
+    return configuration.hosts_of(names, network or NETWORK)
 
 
 def dns_port_of(known: WorldConfig | None, hosts: tuple[str, ...]) -> int:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -17,7 +18,7 @@ import typer
 
 from outlast.cli import masterkey
 from outlast.cli.masterkey import CommandOption, PassphraseFdOption, PassphraseOption, Sources
-from outlast.cli.preparing import key_of, prepare, prepare_filed
+from outlast.cli.preparing import FRONT, key_of, prepare, prepare_filed
 from outlast.cloud.world import config as configuration
 from outlast.cloud.world.config import WorldConfig, WorldError
 from outlast.cloud.world.control import control
@@ -29,6 +30,27 @@ HomeOption = Annotated[
     Path | None, typer.Option("--home", help="The world's folder.", envvar="OUTLAST_HOME", show_default=False)
 ]
 OutputOption = Annotated[Literal["text", "json"], typer.Option("--output", help="text or json.")]
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        show_default=False,
+        help="Port of the front door and of every Region; 0 takes a free one. Default: the one it had; of a new world "
+        "4566.",
+    ),
+]
+NetworkOption = Annotated[
+    str | None,
+    typer.Option(
+        show_default=False,
+        help="First three numbers of the Regions' loopback addresses. Default: as before; of a new world 127.66.0.",
+    ),
+]
+HostOption = Annotated[
+    str | None,
+    typer.Option(show_default=False, help="Address of the front door. Default: as before; of a new world 127.0.0.1."),
+]
 FileOption = Annotated[
     Path | None,
     typer.Option(
@@ -83,11 +105,9 @@ def folder_of(home: Path | None) -> Path:
 
 def up(
     home: HomeOption = None,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of the front door and of every Region; 0 takes a free one.")
-    ] = 4566,
-    network: Annotated[str, typer.Option(help="First three numbers of the Regions' loopback addresses.")] = "127.66.0",
-    host: Annotated[str, typer.Option(help="Address of the front door.")] = "127.0.0.1",
+    port: PortOption = None,
+    network: NetworkOption = None,
+    host: HostOption = None,
     region: Annotated[
         list[str] | None, typer.Option("--region", help="A Region of the world; repeat for more. Default: five.")
     ] = None,
@@ -128,7 +148,7 @@ def up(
             fail("The Regions come from the world file; leave --region out.", 2)
         given = (replication_delay_ms, health_interval_s)
         if file is not None:
-            config = prepare_filed(file, folder_of(home), host, *given, data_events)
+            config = prepare_filed(file, folder_of(home), host or FRONT, *given, data_events)
         else:
             regions = tuple(region or ())
             config = prepare(folder_of(home), port, network, host, regions, *given, https_port, data_events)
@@ -181,6 +201,7 @@ def become_world(config: WorldConfig, order: bytes, output: str) -> NoReturn:
 
 def start_detached(config: WorldConfig, order: bytes, output: str, started: float) -> None:
     """Start the world in a process of its own and return once it answers."""
+    existed = config.path.exists()
     configuration.make_folder(config.path)
     log_path = config.path / "world.log"
     try:
@@ -205,6 +226,7 @@ def start_detached(config: WorldConfig, order: bytes, output: str, started: floa
         if ready is None:
             child.wait()
             lines = log_path.read_text(errors="replace").strip().splitlines()
+            _forget(config.path, log_path, existed)
             raise WorldError(lines[-1].removeprefix("outlast: ") if lines else "The world did not start.")
     except KeyboardInterrupt:
         child.terminate()
@@ -217,6 +239,16 @@ def start_detached(config: WorldConfig, order: bytes, output: str, started: floa
         for reason in ready["failed"].values():
             typer.echo(f"outlast: {reason}", err=True)
         raise typer.Exit(EXIT_IMPAIRED)
+
+
+def _forget(folder: Path, log_path: Path, existed: bool) -> None:
+    """Leave nothing of a world that was refused before it was made: its log holds the one line that is told."""
+    if (folder / "world.json").exists():
+        return
+    with suppress(OSError):
+        log_path.unlink()
+        if not existed:
+            folder.rmdir()
 
 
 def _answered(lines: Iterable[bytes], output: str) -> dict[str, Any] | None:

@@ -69,8 +69,9 @@ def hold(folder: Path) -> Hold:
     return Hold(descriptor)
 
 
-def check_ports(config: WorldConfig) -> None:
-    """Raise WorldError when a port of the world is taken."""
+def check_ports(config: WorldConfig, existed: bool = True) -> None:
+    """Raise WorldError when a port of the world is taken; then nothing is left of one that was not made yet, nor of its
+    folder unless that `existed`. Called by whoever holds the folder."""
     wanted = [(config.front_host, config.port, False)]
     for host in (config.hosts[region] for region in config.local):
         wanted += [(host, config.port, False), (host, config.link_port, False), (host, config.dns_port, True)]
@@ -78,6 +79,11 @@ def check_ports(config: WorldConfig) -> None:
             wanted.append((host, config.https_port, False))
     for host, port, udp in wanted:
         if not is_free(host, port, udp=udp):
+            if not (config.path / "world.json").exists():
+                with contextlib.suppress(OSError):
+                    (config.path / "world.lock").unlink()
+                    if not existed:
+                        config.path.rmdir()
             raise WorldError(f"Port {port} on {host} is in use or not allowed; choose another with --port.")
 
 

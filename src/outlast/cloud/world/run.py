@@ -25,9 +25,10 @@ def serve(config: WorldConfig, given_key: tuple[str, str] | None = None, master:
     `master` is the master key of a world that does not keep it itself; it stays in memory, so that a Region can be
     started again without asking. Raises WorldError.
     """
+    existed = config.path.exists()
     held = home.hold(config.path)
     try:
-        home.check_ports(config)
+        home.check_ports(config, existed)
         secrets = home.make(config, given_key, master)
         fresh = rekey.finish(config.path, secrets.master_key, notice)
         if fresh is not None:
