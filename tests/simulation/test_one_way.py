@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
+from outlast.cloud.engine.messages import BATCH, CHANNEL, unpack
 from outlast.cloud.simulation import SimulatedEngines, simulate
 from tests.simulation.test_replication import BOTH, EAST, WEST, delete, put, quiet, started, until
 
 
-def told(world: SimulatedEngines) -> list[str]:
-    """Notes the messages from EAST to WEST that are larger than a greeting, from now on."""
-    seen: list[str] = []
-    world.net.trace = lambda line: (
-        seen.append(line) if line.startswith(f"{EAST}>{WEST} replication") and int(line.split()[2]) > 60 else None
-    )
+def told(world: SimulatedEngines) -> list[bytes]:
+    """Notes the messages with items from EAST to WEST, from now on."""
+    seen: list[bytes] = []
+    end = world.net.ends[EAST]
+    carry = end._carry
+
+    def noted(peer: str, channel: str, message: bytes, answer: asyncio.Future[bytes]) -> Coroutine[Any, Any, None]:
+        if peer == WEST and channel == CHANNEL and unpack(message)[0] == BATCH:
+            seen.append(message)
+        return carry(peer, channel, message, answer)
+
+    end._carry = noted  # type: ignore[method-assign]
     return seen
 
 

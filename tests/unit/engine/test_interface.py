@@ -293,7 +293,7 @@ async def test_at_rest_it_keeps_neither_tables_nor_pages_in_memory_and_serves_al
         await engine.settled()
     await engine.rest()
     base = engine.store.base
-    assert base.flushed == engine.store._synced, "what was written is in the base"
+    assert base.flushed == engine.store.synced, "what was written is in the base"
     assert not engine.store._table.data
     for number in range(0, 3000, 10):
         assert len(list(space.range(b"%06d" % number, b"%06d" % (number + 5)))) == 5

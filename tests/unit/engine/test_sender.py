@@ -29,7 +29,10 @@ class Home:
 
     def __init__(self) -> None:
         self.closing = False
-        self.identity = b"ours"
+        self.greetings = SimpleNamespace(
+            hello=lambda _peer: pack([HELLO, b"ours"]), take=lambda _peer, _words: True, heard=lambda _peer, _said: True
+        )
+        self.lineage = SimpleNamespace(standing=lambda: b"ours")
         self.greeted = asyncio.Event()
         network = SimpleNamespace(ask=self.ask)
         self.heartbeats = SimpleNamespace(answered=lambda _peer: None)
@@ -47,9 +50,6 @@ class Home:
             raise LinkDown("lost")
         self.greeted.set()
         return pack([b"theirs"])
-
-    def meet(self, _peer: str, _identity: bytes) -> None:
-        return None
 
     def streams_to(self, _peer: str) -> list[Any]:
         return []

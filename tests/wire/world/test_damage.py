@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -114,6 +115,38 @@ def test_a_flipped_bit_in_the_log_keeps_one_region_down_and_it_is_made_anew(make
         assert get(world, WEST, number) == get(world, EAST, number) is not None
     put(world, WEST, "anew")
     wait_until(lambda: get(world, EUROPE, "anew") is not None)
+
+
+def contents(world: World, region: str) -> dict[str, str]:
+    pages = world.client("dynamodb", region).get_paginator("scan").paginate(TableName=TABLE, ConsistentRead=True)
+    return {item["p"]["S"]: item["v"]["S"] for page in pages for item in page["Items"]}
+
+
+@pytest.mark.timeout(400)
+def test_a_whole_region_put_back_from_an_older_copy_is_noticed_and_heals(make_world: Callable[..., World]) -> None:
+    world = filled(make_world, FEW, 10)
+    folder = world.folder / "regions" / WEST
+    shutil.copytree(folder, world.folder / "older")
+    assert up(world).returncode == 0
+    for number in range(FEW, 2 * FEW):
+        put(world, NAMES[number % 3], number)
+    put(world, WEST, 0, 20)
+    world.client("dynamodb", WEST).delete_item(TableName=TABLE, Key=key(1))
+    wait_until(lambda: all(contents(world, region) == contents(world, WEST) for region in NAMES))
+    before = contents(world, EAST)
+    assert len(before) == 2 * FEW - 1
+    world.kill(WEST)
+    wait_until(lambda: status_of(world, WEST) == "down")
+    shutil.rmtree(folder)
+    shutil.move(world.folder / "older", folder)
+    assert outlast("restart", WEST, "--home", str(world.folder)).returncode == 0
+    put(world, WEST, "on the copy")
+    after = before | {"on the copy": contents(world, WEST)["on the copy"]}
+    wait_until(lambda: all(contents(world, region) == after for region in NAMES))
+    (told,) = [line for line in (world.folder / "world.log").read_text().splitlines() if "older copy" in line]
+    assert f"the data in {folder / 'data'} was put back from an older copy" in told
+    put(world, WEST, 0)
+    wait_until(lambda: all(get(world, region, 0) == get(world, WEST, 0) for region in NAMES))
 
 
 def found_at(world: World, number: int) -> str:

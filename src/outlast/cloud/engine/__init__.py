@@ -13,6 +13,7 @@ from outlast.cloud.engine.errors import (
     WrongKey,
 )
 from outlast.cloud.engine.ledger import Conflict, Side
+from outlast.cloud.engine.renewal import OlderCopy
 from outlast.cloud.engine.rotation import rotate_data_key, rotate_master_key
 from outlast.cloud.engine.sender import Delivered
 from outlast.cloud.engine.space import Change, Replica, Space
@@ -28,6 +29,7 @@ __all__ = [
     "EngineBusy",
     "EngineError",
     "Misplaced",
+    "OlderCopy",
     "Replica",
     "Side",
     "Space",

@@ -89,6 +89,10 @@ class Catalogue:
         self.dropped.remove(number)
         writes[layout.DROPPED + number.to_bytes(4, "big")] = None
 
+    def replicated(self) -> list[int]:
+        """The numbers of the spaces that have replicas."""
+        return sorted(each.number for each in self.spaces.values() if each.replicas)
+
     def check_owner(self, region: str, identity: str) -> None:
         """Raise Misplaced when the folder, of that identity, is another Region's: its items would pass for our own."""
         for name in self.regions:

@@ -18,6 +18,7 @@ from outlast.cloud.engine.ledger import Conflict
 from outlast.cloud.engine.log import Dropped
 from outlast.cloud.engine.receiver import lacks
 from outlast.cloud.engine.refusals import Refusals
+from outlast.cloud.engine.renewal import OlderCopy
 from outlast.cloud.engine.replication import Replication
 from outlast.cloud.engine.sender import Observer
 from outlast.cloud.engine.space import Derive, Space
@@ -192,6 +193,13 @@ class Engine:
     def observe(self, observer: Observer) -> None:
         """Call `observer(Delivered)` whenever a peer has made writes durable: latencies for each space and peer."""
         self.replication.observe(observer)
+
+    def on_older_copy(self, observer: Callable[[OlderCopy], None]) -> None:
+        """Call `observer` when a peer's knowledge shows that this folder is an older copy: the Region goes on as new.
+
+        It keeps what it has, gets from its peers what it has forgotten, and gives them what they lack.
+        """
+        self.replication.renewal.observe(observer)
 
     def beat(self, peers: Iterable[str]) -> dict[str, int]:
         """Milliseconds since each peer last answered; peers that were silent for a second are greeted.

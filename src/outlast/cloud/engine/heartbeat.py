@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from outlast.cloud.effects import LinkDown
-from outlast.cloud.engine.messages import CHANNEL, HELLO, pack
+from outlast.cloud.engine.messages import CHANNEL, unpack
 
 if TYPE_CHECKING:
     from outlast.cloud.engine.replication import Replication
@@ -45,10 +45,11 @@ class Heartbeats:
         return {peer: round(1000 * (now_s - answered_s)) for peer, answered_s in self._answered_s.items()}
 
     async def _greet(self, peer: str) -> None:
-        message = pack([HELLO, self._home.identity])
+        greetings = self._home.greetings
         try:
-            await self._home.engine.effects.network.ask(peer, CHANNEL, message, TIMEOUT_S)
-        except LinkDown:
+            answer = await self._home.engine.effects.network.ask(peer, CHANNEL, greetings.hello(peer), TIMEOUT_S)
+            greetings.take(peer, unpack(answer))
+        except (LinkDown, ValueError):
             return  # the age goes on rising, which is what a silent peer looks like
         else:
             self.answered(peer)

@@ -1,9 +1,11 @@
 """What Regions say to each other about replication: flat lists of byte strings, each with its length before it.
 
-    HELLO   identity                                   -> identity
-    BATCH   identity, names, {space, count, {key, stored} x count} x sections -> identity, one result byte a section
-    CLEAN   identity, stamp, {space} ...               -> identity, one result byte a space
+    HELLO   standing, lives, {proof} ..., clock        -> standing, lives, {proof} ..., clock
+    BATCH   standing, names, {space, count, {key, stored} x count} x sections -> standing, one result byte a section
+    CLEAN   standing, stamp, {space} ...               -> standing, one result byte a space
 
+A standing says who speaks and how far it is, a proof how far the other was known to be (`lineage.py`). Who is to greet
+first is answered with a standing alone. A Region that changes its identity says a standing alone at greetings.
 `names` is the sender's table of Region identities, joined by NUL; the versions inside `stored` refer to it by index.
 """
 
@@ -56,9 +58,9 @@ def unpack(message: bytes) -> list[bytes]:
     return parts
 
 
-def pack_batch(identity: bytes, batch: Batch) -> bytes:
+def pack_batch(standing: bytes, batch: Batch) -> bytes:
     """A BATCH message."""
-    parts = [BATCH, identity, "\0".join(batch.names).encode()]
+    parts = [BATCH, standing, "\0".join(batch.names).encode()]
     for section in batch.sections:
         parts.append(section.space.encode())
         parts.append(len(section.items).to_bytes(4, "big"))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from outlast.cloud.engine import layout, version
 from outlast.cloud.engine.errors import StorageUnavailable
 from outlast.cloud.engine.ledger import Conflict, Side
+from outlast.cloud.engine.lineage import Standing
 from outlast.cloud.engine.messages import BATCH, CLEAN, DONE, HELLO, NOT_YET, Batch, Section, pack, read_batch, unpack
 from outlast.cloud.engine.space import Change, Space
 from outlast.cloud.engine.version import Version
@@ -34,6 +35,8 @@ def resolve(local: Version, incoming: Version, names: list[str]) -> tuple[Versio
     if incoming.covers(local.origin, local.stamp):
         return incoming, None
     greater = (incoming.stamp, names[incoming.origin]) > (local.stamp, names[local.origin])
+    if is_same_write(incoming, local, names):
+        return (incoming if greater else local), None
     return (incoming, local) if greater else (local, incoming)
 
 
@@ -49,31 +52,41 @@ class Receiver:
         parts = unpack(message)
         if len(parts) < 2:
             raise ValueError("an empty replication message")
-        self._home.meet(peer, parts[1])
+        greetings, lineage = self._home.greetings, self._home.lineage
         if parts[0] == HELLO:
-            return pack([self._home.identity])
+            greetings.take(peer, parts[1:])
+            return pack(greetings.words(peer))
+        speaker = Standing.read(parts[1])
+        if not greetings.knows(peer, speaker):
+            return pack([lineage.standing_now()])  # it is to greet first
         if parts[0] == BATCH and len(parts) >= 3:
             batch = read_batch(parts)
+            standing = lineage.standing_now()
             try:
-                results = await self._take_all(peer, batch)
+                standing, results = await self._take_all(peer, speaker, batch)
             except StorageUnavailable:  # the peer keeps it all, and asks again less and less often
                 results = bytes([NOT_YET] * len(batch.sections))
-            return pack([self._home.identity, results])
+            return pack([standing, results])
         if parts[0] == CLEAN and len(parts) >= 3:
             results = self._home.tombstones.answer(peer, parts[2:])
+            standing = lineage.standing()
             await self._engine.settled()
-            return pack([self._home.identity, results])
+            return pack([standing, results])
         raise ValueError("an unknown kind of replication message")
 
-    async def _take_all(self, peer: str, batch: Batch) -> bytes:
-        """Apply a batch and return once it is durable: one sync for all of it. Raises StorageUnavailable."""
+    async def _take_all(self, peer: str, speaker: Standing, batch: Batch) -> tuple[bytes, bytes]:
+        """Apply a batch and return once it is durable: one sync for all of it. Raises StorageUnavailable.
+
+        The standing then, and a result for each section.
+        """
         losses = self._engine.losses
         try:
-            return bytes([await self._take(peer, batch, section) for section in batch.sections])
+            results = bytes([await self._take(peer, speaker, batch, section) for section in batch.sections])
+            return self._home.lineage.standing(), results
         finally:
             await self._engine.settled(losses)
 
-    async def _take(self, peer: str, batch: Batch, section: Section) -> int:
+    async def _take(self, peer: str, speaker: Standing, batch: Batch, section: Section) -> int:
         numbers = self._home.intern(batch.names)
         space = self._engine.opened(section.space)
         if space is None or peer not in space.replicas:
@@ -82,10 +95,11 @@ class Receiver:
             if at:
                 await self._engine.effects.clock.sleep(0)
                 space = self._engine.opened(section.space)
-                if space is None or peer not in space.replicas:
+                if space is None or peer not in space.replicas or not self._home.greetings.knows(peer, speaker):
                     return NOT_YET
             changes: list[Change] = []
             with self._engine.begin(soon=False) as tx:
+                self._home.lineage.vouch(peer, speaker, tx.writes)
                 for key, stored in section.items[at : at + APPLY_ITEMS]:
                     change = self.apply(tx, space, key, translate(version.decode(stored), numbers))
                     if change is not None:
@@ -142,6 +156,12 @@ def lacks(replication: Replication, space: Space, writes: Sequence[tuple[bytes, 
         if conflict.key in had and conflict.history:
             had[conflict.key].append(version.decode(conflict.history))
     return [not any(each.covers(numbers.get(writer, -1), stamp) for each in had[key]) for key, writer, stamp in writes]
+
+
+def is_same_write(one: Version, other: Version, names: list[str]) -> bool:
+    """Whether two versions are one write, before and after it was marked as that of another identity."""
+    regions = {region_of(names[each.origin]) for each in (one, other)}
+    return one.stamp == other.stamp and one.value == other.value and len(regions) == 1
 
 
 def translate(incoming: Version, numbers: tuple[int, ...]) -> Version:

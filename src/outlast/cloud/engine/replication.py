@@ -14,12 +14,15 @@ from outlast.cloud.engine import layout
 from outlast.cloud.engine.catalogue import Catalogue
 from outlast.cloud.engine.clock import stamp_ms
 from outlast.cloud.engine.errors import StorageUnavailable
+from outlast.cloud.engine.greeting import Greetings
 from outlast.cloud.engine.heartbeat import Heartbeats
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.ledger import Conflict, Ledger
+from outlast.cloud.engine.lineage import Lineage
 from outlast.cloud.engine.messages import CHANNEL
 from outlast.cloud.engine.outbox import Outbox, Stream
 from outlast.cloud.engine.receiver import Receiver
+from outlast.cloud.engine.renewal import Renewal
 from outlast.cloud.engine.sender import Delivered, Observer, Sender
 from outlast.cloud.engine.space import Change, Replica, Space
 from outlast.cloud.engine.tombstones import Tombstones
@@ -27,7 +30,6 @@ from outlast.cloud.engine.tombstones import Tombstones
 if TYPE_CHECKING:
     from outlast.cloud.engine.engine import Engine
 
-IDENTITY_CHARS = 16
 TRIM_RECORDS = 500
 KEEP_S = 0.25
 MAX_LOG_RECORDS = 2_000_000
@@ -49,8 +51,10 @@ class Replication:
         self.unrecorded: dict[Outbox, None] = {}
         """Logs of writes that have no record yet."""
         self.closing = False
-        self.identity, self.origin = self._identify()
         self._known: dict[str, bytes] = {}
+        self.lineage = Lineage(engine, catalogue)
+        self.renewal = Renewal(self, catalogue)
+        self.greetings = Greetings(self)
         self.ledger = Ledger(engine.store)
         self.tombstones = Tombstones(self)
         self.heartbeats = Heartbeats(self)
@@ -61,26 +65,15 @@ class Replication:
         if next(engine.store.range(layout.TOMBSTONE, layout.successor(layout.TOMBSTONE)), None) is not None:
             self.tombstones.schedule()
 
-    def _identify(self) -> tuple[bytes, int]:
-        """This folder's own identity: a Region that lost its data comes back as another."""
-        store = self.engine.store
-        writes: Writes = {}
-        identity = store.get(layout.IDENTITY_KEY)
-        if identity is None:
-            identity = self.engine.effects.entropy.hex(IDENTITY_CHARS).encode()
-            writes[layout.IDENTITY_KEY] = identity
-        else:
-            self._catalogue.check_owner(self.engine.region, identity.decode())
-        number = self._catalogue.region(f"{self.engine.region}#{identity.decode()}", writes)
-        if writes:
-            store.submit(writes)
-        return identity, number
+    @property
+    def origin(self) -> int:
+        """The number of this Region's present identity."""
+        return self.lineage.origin
 
     def identify_again(self, writes: Writes) -> None:
         """Note this Region's identity again when the store has lost it."""
-        if self.engine.store.get(layout.IDENTITY_KEY) != self.identity:
-            writes[layout.IDENTITY_KEY] = self.identity
-        self.origin = self._catalogue.region(f"{self.engine.region}#{self.identity.decode()}", writes)
+        self.lineage.note_again(writes)
+        self.renewal.note_again(writes)
         self.engine.origin = self.origin
 
     # ---- what the engine calls
@@ -126,6 +119,7 @@ class Replication:
 
     def _record(self) -> None:
         """A group leaves for the disk: the records of its writes go with it, and whoever sends them wakes."""
+        self.lineage.note()
         if self.unrecorded:
             logs, self.unrecorded = self.unrecorded, {}
             writes: Writes = {}
@@ -180,6 +174,11 @@ class Replication:
             if peer in outbox.streams:
                 yield outbox.streams[peer]
 
+    def streams(self) -> Iterator[Stream]:
+        """The streams of every open space."""
+        for outbox in self._outboxes.values():
+            yield from outbox.streams.values()
+
     def meet(self, peer: str, identity: bytes) -> None:
         """A peer says who it is. One that came back with another identity has lost its data."""
         sender = self._senders.get(peer)
@@ -205,6 +204,11 @@ class Replication:
             if each.peer in self._senders and not each.paused:
                 self._senders[each.peer].wake(each)
         self._keep(streams or [stream])
+
+    def restart(self) -> None:
+        """Greet every peer before anything more is sent; what is under way is sent again."""
+        for sender in self._senders.values():
+            sender.restart()
 
     def send_all(self, stream: Stream) -> None:
         """The replica gets all items again: its log has become too long, or may not tell all that it lacks."""
@@ -238,7 +242,9 @@ class Replication:
             return  # an older cursor is kept: what follows it is sent again, which does no harm
         live = [stream for stream in streams if stream.outbox.streams.get(stream.peer) is stream]
         if live:
-            self.engine.store.submit({stream.key: stream.encode() for stream in live})
+            writes: Writes = {stream.key: stream.encode() for stream in live}
+            self.lineage.keep(writes)
+            self.engine.store.submit(writes)
             for stream in live:
                 stream.kept_status = stream.status
 
@@ -262,6 +268,7 @@ class Replication:
     def _reload(self) -> None:
         """Applied writes were lost: go back to what is durable."""
         self.ledger.load()
+        self.lineage.lost()
         for outbox in self._outboxes.values():
             outbox.load()
             self.wake(outbox)
@@ -274,11 +281,6 @@ class Replication:
     def names(self) -> tuple[str, ...]:
         """Region identities by number, for a message."""
         return tuple(self._catalogue.regions)
-
-    def number_of(self, peer: str) -> int:
-        """The number of a peer's present identity; -1 when nothing of it has been seen."""
-        known = self._known.get(peer)
-        return -1 if known is None else self._catalogue.number(f"{peer}#{known.decode()}")
 
     def intern(self, names: tuple[str, ...]) -> tuple[int, ...]:
         """Numbers for names, given on first sight."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from outlast.cloud.effects import LinkDown, Unanswered
 from outlast.cloud.engine.clock import stamp_ms
 from outlast.cloud.engine.errors import StorageUnavailable
-from outlast.cloud.engine.messages import CHANNEL, HELLO, NOT_YET, Batch, Section, pack, pack_batch, unpack
+from outlast.cloud.engine.messages import CHANNEL, NOT_YET, Batch, Section, pack_batch, unpack
 from outlast.cloud.engine.outbox import CREATING, Span, Stream
 from outlast.cloud.engine.unheard import Unheard
 
@@ -91,6 +91,13 @@ class Sender:
         if not self.up:
             self._nudge.set()
 
+    def restart(self) -> None:
+        """The peer is to be greeted before anything more is sent, and what is under way is sent again."""
+        self.up = False
+        self._rewind()
+        self._nudge.set()
+        self.wake()
+
     def forget(self, stream: Stream) -> None:
         """Nothing is owed on this stream any more."""
         self._streams.pop(stream, None)
@@ -136,8 +143,9 @@ class Sender:
     async def _greeting(self) -> None:
         sent_s = self._clock.monotonic_s()
         try:
-            message = pack([HELLO, self._home.identity])
+            message = self._home.greetings.hello(self.peer)
             answer = unpack(await self._engine.effects.network.ask(self.peer, CHANNEL, message, MAX_TIMEOUT_S))
+            agreed = self._home.greetings.take(self.peer, answer)
         except Unanswered:
             return
         except (LinkDown, ValueError):
@@ -148,8 +156,9 @@ class Sender:
         else:
             if not self.up:
                 self._round_trip_s = max(self._round_trip_s, self._clock.monotonic_s() - sent_s)
-                self._home.meet(self.peer, answer[0])
-                self.up, self._refused = True, False
+                self.up, self._refused = agreed, not agreed
+                if not agreed:
+                    self._unheard.end()
                 self._nudge.set()
         finally:
             self._greetings -= 1
@@ -219,7 +228,7 @@ class Sender:
         if not spans:
             return None
         self._full = n_items <= 0 or n_bytes <= 0
-        message = pack_batch(self._home.identity, Batch(self._home.names(), tuple(sections)))
+        message = pack_batch(self._home.lineage.standing(), Batch(self._home.names(), tuple(sections)))
         return spans, message, BATCH_ITEMS - n_items
 
     async def _send(self, spans: list[Span], message: bytes) -> None:
@@ -228,6 +237,8 @@ class Sender:
             answer = unpack(await self._engine.effects.network.ask(self.peer, CHANNEL, message, self._timeout_s))
             if len(answer) != 2 or len(answer[1]) != len(spans):
                 raise ValueError("the answer does not fit the batch")
+            if not self._home.greetings.heard(self.peer, answer[0]):
+                raise ValueError("the answer is of a peer that was not greeted")
         except (LinkDown, ValueError):
             self._lost()
         else:
@@ -235,15 +246,14 @@ class Sender:
             self._round_trip_s = max(took_s, 0.8 * self._round_trip_s + 0.2 * took_s)
             self._patience_s = MIN_TIMEOUT_S
             self._window_bytes = min(MAX_BYTES_UNDER_WAY, self._window_bytes + len(message) // 4)
-            self._answered(spans, answer[0], answer[1], took_s)
+            self._answered(spans, answer[1], took_s)
         finally:
             self._under_way -= 1
             self._bytes_under_way -= len(message)
             self.wake()
 
-    def _answered(self, spans: list[Span], identity: bytes, results: bytes, took_s: float) -> None:
+    def _answered(self, spans: list[Span], results: bytes, took_s: float) -> None:
         self._home.heartbeats.answered(self.peer)
-        self._home.meet(self.peer, identity)
         moved: dict[Stream, None] = {}
         applied_ms = self._clock.now_ms() - round(took_s * 500)
         for span, result in zip(spans, results, strict=True):

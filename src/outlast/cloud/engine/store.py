@@ -45,11 +45,11 @@ class Store:
         self._log = Log(folder, keys, disk, entropy)
         self._table = MemTable()
         self._frozen: list[MemTable] = []  # oldest first
-        self._applied = self._base.flushed
+        self.applied = self._base.flushed
         self.before_commit: Callable[[], None] = lambda: None  # may submit what the group that leaves needs
         self.stamp: Callable[[], int]  # the clock's newest reading, made durable with every group
         self._replay()
-        self._synced = self._applied
+        self.synced = self.applied
         self._gathered: list[Writes] = []
         self._undo: list[tuple[int, MemTable, Undo]] = []
         self._waiting = Waiters()
@@ -70,7 +70,7 @@ class Store:
         self._flusher = disk.worker("flush")
         self._janitor = disk.worker("janitor")
         try:
-            self._log.start(self._applied, self.stamp())
+            self._log.start(self.applied, self.stamp())
             self._base.begin()
         except (OSError, apsw.Error) as error:
             self._refuse(error)
@@ -84,7 +84,7 @@ class Store:
         newest = self._base.stamp
         for group in self._log.replay(self._base.flushed, begun=self._base.begun):
             self._table.apply(group.writes, group.last)
-            self._applied = group.last
+            self.applied = group.last
             newest = max(newest, group.stamp)
         self.stamp = lambda: newest
         if self._table.last:
@@ -158,7 +158,7 @@ class Store:
         Those that are not to be durable `soon` wait for others that are, or for the first who asks for `settled`.
         """
         self.check()
-        self._applied = number = self._applied + 1
+        self.applied = number = self.applied + 1
         table = self._table
         self._undo.append((number, table, table.apply(writes, number)))
         self._gathered.append(writes)
@@ -177,14 +177,14 @@ class Store:
     @property
     def is_settled(self) -> bool:
         """Whether every applied write is durable."""
-        return self._applied == self._synced
+        return self.applied == self.synced
 
     async def settled(self, losses: int | None = None) -> None:
         """Return when all that is applied is durable; raises StorageUnavailable when it was lost (see `losses`)."""
-        if self._applied != self._synced:
+        if self.applied != self.synced:
             if self._gathered and not self._wanted:
                 self._want()
-            await self._waiting.future(self._applied)
+            await self._waiting.future(self.applied)
         if losses is not None and losses != self.losses:
             raise StorageUnavailable(self._lost)
 
@@ -192,7 +192,7 @@ class Store:
         """Call `callback` when everything applied so far is durable, or with the failure that took it away."""
         if self._gathered and not self._wanted:
             self._want()
-        self._waiting.add(self._applied, callback)
+        self._waiting.add(self.applied, callback)
 
     def on_failure(self, callback: Callable[[], None]) -> None:
         """Call `callback` after applied writes were lost, so that memory built on them is rebuilt."""
@@ -218,7 +218,7 @@ class Store:
         with contextlib.suppress(StorageUnavailable, OSError):
             await self.settled()
             self.check()
-            self._log.finish(self._synced, self.stamp())
+            self._log.finish(self.synced, self.stamp())
         self.abandon()
 
     def abandon(self) -> None:
@@ -262,7 +262,7 @@ class Store:
         if error is not None:
             self._failed(error)
             return
-        self._synced = last
+        self.synced = last
         undo = self._undo
         synced = len(undo) if undo[-1][0] <= last else next(at for at, entry in enumerate(undo) if entry[0] > last)
         del undo[:synced]
@@ -285,11 +285,11 @@ class Store:
         for _, table, undo in reversed(self._undo):
             table.revert(undo)
         for table in (*self._frozen, self._table):
-            table.last = min(table.last, self._synced)
+            table.last = min(table.last, self.synced)
         self._undo.clear()
         self._gathered.clear()
         self._wanted = False
-        self._applied = self._synced
+        self.applied = self.synced
         lost = self._waiting.take(None)
         for callback in self._on_failure:
             callback()
@@ -344,7 +344,7 @@ class Store:
 
     def _flush(self) -> None:
         """Write the oldest frozen table to the base, once all of it is durable in the log."""
-        if self._flushing or self._closed or not self._frozen or self._frozen[0].last > self._synced:
+        if self._flushing or self._closed or not self._frozen or self._frozen[0].last > self.synced:
             return
         self._flushing = True
         table = self._frozen[0]

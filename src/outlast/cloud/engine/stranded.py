@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stranded:
-    """An acknowledged write that a peer has not acknowledged."""
+    """An acknowledged write that a peer has not acknowledged. `writer` is the Region's identity that made it."""
 
     space: str
     key: bytes
     stamp: int
     context: bytes
+    writer: str
 
     @property
     def written_ms(self) -> int:
@@ -33,15 +34,17 @@ def stranded(replication: Replication, peer: str, space: Space | None = None) ->
     """As `Engine.stranded`."""
     for stream in tuple(replication.streams_to(peer)):
         if space is None or stream.outbox is space.outbox:
-            yield from _owed(stream, replication.origin)
+            yield from _owed(stream, replication.origin, replication.names_list)
 
 
-def _owed(stream: Stream, own: int) -> Iterator[Stranded]:
+def _owed(stream: Stream, origin: int, names: list[str]) -> Iterator[Stranded]:
     outbox = stream.outbox
+    region = names[origin].partition("#")[0]
+    own = {number: name for number, name in enumerate(names) if name.partition("#")[0] == region}
     first = next(outbox.records(stream.acked), None)
     if stream.status == CREATING:  # items that wait for their turn and that no log record names
         for key, item in outbox.unfilled(stream):
-            if item.origin == own and (first is None or item.stamp < first.stamp):
-                yield Stranded(outbox.name, key, item.stamp, item.context)
+            if item.origin in own and (first is None or item.stamp < first.stamp):
+                yield Stranded(outbox.name, key, item.stamp, item.context, own[item.origin])
     for record in outbox.records(stream.acked):
-        yield Stranded(outbox.name, record.key, record.stamp, record.context)
+        yield Stranded(outbox.name, record.key, record.stamp, record.context, names[origin])

@@ -97,13 +97,13 @@ class Tombstones:
             return self._engine.is_unreplicated(number)
         if not all(_has_all(outbox, peer, stamp) for peer in outbox.streams):
             return False
-        message = pack([CLEAN, self._home.identity, stamp.to_bytes(8, "big"), outbox.name.encode()])
+        message = pack([CLEAN, self._home.lineage.standing_now(), stamp.to_bytes(8, "big"), outbox.name.encode()])
         for peer in tuple(outbox.streams):
             try:
                 answer = unpack(await self._engine.effects.network.ask(peer, CHANNEL, message))
+                if len(answer) != 2 or answer[1] != b"\1" or not self._home.greetings.heard(peer, answer[0]):
+                    return False
             except (LinkDown, ValueError):
-                return False
-            if len(answer) != 2 or answer[1] != b"\1":
                 return False
         return True
 

@@ -104,5 +104,5 @@ class Unheard:
             if stream.paused or stream.status != ACTIVE or not after < min(outbox.last, stream.acked + MAX_RECORDS):
                 continue
             self._told[stream], items, _ = outbox.owed(after, self._home.origin, MESSAGE_ITEMS, MESSAGE_BYTES)
-            return pack_batch(self._home.identity, Batch(self._home.names(), (Section(outbox.name, items),)))
+            return pack_batch(self._home.lineage.standing(), Batch(self._home.names(), (Section(outbox.name, items),)))
         return None

@@ -17,7 +17,7 @@ from typing import Any
 from outlast.cloud.contract import Addresses, Meter, Region, Service
 from outlast.cloud.effects import Clock, Effects, RealClock, RealEntropy
 from outlast.cloud.effects.links import RealNetwork
-from outlast.cloud.engine import Engine, StorageUnavailable
+from outlast.cloud.engine import Engine, OlderCopy, StorageUnavailable
 from outlast.cloud.gateway import pipeline
 from outlast.cloud.gateway.caller import GateCaller
 from outlast.cloud.gateway.dns import DnsServer
@@ -117,6 +117,7 @@ class RegionProcess:
                 self._folder / "data" / cut.file,
                 cut.at,
             )
+        engine.on_older_copy(self._was_older_copy)
         region = self._region(effects, engine)
         gate = Gate(region)
         self._gate = gate
@@ -141,6 +142,15 @@ class RegionProcess:
         )
         await self._listen(gate, respond)
         self._run_timers(gate)
+
+    def _was_older_copy(self, told: OlderCopy) -> None:
+        log.warning(
+            "the data in %s was put back from an older copy: %s knows later writes of it. "
+            "The Region goes on under a new identity: what it has forgotten comes from the others, and all have one "
+            "another's writes again once every replica is ACTIVE",
+            self._folder / "data",
+            told.peer,
+        )
 
     def _network(self) -> RealNetwork:
         authority, config, folder = self._secrets.authority, self._config, self._folder

@@ -243,7 +243,7 @@ def described_write(write: Any, table: Table, call: Call[DynamoDB], missing_in: 
     if not stands:
         written["Deleted"] = False
     return {
-        "Id": token(write.space, write.key.hex(), call.region.engine.writer, f"{write.stamp:016x}"),
+        "Id": token(write.space, write.key.hex(), write.writer, f"{write.stamp:016x}"),
         "TableName": table.name,
         "Key": key_text(write.key, table),
         "Written": written,
