@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from outlast.cloud.engine import Damaged, Engine, StorageUnavailable
+from outlast.cloud.engine import log as log_module
 from outlast.cloud.engine import store as store_module
 from outlast.cloud.simulation import SimulatedEngines, SimulatedEntropy, simulate
 from outlast.cloud.simulation.disk import flip
@@ -232,6 +233,36 @@ def test_a_range_that_is_asked_for_again_sees_every_write(
 
     alone(tmp_path, play, seed)
     assert len(remembered) > 20
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_segments_made_ready_for_a_busy_writer_lose_nothing(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Zeros end the segment that is written to and fill the one that waits, whenever the power goes."""
+    monkeypatch.setattr(store_module, "TABLE_BYTES", 15_000)
+    monkeypatch.setattr(store_module, "SEGMENT_BYTES", 20_000)
+    monkeypatch.setattr(log_module, "SEGMENT_BYTES", 24_000)
+    monkeypatch.setattr(log_module, "MUCH_BYTES", 10_000)
+    monkeypatch.setattr(log_module, "STEP_BYTES", 4_000)
+    filled = set[bool]()
+
+    async def play(world: SimulatedEngines) -> None:
+        entropy = SimulatedEntropy(seed)
+        expected: dict[bytes, bytes] = {}
+        for number in range(1200):
+            key = b"%03d" % int(entropy.uniform() * 300)
+            expected[key] = value = b"%d" % number + bytes(int(entropy.uniform() * 300))
+            await put(world.engines[EAST], key, value)
+            if entropy.uniform() < 0.01:
+                spare = world.engines[EAST].store._log._spare
+                filled.add(spare is not None and spare.path.stat().st_size >= 24_000)
+                world.crash(EAST, power=entropy.uniform() < 0.7)
+                assert contents(await world.start(EAST)) == expected
+        assert not world.engines[EAST].dropped
+
+    alone(tmp_path, play, seed)
+    assert True in filled
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -49,6 +49,9 @@ class FailingFile:
             raise OSError(TROUBLE.append, os.strerror(TROUBLE.append))
         self._file.append(data, ready_bytes)
 
+    def make_ready(self, n_bytes: int) -> None:
+        self._file.make_ready(n_bytes)
+
     def sync(self) -> None:
         if TROUBLE.sync:
             raise OSError(TROUBLE.sync, os.strerror(TROUBLE.sync))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 STEADY_SYNC_S = 0.01
+GIVE_WAY_S = 0.003
 QUICK_S = 0.0005
 """Jobs up to this long, as they lately were, hold up an event loop less than a change of threads and back."""
 LATELY = 0.2
@@ -54,6 +55,10 @@ class AppendFile(Protocol):
         With `ready_bytes` the file grows by that many zeros more whenever it must grow, while there is room: a sync of
         what is appended into them need not wait for the file system's journal. They are part of the file's size.
         """
+        ...
+
+    def make_ready(self, n_bytes: int) -> None:
+        """Grow by that many zeros behind what was appended, synced, for appends to come; raises OSError."""
         ...
 
     def cut(self, n_bytes: int) -> None:
@@ -120,9 +125,11 @@ class Disk(Protocol):
         """Return when the file's contents would survive a loss of power; nothing happens when it is missing."""
         ...
 
-    def sync_steadily(self, paths: tuple[Path, ...]) -> AbstractContextManager[None]:
+    def sync_steadily(self, paths: tuple[Path, ...]) -> AbstractContextManager[Callable[[], float]]:
         """Meanwhile sync these files in small steps, so that no later sync finds much to do and holds up others.
 
+        Call what it gives between pieces of work that nobody waits for: others have the disk for as many seconds as it
+        returns.
         The files belong to a database in this process: their descriptors stay open until `release`, because closing
         one earlier would drop the database's own locks.
         """
@@ -178,6 +185,11 @@ class RealAppendFile:
             written = os.pwrite(self._descriptor, view, self._at)
             self._at += written
             view = view[written:]
+
+    def make_ready(self, n_bytes: int) -> None:
+        end = max(self._at, self._grown)
+        self._grown = end + os.pwrite(self._descriptor, bytes(n_bytes), end)
+        os.fdatasync(self._descriptor)
 
     def cut(self, n_bytes: int) -> None:
         os.ftruncate(self._descriptor, n_bytes)
@@ -261,6 +273,11 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _give_way() -> float:
+    time.sleep(GIVE_WAY_S)
+    return GIVE_WAY_S
 
 
 _DESCRIPTORS: dict[Path, int] = {}
@@ -351,7 +368,7 @@ class RealDisk:
             os.fdatasync(_descriptor(path))
 
     @contextlib.contextmanager
-    def sync_steadily(self, paths: tuple[Path, ...]) -> Iterator[None]:
+    def sync_steadily(self, paths: tuple[Path, ...]) -> Iterator[Callable[[], float]]:
         over = threading.Event()
 
         def sync() -> None:
@@ -363,7 +380,7 @@ class RealDisk:
         pacer = threading.Thread(target=sync, name="pacer", daemon=True)
         pacer.start()
         try:
-            yield
+            yield _give_way
         finally:
             over.set()
             pacer.join()

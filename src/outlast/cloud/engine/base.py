@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -30,7 +31,7 @@ LATELY_BYTES = 12 * 1024 * 1024
 ASKED_BYTES = 400
 """What it takes to remember a question, its answer's bytes aside."""
 PUT_ROWS = 64
-TRANSACTION_ROWS = 8192
+TRANSACTION_ROWS = 1024
 ROOM_BYTES = 64 * 1024
 FLUSHED_KEY = b"\x00flushed"
 CLOCK_KEY = b"\x00clock"
@@ -49,6 +50,10 @@ class Base:
         self._wal = folder / "items.db-wal"
         self._disk = disk
         self.stopping = False
+        self.is_urgent: Callable[[], bool] = lambda: False
+        """Does somebody wait for the flush that goes on? Asked on the worker."""
+        self.gave_way_s = 0.0
+        """How long the last flush has waited for others."""
         if not disk.exists(self.path):
             disk.append_to(self.path).close()  # made by the disk door, so that only the owner may read it
         try:
@@ -133,27 +138,31 @@ class Base:
     def flush(self, table: MemTable) -> None:
         """Write a memory table, whose every commit is durable in the log; durable itself on return. May block.
 
+        It takes its time, unless it is urgent: written at once it would hold up the syncs of every commit meanwhile.
         Raises apsw.Error or OSError; the table can be written again.
         """
         wal = self._wal
         writer = connect(self.path, self._key, WRITE_CACHE_KIB)
+        self.gave_way_s = 0.0
         try:
-            with self._disk.sync_steadily((self.path, wal)):
+            with self._disk.sync_steadily((self.path, wal)) as give_way:
                 entries = table.ordered()
                 while part := list(islice(entries, TRANSACTION_ROWS)):
                     with writer:
-                        self._write_rows(writer, part)
+                        self._write_rows(writer, part, give_way)
                     writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
                 with writer:
                     numbers = ((FLUSHED_KEY, table.last), (CLOCK_KEY, table.stamp))
-                    self._write_rows(writer, [(key, number.to_bytes(8, "big")) for key, number in numbers])
+                    self._write_rows(writer, [(key, number.to_bytes(8, "big")) for key, number in numbers], give_way)
                 self._disk.sync(wal)
                 writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         finally:
             writer.close()
         self.flushed = table.last
 
-    def _write_rows(self, writer: apsw.Connection, entries: list[tuple[bytes, bytes | None]]) -> None:
+    def _write_rows(
+        self, writer: apsw.Connection, entries: list[tuple[bytes, bytes | None]], give_way: Callable[[], float]
+    ) -> None:
         """Write entries; several rows a statement, so that other threads run meanwhile."""
         arguments: list[Any] = []
         for key, value in entries:
@@ -167,6 +176,8 @@ class Base:
                     raise OSError(errno.ECANCELED, "the engine closes")
                 writer.execute(put_statement(PUT_ROWS), arguments)
                 arguments = []
+                if not self.is_urgent():
+                    self.gave_way_s += give_way()
         for at in range(0, len(arguments), 2):
             writer.execute(put_statement(1), arguments[at : at + 2])
 

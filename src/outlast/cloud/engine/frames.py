@@ -35,6 +35,7 @@ TAG_BYTES = 16
 SIZES = struct.Struct(">II")
 NUMBERS = struct.Struct(">QQQ")
 DELETED = 0xFFFFFFFF
+ZEROS = bytes(64 * 1024)
 
 
 class Segment:
@@ -112,10 +113,19 @@ def good_frames(segment: Segment, contents: bytes, name: str, *, may_be_torn: bo
     while (opened := segment.open(contents, at)) is not None:
         plain, at = opened
         yield plain
-    rest = len(contents[at:].rstrip(b"\0"))  # the zeros were made ready and not used
+    rest = len(contents) - at - zeros_behind(contents, at)  # the zeros were made ready and not used
     if rest and (not may_be_torn or _goes_on(segment, contents, at + 1)):
         raise Damaged(f"the log segment {name} is damaged at byte {at}")
     yield Tail(at, rest)
+
+
+def zeros_behind(contents: bytes, at: int) -> int:
+    """How many zeros end `contents`, from `at` on at most. There may be many, so they are looked at in large pieces."""
+    end = len(contents)
+    while end - at >= len(ZEROS) and contents.endswith(ZEROS, at, end):
+        end -= len(ZEROS)
+    start = max(at, end - len(ZEROS))
+    return len(contents) - start - len(contents[start:end].rstrip(b"\0"))
 
 
 def _goes_on(segment: Segment, contents: bytes, at: int) -> bool:

@@ -28,8 +28,15 @@ from outlast.cloud.engine.frames import (
 from outlast.cloud.engine.layout import Writes
 
 PREFIX = "log-"
+SEGMENT_BYTES = 64 * 1024 * 1024
+"""A segment that is larger is followed by the next."""
 READY_BYTES = 1024 * 1024
 """How far a segment grows at a time: most groups go into blocks that are there; their sync has no journal to write."""
+MUCH_BYTES = 16 * 1024 * 1024
+"""Who has written so much to a segment finds the one after the next all made ready."""
+STEP_BYTES = 1024 * 1024
+ROOM_BYTES = 1024 * 1024 * 1024
+"""Where less is free, nothing is made ready ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ class Log:
         self._spare: Open | None = None
         self._closed: list[tuple[int, Path]] = []  # number of the last commit in it, path
         self._last = 0
+        self._is_busy = False
+        self.stopping = False
         self.dropped: list[Dropped] = []
 
     # ---- at the start
@@ -129,7 +138,16 @@ class Log:
     def _is_unused(self, names: list[str], name: str) -> bool:
         """Whether every newer segment was made ahead and never written to."""
         newer = names[names.index(name) + 1 :]
-        return all(self._disk.size(self._folder / each) <= HEADER_BYTES for each in newer)
+        return all(self._is_blank(self._folder / each) for each in newer)
+
+    def _is_blank(self, path: Path) -> bool:
+        """Whether nothing follows the header but zeros that were made ready."""
+        at = HEADER_BYTES
+        while piece := self._disk.read(path, at, STEP_BYTES):
+            if piece.strip(b"\0"):
+                return False
+            at += len(piece)
+        return True
 
     def _cut(self, path: Path, tail: Tail) -> None:
         if tail.dropped_bytes:
@@ -168,7 +186,10 @@ class Log:
         return self._spare is not None
 
     def make_spare(self) -> None:
-        """Make the next segment's file, synced. May block."""
+        """Make the next segment's file, synced. May block.
+
+        Whoever writes much gets it with room for all of it: growing is what makes the sync of a large group slow.
+        """
         number = self._next
         segment = new_segment(number, max(self._keys), self._keys[max(self._keys)], self._entropy)
         path = self._folder / f"{PREFIX}{number:016d}"
@@ -177,6 +198,10 @@ class Log:
         try:
             file.append(segment.header)
             file.sync()
+            if self._is_busy and self._disk.free_bytes(self._folder) > ROOM_BYTES:
+                for _ in range(SEGMENT_BYTES // STEP_BYTES):
+                    if not self.stopping:
+                        file.make_ready(STEP_BYTES)
         except OSError:
             file.close()
             self._disk.remove(path)
@@ -190,6 +215,7 @@ class Log:
         if spare is None:
             raise RuntimeError("there is no spare segment")
         if current is not None:
+            self._is_busy = current.size > MUCH_BYTES
             current.file.close()
             self._closed.append((self._last, current.path))
         self._current, self._spare = spare, None

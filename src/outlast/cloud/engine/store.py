@@ -18,7 +18,7 @@ from outlast.cloud.effects import Clock, Disk, Entropy
 from outlast.cloud.engine.base import DAMAGE, Base
 from outlast.cloud.engine.errors import StorageUnavailable, is_full
 from outlast.cloud.engine.layout import Writes
-from outlast.cloud.engine.log import Dropped, Log
+from outlast.cloud.engine.log import SEGMENT_BYTES, Dropped, Log
 from outlast.cloud.engine.memtable import MISSING, MemTable, Undo
 from outlast.cloud.engine.merge import merged_page
 from outlast.cloud.engine.pace import Pace
@@ -27,7 +27,6 @@ from outlast.cloud.engine.waiting import Waiter, Waiters, tell
 FIRST_ROWS = 16
 MORE_ROWS = 256
 TABLE_BYTES = 32 * 1024 * 1024
-SEGMENT_BYTES = 64 * 1024 * 1024
 MAX_FROZEN = 3
 RETRY_S = 1.0
 QUIET_S = 20.0
@@ -42,6 +41,7 @@ class Store:
         self._disk = disk
         self._folder = folder
         self._base = Base(folder, keys, disk)
+        self._base.is_urgent = lambda: len(self._frozen) > 1
         self._log = Log(folder, keys, disk, entropy)
         self._table = MemTable()
         self._frozen: list[MemTable] = []  # oldest first
@@ -225,7 +225,7 @@ class Store:
         """Close the files; what is not durable yet is lost."""
         self._failure = self._failure or "the engine is closed"
         self._closed = True
-        self._base.stopping = True
+        self._base.stopping = self._log.stopping = True
         for worker in (self._committer, self._flusher, self._janitor):
             worker.close()
         self._log.close()
@@ -361,7 +361,7 @@ class Store:
             if not isinstance(error, DAMAGE):
                 asyncio.get_running_loop().call_later(RETRY_S, self._flush)
             return
-        took_s = max(0.001, self._clock.monotonic_s() - started_s)
+        took_s = max(0.001, self._clock.monotonic_s() - started_s - self._base.gave_way_s)
         if table.bytes > TABLE_BYTES // 4:
             self._pace.drained(table.bytes, took_s)
         self._frozen.remove(table)

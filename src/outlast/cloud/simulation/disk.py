@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +75,11 @@ class SimulatedFile:
         self._file.append(data, ready_bytes)
         self.end += len(data)
 
+    def make_ready(self, n_bytes: int) -> None:
+        if self._disk.faults.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._file.make_ready(n_bytes)
+
     def cut(self, n_bytes: int) -> None:
         self._file.cut(n_bytes)
         self.end = n_bytes
@@ -110,8 +115,8 @@ class SimulatedDisk(RealDisk):
         return SimulatedWorker(self.delay_s)
 
     @contextmanager
-    def sync_steadily(self, paths: tuple[Path, ...]) -> Iterator[None]:
-        yield
+    def sync_steadily(self, paths: tuple[Path, ...]) -> Iterator[Callable[[], float]]:
+        yield lambda: 0.0
 
     def lose_power(self, entropy: Entropy) -> None:
         """What was appended and not synced is lost, but for a torn piece of it, perhaps with wrong bytes.

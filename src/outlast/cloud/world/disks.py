@@ -33,6 +33,10 @@ class _TroubledFile:
         _check(self._trouble)
         self._file.append(data, ready_bytes)
 
+    def make_ready(self, n_bytes: int) -> None:
+        _check(self._trouble)
+        self._file.make_ready(n_bytes)
+
     def cut(self, n_bytes: int) -> None:
         self._file.cut(n_bytes)
 
