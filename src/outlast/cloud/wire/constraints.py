@@ -235,12 +235,19 @@ def _each(check: Check | None) -> Check | None:
         return None
 
     def items(value: Any, path: str, found: list[str]) -> None:
+        before = len(found)
         for number, item in enumerate(value, 1):
+            if item is not None:
+                check(item, "", found)
+                if len(found) == before:  # most are good: their places need no names
+                    continue
+            del found[before:]
             if item is None:
                 found.append(_null(f"{path}.{number}.member"))
             else:
                 check(item, f"{path}.{number}.member", found)
-            if len(found) >= MAX_REPORTED:
+            before = len(found)
+            if before >= MAX_REPORTED:
                 return
 
     return items

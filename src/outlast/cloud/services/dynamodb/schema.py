@@ -100,14 +100,24 @@ class TableKey:
 
     def of_item(self, item: Item) -> bytes:
         """The bytes of a checked item's key; raises ValidationException when the item lacks a fitting key."""
+        raw = self.found_in(item)
+        if raw is None:
+            partition = item.get(self.partition)
+            if partition is None or self.partition_type not in partition:
+                raise self._item_fault(partition, self.partition, self.partition_type)
+            raise self._item_fault(item.get(str(self.sort)), str(self.sort), self.sort_type)
+        return raw
+
+    def found_in(self, item: Item) -> bytes | None:
+        """The same; None when the item lacks a fitting key."""
         partition = item.get(self.partition)
         if partition is None or self.partition_type not in partition:
-            raise self._item_fault(partition, self.partition, self.partition_type)
+            return None
         if self.sort is None:
             return self._bytes(partition, None)
         sort = item.get(self.sort)
         if sort is None or self.sort_type not in sort:
-            raise self._item_fault(sort, self.sort, self.sort_type)
+            return None
         return self._bytes(partition, sort)
 
     def _item_fault(self, value: Value | None, name: str, wanted: str) -> ValidationException:

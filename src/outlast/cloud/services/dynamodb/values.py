@@ -276,6 +276,11 @@ def check_item(item: Any) -> int:
         length = len(name) if name.isascii() else len(name.encode())
         if length > MAX_NAME_BYTES:
             raise name_fault(length)
+        if value.__class__ is dict and len(value) == 1 and "S" in value:  # as check_value, for most attributes
+            raw = value["S"]
+            if raw.__class__ is str:
+                size += length + (len(raw) if raw.isascii() else len(raw.encode()))
+                continue
         size += length + check_value(value)
     return size
 

@@ -157,11 +157,9 @@ def _place(table: Table, write: Write) -> bytes:
     """The key of a write; raises ValidationException as a batch words it."""
     if write.item is None:
         return table.key.of_key(write.key)
-    for attribute in table.schema.attributes:
-        value = write.item.get(attribute.name)
-        if value is None or attribute.type not in value:
-            raise ValidationException(MISMATCH)
-    raw = table.key.of_item(write.item)
+    raw = table.key.found_in(write.item)
+    if raw is None:
+        raise ValidationException(MISMATCH)
     if table.indexes:
         table.index_keys.check(write.item)
     return raw
@@ -199,7 +197,11 @@ def batch_write_item(
             for write, raw in zip(writes, raws, strict=True):
                 stored = None if write.item is None else packed(write.item, write.size)
                 table.write(tx, raw, stored, None, write.item, context)
-                used.merge(write_consumed(table, name, write_units(max(write.size, table.before_size))))
+                units = write_units(max(write.size, table.before_size))
+                if table.indexes:
+                    used.merge(write_consumed(table, name, units))
+                else:
+                    used.table += units
             table.metrics.writes.add(used.total)
             shown = used.shown(return_consumed_capacity)
             if shown is not None:
