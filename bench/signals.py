@@ -38,6 +38,7 @@ from outlast.ops.drill.measure import SLOW_MS
 from outlast.ops.load.log import Record
 from outlast.ops.observe.recording import save
 from outlast.ops.observe.survey import COASTS
+from outlast.ops.outcome import OpsError
 from outlast.ops.sightings import Sample
 from outlast.ops.watch import Watch
 
@@ -45,6 +46,8 @@ REGIONS: Final = ("us-east-1", "us-west-2", "us-east-2")
 RHYTHM: Final = Rhythm("rate(10 seconds)", 10.0, 8, 10, 3, 0.3)
 LOAD: Final = LoadPlan(rate_per_s=1.5, clients=5, stubborn_share=0.2, contested_every_s=60)
 SEASON_S: Final = 300.0
+RESTOCK_S: Final = 5.0
+"""A world that stands still cannot be filled: that is noise as well, and nothing to end a recording for."""
 WARM_UP_S: Final = 60.0
 """Until alarms have left INSUFFICIENT_DATA and every canary has run; these are not recorded."""
 
@@ -106,10 +109,17 @@ def deploy(target: Target) -> Deployment:
 async def season(target: Target, deployment: Deployment, folder: Path, number: int) -> Crowd:
     """Customers with stock that is not sold yet: what is sold out is refused, and refusals are no healthy traffic."""
     (folder / str(number)).mkdir()
-    crowd = Crowd(deployment, LOAD, COASTS, folder / str(number), f"s{number}-{int(time.time())}-", target.variables)
-    await crowd.fill(target.keys)
-    crowd.start()
-    return crowd
+    while True:
+        prefix = f"s{number}-{int(time.time())}-"
+        crowd = Crowd(deployment, LOAD, COASTS, folder / str(number), prefix, target.variables)
+        try:
+            await crowd.fill(target.keys)
+        except OpsError as error:
+            print(f"no new stock yet, the watch goes on: {error}", flush=True)
+            await asyncio.sleep(RESTOCK_S)
+            continue
+        crowd.start()
+        return crowd
 
 
 async def record(target: Target, deployment: Deployment, minutes: float, into: Path, folder: Path) -> None:
@@ -120,21 +130,22 @@ async def record(target: Target, deployment: Deployment, minutes: float, into: P
         asyncio.get_running_loop().add_signal_handler(sign, this.cancel)
     noted = Noted(deployment, into, minutes)
     crowd = await season(target, deployment, folder, 0)
+    limit = asyncio.timeout(WARM_UP_S + minutes * 60)
     try:
         async with Watch(target.clients, deployment, target.keys, on_sample=noted.samples.append) as watch:
             await watch.until(lambda _: False, WARM_UP_S)
             noted.samples.clear()
             crowd.fresh()
-            until_s = time.time() + minutes * 60
-            for number in count(1):
-                left_s = until_s - time.time()
-                if left_s <= 0:
-                    break
-                await watch.until(lambda _: False, min(SEASON_S, left_s))
-                noted.look(await asyncio.to_thread(crowd.stop))
-                noted.save()
-                print(f"{len(noted.samples)} samples, {watch.decision.why}", flush=True)
-                crowd = await season(target, deployment, folder, number)
+            async with limit:
+                for number in count(1):
+                    await watch.until(lambda _: False, SEASON_S)
+                    noted.look(await asyncio.to_thread(crowd.stop))
+                    noted.save()
+                    print(f"{len(noted.samples)} samples, {watch.decision.why}", flush=True)
+                    crowd = await season(target, deployment, folder, number)
+    except TimeoutError:
+        if not limit.expired():
+            raise
     finally:
         noted.look(crowd.stop())
         noted.save()
