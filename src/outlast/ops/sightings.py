@@ -22,8 +22,25 @@ SIDES: Final[dict[str, Side]] = {
 }
 """The vantage points that there are. A fresh probe opens a connection each time; a pooled one keeps it."""
 
+PLACES: Final[dict[str, str]] = {
+    "observer-canary": "observer",
+    "observer-alarm": "observer",
+    "probe-fresh": "operator",
+    "probe-pooled": "operator",
+    "region-canary": "region",
+    "region-alarm": "region",
+    "endpoint-metrics": "region",
+    "component-metrics": "region",
+    "heartbeat": "data",
+    "health-events": "provider",
+}
+"""Where each looks from: what breaks a place's own sight, or lies there, spoils all of its vantage points."""
+
 LAGGING: Final = frozenset({"observer-alarm", "region-alarm", "health-events"})
 """Those that go on telling of a failure after it is over: they count against a Region, yet do not delay recovery."""
+
+QUICK: Final = frozenset({"probe-fresh", "probe-pooled"})
+"""Customers' vantage points that look often enough to say within a second that it is over."""
 
 
 @dataclass(frozen=True, slots=True)

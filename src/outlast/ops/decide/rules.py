@@ -8,36 +8,42 @@ https://docs.aws.amazon.com/whitepapers/latest/advanced-multi-az-resilience-patt
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from outlast.ops.decide.apart import LOOK_BACK_S, Apart
 from outlast.ops.decide.window import Sight, Verdict, Window, sights
-from outlast.ops.sightings import LAGGING, SIDES, Sample, Side
+from outlast.ops.sightings import LAGGING, PLACES, QUICK, SIDES, Sample, Side
 
 State = Literal["healthy", "suspect", "impaired", "unknown"]
 Action = Literal["none", "evacuate", "undecided"]
 HOLD_S: Final = 10.0
-QUICK: Final = frozenset({"probe-fresh", "probe-pooled"})
-"""Vantage points that look often enough to say within a second that it is over."""
+SLEW_S: Final = 1.0
+"""A clock that is set back by less is being corrected; samples are as old as they say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """When a Region counts as impaired.
 
-    `quorum` vantage points must say bad for `settle_s`, `outside` of them customers that look now, and customers for
-    `hold_s`; and the latest looks of customers are still bad. So a busy machine's stall that is shorter than `hold_s`
-    moves nobody, though shares outlast it by the length of their window.
+    `quorum` vantage points in `places` must say bad for `settle_s`, `outside` of them customers that look now, and
+    customers for `hold_s`; and the latest looks of customers are still bad. An alarm counts where nobody looks, or
+    beside one that looks and says bad. So a busy machine's stall that is shorter than `hold_s` moves nobody, though
+    shares outlast it by the length of their window.
 
     It is healthy again once nobody has said bad for `calm_s` (alarms and events, which lag, are not waited for), and
     never before `damp_s` have passed: a verdict does not flap. It is left only while the quorum says bad and customers
     were let down within `fresh_s`; and for a Region whose customers were not for `clear_s`, of which fewer vantage
     points say bad, by `margin`: what hurts all Regions at once is no reason to move, and they do not get well in the
     same second.
+
+    Where all are hurt there is one more reason: customers were served nothing there for `hold_s`, while the other one
+    served all who asked in `apart` of the last seconds, and in a `steady` share of the latest ones.
     """
 
     sights: Mapping[str, Sight] = field(default_factory=lambda: sights(10.0))
     quorum: int = 3
+    places: int = 2
     outside: int = 1
     hold_s: float = HOLD_S
     settle_s: float = 3.0
@@ -46,6 +52,8 @@ class Rule:
     clear_s: float = HOLD_S
     fresh_s: float = 3.0
     margin: int = 2
+    apart: int = 6
+    steady: float = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +147,8 @@ class Judge:
         self._regions = tuple(regions)
         self._windows: dict[tuple[str, str], Window] = {}
         self._standing = {region: _Standing() for region in regions}
+        self._apart = Apart(regions)
+        self._assessed_s: float | None = None
 
     def add(self, sample: Sample) -> None:
         """Take a sample; those of Regions that are not judged are left out."""
@@ -148,9 +158,15 @@ class Judge:
             if window is None:
                 window = self._windows[key] = Window(self.rule.sights[sample.vantage])
             window.add(sample)
+            self._apart.add(sample)
 
     def assess(self, now_s: float) -> Decision:
-        """Judge every Region at `now_s`, and what should be done."""
+        """Judge every Region at `now_s`, and what should be done.
+
+        Where the clock was set back, or nobody assessed for `hold_s` (a machine that slept), nothing has lasted: what
+        was seen before the clock was set back is forgotten, and what must last begins anew.
+        """
+        self._keep_time(now_s)
         findings = tuple(self._finding(region, now_s) for region in self._regions)
         impaired = [finding for finding in findings if finding.state == "impaired"]
         healthy = [finding for finding in findings if finding.state == "healthy"]
@@ -172,10 +188,46 @@ class Judge:
             if finding.fit and self._clear(finding.region, now_s) and len(finding.with_verdict("bad")) <= bearable
         ]
         if not refuges:
-            why = f"{worst.region} is impaired, but no other Region is known to serve: there is nowhere to go"
-            return Decision(now_s, "undecided", worst.region, why, _dissent(worst), findings)
+            return self._told_apart(hurting, findings, now_s) or _nowhere(worst, findings, now_s)
         why = f"{worst.region} is impaired: {worst.why}; {refuges[0].region} serves its customers"
         return Decision(now_s, "evacuate", worst.region, why, _dissent(worst), findings)
+
+    def _told_apart(self, hurting: Sequence[Finding], findings: Sequence[Finding], now_s: float) -> Decision | None:
+        """Whether one serves nobody and another, itself in doubt, all who ask; then it is no more than in doubt."""
+        for finding in hurting:
+            for other in findings:
+                contrast = self._apart.contrast(finding.region, other.region, now_s)
+                if contrast.silent_s < self.rule.hold_s or contrast.served < self.rule.apart:
+                    continue
+                if contrast.steady < self.rule.steady or other.region == finding.region:
+                    continue
+                why = (
+                    f"{finding.region} is impaired: {finding.why}; it served nobody for {contrast.silent_s:.0f} s, and "
+                    f"{other.region} served all who asked in {contrast.served} of the last {LOOK_BACK_S} s meanwhile"
+                )
+                doubt = (f"{other.region} was {other.state} of late: {other.why}",) if other.state != "healthy" else ()
+                known = tuple(self._in_doubt(each, now_s) if each is other else each for each in findings)
+                return Decision(now_s, "evacuate", finding.region, why, (*_dissent(finding), *doubt), known)
+        return None
+
+    def _in_doubt(self, finding: Finding, now_s: float) -> Finding:
+        """A Region that counts as impaired, yet serves, is in doubt."""
+        if finding.state != "impaired":
+            return finding
+        standing = self._standing[finding.region]
+        standing.state, standing.since_s = "suspect", now_s
+        return replace(finding, state="suspect", since_s=now_s)
+
+    def _keep_time(self, now_s: float) -> None:
+        passed_s = 0.0 if self._assessed_s is None else now_s - self._assessed_s
+        self._assessed_s = now_s
+        if passed_s < -SLEW_S:
+            self._windows.clear()
+            self._apart = Apart(self._regions)
+            self._standing = {region: _Standing(since_s=now_s) for region in self._regions}
+        elif passed_s > self.rule.hold_s:
+            for standing in self._standing.values():
+                standing.bad_since_s = standing.hurt_since_s = standing.calm_since_s = standing.goes_on_s = None
 
     def _hurting(self, standing: _Standing, now_s: float) -> bool:
         """Whether it goes on: by the quorum, and by the latest looks of customers."""
@@ -202,12 +254,19 @@ class Judge:
         verdict = window.look(now_s)
         return Vote(vantage, SIDES[vantage], verdict, window.share, window.samples, window.detail, window.going_on)
 
+    def _quorate(self, votes: Sequence[Vote]) -> bool:
+        """Whether enough say bad."""
+        bad = [vote for vote in votes if vote.verdict == "bad" and (vote.direct or _counts(vote, votes))]
+        return len(bad) >= self.rule.quorum and len({PLACES[vote.vantage] for vote in bad}) >= min(
+            self.rule.places, self.rule.quorum
+        )
+
     def _advance(self, standing: _Standing, votes: Sequence[Vote], now_s: float) -> None:
         """Move a Region's state on; see Rule for when."""
         bad = [vote for vote in votes if vote.verdict == "bad"]
         good = [vote for vote in votes if vote.verdict == "good"]
         outside = sum(vote.direct and vote.side == "customer" for vote in bad)
-        enough = len(bad) >= self.rule.quorum and outside >= self.rule.outside
+        enough = self._quorate(votes) and outside >= self.rule.outside
         standing.bad_since_s = _since(standing.bad_since_s, enough, now_s)
         standing.hurt_since_s = _since(standing.hurt_since_s, outside >= self.rule.outside, now_s)
         if _goes_on(bad):
@@ -245,11 +304,25 @@ def _lasted(since_s: float | None, now_s: float, seconds: float) -> bool:
     return since_s is not None and now_s - since_s >= seconds
 
 
+def _counts(alarm: Vote, votes: Sequence[Vote]) -> bool:
+    """Whether one who lags, and so tells of what was, counts: nobody there looks, or who does says bad too. An alarm
+    that has a single vantage point beside it was made of what that one saw, and says nothing that it does not.
+    """
+    place = PLACES[alarm.vantage]
+    looking = [each for each in votes if each.direct and PLACES[each.vantage] == place and each.verdict != "unknown"]
+    return not looking or (len(looking) > 1 and any(each.verdict == "bad" for each in looking))
+
+
 def _goes_on(bad: Sequence[Vote]) -> bool:
     """Whether customers are still let down, by the quickest of those who say bad."""
     customers = [vote for vote in bad if vote.direct and vote.side == "customer"]
     quick = [vote for vote in customers if vote.vantage in QUICK]
     return any(vote.going_on for vote in quick or customers)
+
+
+def _nowhere(worst: Finding, findings: tuple[Finding, ...], now_s: float) -> Decision:
+    why = f"{worst.region} is impaired, but no other Region is known to serve: there is nowhere to go"
+    return Decision(now_s, "undecided", worst.region, why, _dissent(worst), findings)
 
 
 def _dissent(finding: Finding) -> tuple[str, ...]:

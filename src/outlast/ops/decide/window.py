@@ -77,7 +77,9 @@ class Window:
     _bad: int = 0
 
     def add(self, sample: Sample) -> None:
-        """Take a sample; samples come in the order of their time."""
+        """Take a sample; samples come in the order of their time. After a silence nothing is known any more."""
+        if self._samples and sample.at_s - self._samples[-1][0] > self.sight.stale_s:
+            self.verdict = "unknown"
         self._samples.append((sample.at_s, sample.bad))
         self._bad += sample.bad
         if sample.bad or self.verdict != "bad":
