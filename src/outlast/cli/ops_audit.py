@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +20,8 @@ from outlast.ops.outcome import Exit, OpsError, UsageError
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 """The sub-commands of `audit`."""
 LOG = "audit.jsonl"
+MOST = 100
+"""Characters of one detail in a table; `--output json` has all of it."""
 PathArgument = Annotated[
     Path | None,
     typer.Argument(help="A log or a drill's folder; absent: the operator's own.", show_default=False),
@@ -38,8 +41,11 @@ def show(path: PathArgument = None, home: HomeOption = None, output: OutputOptio
     if output == "json":
         typer.echo(json.dumps([audit.members(entry) for entry in entries]))
     else:
-        rows = [(each.number, _moment(each.at_s), each.who, each.action, each.hash[:12]) for each in entries]
-        print_table(("number", "at", "who", "action", "hash"), rows)
+        rows = [
+            (each.number, _moment(each.at_s), each.who, each.action, told(each.detail), each.hash[:12])
+            for each in entries
+        ]
+        print_table(("number", "at", "who", "action", "what", "hash"), rows)
 
 
 @app.command("verify", epilog="Example: outlast audit verify")
@@ -64,6 +70,18 @@ def verify(
     else:
         typer.echo(f"{log}: {len(entries)} entries, last hash {last}: {problem or 'the chain is intact'}.")
     raise typer.Exit(int(Exit.MISSED if problem else Exit.GOOD))
+
+
+def told(detail: Mapping[str, Any]) -> str:
+    """The details of an entry in one line: what is short in full, what is long (a plan, a look) by its name alone."""
+    parts = []
+    for name, value in detail.items():
+        if value in ("", None, [], {}):
+            continue
+        text = value if isinstance(value, str) else json.dumps(value, separators=(", ", ": "))
+        parts.append(f"{name}: {text}" if len(text) <= MOST else f"{name}: …" if isinstance(value, (dict, list)) else
+                     f"{name}: {text[:MOST]}…")  # fmt: skip
+    return "; ".join(parts)
 
 
 def _log(path: Path | None, home: Path | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import json
 import time
@@ -11,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from outlast.cli.ops_confirm import confirm
 from outlast.cli.ops_interrupt import stops
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import (
@@ -26,7 +28,7 @@ from outlast.ops.act.audit import AuditLog
 from outlast.ops.ledger.gather import gather
 from outlast.ops.ledger.model import Conflict
 from outlast.ops.ledger.moment import since as moment_of
-from outlast.ops.outcome import Exit, RefusedError, Stopped, UsageError
+from outlast.ops.outcome import Exit, Stopped, UsageError
 from outlast.ops.reconcile.rules import find
 from outlast.ops.reconcile.run import PATIENCE_S, Applied, Look, Reconciler
 from outlast.ops.reconcile.show import lines, told
@@ -149,12 +151,4 @@ def _confirm(look: Look, name: str, yes: bool) -> None:
     """Show the repairs and have the operator type what will be done. Raises RefusedError when it is not typed."""
     for line in lines(look):
         typer.echo(line, err=True)
-    if yes:
-        return
-    words = f"reconcile {name}"
-    try:
-        typed = str(typer.prompt(f"Type `{words}` to go on", default="", show_default=False, err=True))
-    except typer.Abort:
-        typed = ""
-    if typed.strip() != words:
-        raise RefusedError("It was not confirmed; nothing was changed.")
+    asyncio.run(confirm(f"reconcile {name}", yes))

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import getpass
 import json
+import time
+from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from outlast.cli.ops_interrupt import stops
+from outlast.cli.ops_confirm import confirm
+from outlast.cli.ops_interrupt import run, stops
 from outlast.cli.ops_output import OutputOption, print_table
-from outlast.cli.ops_target import HomeOption, ProfileOption, TargetOption, YesOption, one_line, open_target
+from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, YesOption, one_line, open_target
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.boards import board_of
 from outlast.ops.act.replica import Replicas
 from outlast.ops.clients import Kind
-from outlast.ops.outcome import RefusedError, Stopped
+from outlast.ops.ledger.gather import gather
+from outlast.ops.outcome import Stopped
+from outlast.ops.report.status import checks
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 """The sub-commands of `replica`."""
@@ -63,7 +70,9 @@ def _change(
         audit = AuditLog(where.home / "audit.jsonl", getpass.getuser())
         replicas = Replicas(where.clients, deployment, audit, lambda text: typer.echo(text, err=True))
         replicas.check(region, board_of(None, where.clients, deployment).states())
-        _confirm(f"{verb} the replicas of {region}", yes)
+        found = replicas.plan(region, verb, _alone(where, region) if verb == "remove" else None)
+        Console(stderr=True).print(checks(f"To {verb} the replicas of {region}:", found))
+        run(confirm(f"{verb} the replicas of {region}", yes))
         with stops():
             try:
                 changed = replicas.remove(region) if verb == "remove" else replicas.rebuild(region)
@@ -80,13 +89,12 @@ def _change(
         typer.echo(f"{region}: {len(changed)} replicas {word}{': ' + ', '.join(changed) if changed else ''}.")
 
 
-def _confirm(words: str, yes: bool) -> None:
-    """Have the operator type what will be done. Raises RefusedError when it is not typed."""
-    if yes:
-        return
-    try:
-        typed = str(typer.prompt(f"Type `{words}` to go on", default="", show_default=False, err=True))
-    except typer.Abort:
-        typed = ""
-    if typed.strip() != words:
-        raise RefusedError("It was not confirmed; nothing was changed.")
+def _alone(target: Target, region: str) -> Mapping[str, int] | None:
+    """How many acknowledged writes the Region alone holds, by table; None where no ledger tells."""
+    if target.kind != "local":
+        return None
+    found = gather(target.clients, target.deployment().region_names, now_s=time.time())
+    if any(unseen.region == region for unseen in found.unseen):
+        return None
+    held = {each.ident: each.table for each in found.stranded if each.held_in == region}
+    return Counter(held.values())

@@ -9,9 +9,10 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from outlast.cli.ops_confirm import confirm, second
@@ -34,6 +35,7 @@ from outlast.ops.act.failback import Failback, Returned, Step
 from outlast.ops.act.gateway import Gateway
 from outlast.ops.act.patience import patience_for, period_of
 from outlast.ops.act.weights import Weights
+from outlast.ops.clients import error_code
 from outlast.ops.decide.rules import Decision
 from outlast.ops.decide.survivors import Survivors
 from outlast.ops.deployment import Deployment, Switch
@@ -42,11 +44,17 @@ from outlast.ops.observe.facts import gather
 from outlast.ops.observe.survey import COASTS, names_for
 from outlast.ops.outcome import Exit, OpsError, RefusedError, UsageError
 from outlast.ops.plan.evacuation import Check, EvacuationPlan, plan_evacuation
-from outlast.ops.plan.failback import CONVERGED_MS, STEPS, FailbackPlan, plan_failback
+from outlast.ops.plan.failback import CONVERGED_MS, STEPS, FailbackPlan, plan_failback, rises
 from outlast.ops.report.status import checks
 from outlast.ops.watch import Watch
 
 LOOK_S = 6.0
+NEXT: Final = {
+    "left": "next: `outlast watch`, and once {region} is well `outlast failback {region}`",
+    "rolled back": "next: `outlast status` says how both are; `--watch-s 0` does not watch the survivors",
+    "not seen": "next: `outlast status` says what DNS tells; the same command again looks on",
+}
+"""What comes after an evacuation, by how it ended."""
 SwitchOption = Annotated[
     Switch | None,
     typer.Option(
@@ -94,8 +102,11 @@ def evacuate(
         bool, typer.Option("--offline", help="Do not look first; use the deployment file alone.")
     ] = False,
     break_glass: Annotated[
-        str, typer.Option(metavar="REASON", help="Go on against refusals, and override the safety rule.")
-    ] = "",
+        str | None,
+        typer.Option(
+            metavar="REASON", help="Go on against refusals, and override the safety rule.", show_default=False
+        ),
+    ] = None,
     second_person: Annotated[
         bool, typer.Option("--second-person", help="Have somebody else agree, by name, before anything is switched.")
     ] = False,
@@ -110,8 +121,11 @@ def evacuate(
     output: OutputOption = "text",
 ) -> None:
     """Plan, confirm, switch, verify."""
-    wish = Wish(region, reason, switch, offline, break_glass, second_person, refuse_at_gateway, watch_s, yes, wait_s)
+    glass = (break_glass or "").strip()
+    wish = Wish(region, reason, switch, offline, glass, second_person, refuse_at_gateway, watch_s, yes, wait_s)
     with one_line():
+        if break_glass is not None and not glass:
+            raise UsageError("--break-glass needs a reason: it is written down.")
         if yes and second_person:
             raise UsageError("--yes asks nobody, and --second-person asks two: choose one.")
         where = open_target(target, home, profile)
@@ -125,6 +139,7 @@ def evacuate(
         print_table(("region", *told), [(region, *told.values())])
     else:
         typer.echo(f"{region}: {result.text}.")
+        _tell(NEXT[result.ending].format(region=region))
     raise typer.Exit(int(Exit.GOOD if result.ending == "left" else Exit.MISSED))
 
 
@@ -189,7 +204,10 @@ async def carry_out(
     survivors = Survivors.of(plan.survivors, watch.latest.refused)
 
     def worse() -> str:
-        return survivors.worse(watch.decision, watch.latest.refused)
+        decision = watch.decision
+        problem = survivors.worse(decision, watch.latest.refused)
+        told = [decision.finding(each).why for each in plan.survivors if decision.finding(each).state == "impaired"]
+        return f"{problem}: {'; '.join(told)}" if problem and told else problem
 
     async def begin_to_watch(_: float) -> None:
         await open_watch.enter_async_context(watch)
@@ -256,11 +274,11 @@ def failback(
     output: OutputOption = "text",
 ) -> None:
     """Plan, confirm, step by step; one that was interrupted goes on from where it was."""
+    wanted = _steps(steps)
     with one_line():
         where = open_target(target, home, profile)
         deployment = where.deployment()
         deployment.region(region)
-        wanted = _steps(steps)
         result = run(_failback(where, deployment, region, wanted, watch_s, reviewed, yes, wait_s))
     if output == "json":
         typer.echo(json.dumps({"ending": result.ending, "steps": [step.percent for step in result.steps]}))
@@ -268,7 +286,20 @@ def failback(
         print_table(("per cent", "problem"), [(step.percent, step.problem or None) for step in result.steps])
     else:
         typer.echo(f"{result.text}.")
+        if result.ending != "returned":
+            _tell(f"next: `outlast failback {region}` goes on from there, `outlast evacuate {region}` leaves again")
     raise typer.Exit(int(Exit.GOOD if result.ending == "returned" else Exit.MISSED))
+
+
+def _percent(weights: Weights, region: str) -> int:
+    """The Region's weight now. Raises OpsError: without Route 53's control plane nobody can return."""
+    try:
+        return weights.percent(region)
+    except (ClientError, BotoCoreError) as error:
+        raise OpsError(
+            f"Nobody can return to {region} yet: weights are moved by Route 53's control plane, which does not answer "
+            f"({error_code(error)}). Nothing was changed; the survivor serves on. Try again later."
+        ) from error
 
 
 async def _failback(
@@ -282,6 +313,8 @@ async def _failback(
     wait_s: float | None,
 ) -> Returned:
     audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
+    weights = Weights(target.clients, deployment)
+    percent = await asyncio.to_thread(_percent, weights, region)
     await _admit(Gateway(target.clients, deployment), region, audit, yes)
     async with Watch(target.clients, deployment, target.keys) as watch:
 
@@ -293,8 +326,6 @@ async def _failback(
         _tell(f"looking first, until {region} is well and the data keeps up, {4 * LOOK_S:.0f} s at most")
         await watch.until(ready, 4 * LOOK_S)
         facts = await asyncio.to_thread(gather, target.clients, deployment, watch.latest, watch.decision, 0.0)
-        weights = Weights(target.clients, deployment)
-        percent = await asyncio.to_thread(weights.percent, region)
         known = await asyncio.to_thread(ledger.conflicts, target.clients, deployment, 0.0)
         plan = plan_failback(
             region,
@@ -324,9 +355,12 @@ async def _failback(
 
 def _steps(text: str) -> list[int]:
     try:
-        return [int(each) for each in text.split(",")]
+        steps = [int(each) for each in text.split(",")]
     except ValueError:
         raise typer.BadParameter(f"{text} is not a list of whole numbers", param_hint="--steps") from None
+    if not rises(steps):
+        raise typer.BadParameter(f"{text} does not rise from 1 or more to 100", param_hint="--steps")
+    return steps
 
 
 def note(audit: AuditLog, tried: Try) -> None:

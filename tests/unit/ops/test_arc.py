@@ -96,3 +96,31 @@ def test_endpoints_are_tried_in_random_order() -> None:
         Switchboard(cast(Clients, clients), DEPLOYMENT, tries.append).states()
         firsts.add(tries[0].region)
     assert len(firsts) == 5
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_refusal_after_a_try_that_may_have_worked_is_judged_by_what_stands(done: bool) -> None:
+    """The first endpoint sets the controls and answers too late; the next one refuses by the rule's wait period."""
+    states: dict[str, str] = {}
+    late, conflict = fault("ServiceUnavailable", status=503), fault("ConflictException", "its wait period is not over")
+
+    class Late(Endpoint):
+        def update_routing_control_states(self, **parameters: Any) -> dict[str, Any]:
+            if done:
+                super().update_routing_control_states(**parameters)
+            raise late
+
+    class Waiting(Endpoint):
+        def update_routing_control_states(self, **parameters: Any) -> dict[str, Any]:
+            raise conflict
+
+    first = DEPLOYMENT.arc.endpoints[0].region
+    clients = FakeClients(lambda service, region, url: (Late if region == first else Waiting)(states, None))
+    switch = Switchboard(cast(Clients, clients), DEPLOYMENT, shuffle=lambda _: None, sleep=lambda _: None)
+    wanted = {"us-east-1": False, "us-west-2": True}
+    if done:
+        switch.set(wanted)
+        assert switch.states() == wanted
+    else:
+        with pytest.raises(RefusedError, match="wait period"):
+            switch.set(wanted)

@@ -207,3 +207,19 @@ def test_the_status_ends_in_a_sentence_that_leaves_the_names_of_regions_as_they_
 def test_a_source_that_cannot_be_is_one_line(name: str) -> None:
     with pytest.raises(UsageError, match="--source"):
         source_of(Path(name))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("failback us-east-1 --yes --steps 50,25", "does not rise"),
+        ("failback us-east-1 --yes --steps 5,50", "does not rise"),
+        ("failback us-east-1 --yes --steps 5,x", "not a list of whole numbers"),
+        ("evacuate us-east-1 --yes --break-glass=", "--break-glass needs a reason"),
+        ("evacuate us-east-1 --yes --second-person", "choose one"),
+    ],
+)
+def test_what_nobody_can_mean_is_used_wrongly(app: typer.Typer, tmp_path: Path, words: str, said: str) -> None:
+    done = CliRunner().invoke(app, [*words.split(), "--home", str(tmp_path)])
+    assert done.exit_code == 2
+    assert said in " ".join(done.stderr.replace("│", " ").split())

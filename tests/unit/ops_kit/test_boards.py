@@ -221,6 +221,40 @@ async def test_an_interrupted_failback_goes_on_from_where_it_was(tmp_path: Path)
     assert pair.log == [(A, 50), (A, 25)], "back to where it went on from"
 
 
+async def test_weights_that_cannot_be_changed_say_where_the_region_stands(tmp_path: Path) -> None:
+    """Route 53's control plane dies half way: no traceback, and the same command goes on later."""
+    well = replace(FACTS, health={A: "healthy", B: "healthy"}, states={A: True, B: True})
+    plan = plan_failback(A, (A, B), well, watch_s=1, unreviewed=0, percent=5)
+    pair, time = Pair(), Time()
+
+    def dies(region: str, percent: int) -> None:
+        if percent > 25:
+            raise fault("ServiceUnavailable", status=503)
+        pair.log.append((region, percent))
+
+    pair.set = dies  # type: ignore[method-assign]
+    log = AuditLog(tmp_path / "audit.jsonl", "tester", time.now_s)
+    with pytest.raises(
+        OpsError, match=r"to 50 % \(ServiceUnavailable\): it stays at 25 %; `outlast failback us-east-1`"
+    ):
+        await Failback(Board(), pair, log, lambda: "", time.now_s, time.sleep).run(plan)
+    assert pair.log == [(A, 25)]
+
+
+def test_the_plan_for_replicas_says_what_is_given_up(tmp_path: Path) -> None:
+    run = replicas_of(tmp_path, Tables(A, B), Tables(A, B), [])
+    told = {check.name: (check.weight, check.text) for check in run.plan(A, "remove", {"orders-orders": 3})}
+    assert told["orders-orders"] == (
+        "warning", "leaves us-east-1; 3 acknowledged writes that are there alone are given up",
+    )  # fmt: skip
+    assert told["orders-products"][0] == "fine"
+    assert {check.weight for check in run.plan(A, "remove", None)} == {"unknown"}
+    assert {check.text for check in run.plan(A, "rebuild")} == {"is there already"}
+    gone = replicas_of(tmp_path, Tables(), Tables(B), [])
+    assert {check.text for check in gone.plan(A, "remove", {})} == {"is not there any more"}
+    assert all("is made anew in us-east-1" in check.text for check in gone.plan(A, "rebuild"))
+
+
 def test_offline_plans_know_what_was_let_in_when_the_file_was_written() -> None:
     deployment = replace(sample_deployment(), capacity={B: {"throttle_rps": 500.0, "concurrency": 100.0}})
 

@@ -63,6 +63,8 @@ class Switchboard:
         self._note = note
         self._shuffle = shuffle
         self._sleep = sleep
+        self._failed: list[str] = []
+        """Endpoints that did not answer, or not in time: what they were asked to do may have been done."""
 
     def states(self) -> dict[str, bool]:
         """Whether each Region's routing control is on. Raises OpsError when no endpoint answers."""
@@ -71,8 +73,9 @@ class Switchboard:
     def set(self, wanted: Mapping[str, bool], override: Sequence[str] = ()) -> None:
         """Set the controls of these Regions, all or none. Safe to repeat.
 
-        Raises RefusedError when a safety rule stands against it (`override` names rules to break), OpsError when no
-        endpoint answers.
+        An endpoint that did not answer in time may have set them; when a rule's wait period then refuses the next try,
+        what stands decides. Raises RefusedError when a safety rule stands against it (`override` names rules to break),
+        OpsError when no endpoint answers.
         """
         entries = [
             {
@@ -84,7 +87,19 @@ class Switchboard:
         arguments: dict[str, Any] = {"UpdateRoutingControlStateEntries": entries}
         if override:
             arguments["SafetyRulesToOverride"] = list(override)
-        self._turn("UpdateRoutingControlStates", lambda client: client.update_routing_control_states(**arguments))
+        name, tries = "UpdateRoutingControlStates", len(self._failed)
+        try:
+            self._turn(name, lambda client: client.update_routing_control_states(**arguments))
+        except RefusedError:
+            if len(self._failed) == tries or not self._stands(wanted):
+                raise
+
+    def _stands(self, wanted: Mapping[str, bool]) -> bool:
+        try:
+            states = self.states()
+        except OpsError:
+            return False
+        return all(states.get(region) == on for region, on in wanted.items())
 
     def _state(self, arn: str) -> str:
         answer = self._turn(
@@ -112,6 +127,7 @@ class Switchboard:
                     if code in FINAL:
                         hint = STALE if code == "ResourceNotFoundException" else ""
                         raise OpsError(f"{operation} was refused: {_message(error)}{hint}") from error
+                    self._failed.append(endpoint.region)
                     continue
                 self._note(Try(operation, endpoint.url, endpoint.region, ""))
                 return answer

@@ -8,9 +8,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.evacuate import Board
 from outlast.ops.act.patience import UNKNOWN_S, patiently, whole
+from outlast.ops.clients import error_code
 from outlast.ops.outcome import OpsError, RefusedError
 from outlast.ops.plan.failback import FailbackPlan
 
@@ -132,4 +135,11 @@ class Failback:
             self._percent = percent
             self.audit.add("weighted", region=region, percent=percent)
 
-        await whole(weigh)
+        try:
+            await whole(weigh)
+        except (ClientError, BotoCoreError) as error:
+            told = "stays as it was" if self._percent is None else f"stays at {self._percent} %"
+            raise OpsError(
+                f"The weights of {region} could not be changed to {percent} % ({error_code(error)}): it {told}; "
+                f"`outlast failback {region}` goes on from there."
+            ) from error

@@ -17,6 +17,7 @@ from outlast.ops.act.audit import AuditLog
 from outlast.ops.clients import Clients, again, error_code
 from outlast.ops.deployment import Deployment
 from outlast.ops.outcome import OpsError, RefusedError
+from outlast.ops.plan.evacuation import Check
 
 POLL_S: Final = 1.0
 LIMIT_S: Final = 3600.0
@@ -39,6 +40,26 @@ class Replicas:
             raise RefusedError(f"{region} serves customers: `outlast evacuate {region}` first.")
         if not any(on for other, on in states.items() if other != region):
             raise RefusedError("No other Region is on.")
+
+    def plan(self, region: str, verb: str, alone: Mapping[str, int] | None = None) -> list[Check]:
+        """What will be done to each table. `alone`: acknowledged writes that the Region alone holds, by table; None:
+        nobody knows. Raises OpsError."""
+        survivor = self.deployment.others(region)[0].name
+        found = []
+        for name in self._tables():
+            there = self._status(self.clients.of("dynamodb", survivor), name, region) is not None
+            if there == (verb == "rebuild"):
+                found.append(Check(name, "fine", "is there already" if there else "is not there any more"))
+            elif verb == "rebuild":
+                found.append(Check(name, "fine", f"is made anew in {region}, with every item that {survivor} has"))
+            elif alone is None:
+                told = f"leaves {region}; how many writes are there alone is not known: they are given up"
+                found.append(Check(name, "unknown", told))
+            else:
+                lost = alone.get(name, 0)
+                told = f"leaves {region}; {lost} acknowledged writes that are there alone are given up"
+                found.append(Check(name, "warning" if lost else "fine", told))
+        return found
 
     def remove(self, region: str) -> list[str]:
         """Remove every table's replica there; the names of those that were there. Raises OpsError."""

@@ -14,7 +14,7 @@ from outlast.ops.drill.objectives import UNITS, Objective
 from outlast.ops.drill.stop import STOPS, StopConditions
 from outlast.ops.forms import Written, text_of, yaml_of
 from outlast.ops.outcome import UsageError
-from outlast.ops.plan.failback import FULL
+from outlast.ops.plan.failback import FULL, rises
 
 Ending = Literal["left", "rolled back", "stayed", "gone"]
 ROLLBACK: Final = ("end-faults", "weights-home", "controls-on")
@@ -127,7 +127,7 @@ def _conditions(written: Written, name: str, units: Mapping[str, str]) -> tuple[
 def _check_steps(written: Written) -> None:
     """Raise UsageError unless the steps of the return rise to all of the traffic."""
     steps = written.read.get("phases", {}).get("steps", [FULL])
-    if steps != sorted(set(steps)) or steps[-1] != FULL:
+    if not rises(steps):
         raise UsageError(f"{written.at(('phases', 'steps'))} must rise, and end with {FULL}.")
 
 

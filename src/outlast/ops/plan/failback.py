@@ -62,7 +62,7 @@ def plan_failback(
     `percent` is home's weight now: a Region that is on, with a part of its traffic, was being returned to already, and
     the plan goes on from there.
     """
-    if list(steps) != sorted(set(steps)) or not steps or steps[-1] != 100 or steps[0] < 1:
+    if not rises(steps):
         raise ValueError("steps rise to 100")
     checks = (
         _health(region, facts),
@@ -75,6 +75,11 @@ def plan_failback(
     settle_s = facts.ttl_s if settle_s is None else settle_s
     switch_s = 0.0 if facts.states.get(region) else max(0.0, facts.switch_s - SWITCH_S)
     return FailbackPlan(region, left, watch_s, settle_s, checks, resumed_at, switch_s)
+
+
+def rises(steps: Sequence[int]) -> bool:
+    """Whether the steps of a return rise to all of the traffic."""
+    return bool(steps) and list(steps) == sorted(set(steps)) and steps[-1] == FULL and steps[0] >= 1
 
 
 def _health(region: str, facts: Facts) -> Check:
@@ -100,7 +105,10 @@ def _ledger(reviewed: bool, unreviewed: int | None) -> Check:
     if unreviewed is None:
         return Check("conflicts", "warning", "there is no ledger of conflicts here: look for torn and doubled orders")
     if unreviewed:
-        return Check("conflicts", "refusal", f"{unreviewed} conflicts were not reviewed")
+        told = (
+            f"{unreviewed} conflicts were not reviewed: `outlast conflicts` lists them, `outlast reconcile` judges them"
+        )
+        return Check("conflicts", "refusal", f"{told}; --reviewed says that somebody has looked")
     return Check("conflicts", "fine", "none")
 
 
