@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,3 +45,16 @@ def told(world: World) -> set[str]:
         return {aimed_at((await stub.resolve(deployment.service_name)).names) for stub in stubs}
 
     return asyncio.run(ask())
+
+
+def began(world: World, *words: str) -> subprocess.Popen[str]:
+    """The command, running by itself, as at a terminal: Ctrl-C ends it even where the tests run without one."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "outlast.cli.main", *words],
+        env={**world.environ(), "OUTLAST_HOME": str(world.folder)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )

@@ -15,7 +15,7 @@ from outlast.ops.act import audit as audits
 from outlast.ops.act.arc import Switchboard
 from outlast.ops.act.audit import Entry
 from tests.conftest import World, start_world, stop_world
-from tests.drill.conftest import outlast, told
+from tests.drill.conftest import began, outlast, told
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("drill")]
 A, B = "us-east-1", "us-west-2"
@@ -23,14 +23,7 @@ A, B = "us-east-1", "us-west-2"
 
 def ended(world: World, words: str, after: str, number: signal.Signals) -> str:
     """Run the command until it says `after`, then end it; what it said from there on."""
-    one = subprocess.Popen(
-        [sys.executable, "-m", "outlast.cli.main", *words.split()],
-        env={**world.environ(), "OUTLAST_HOME": str(world.folder)},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
+    one = began(world, *words.split())
     assert one.stderr is not None
     heard: list[str] = []
     for line in one.stderr:

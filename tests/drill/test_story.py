@@ -18,7 +18,7 @@ from outlast.ops.act import audit as audits
 from outlast.ops.load.log import read as read_log
 from tests.conftest import World
 from tests.documents import ROOT, blocks
-from tests.drill.conftest import outlast, told
+from tests.drill.conftest import began, outlast, told
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("drill")]
 A, B = "us-east-1", "us-west-2"
@@ -95,14 +95,14 @@ def test_a_fault_that_does_nothing_makes_the_drill_fail(world: World, tmp_path: 
     assert outlast(world, "fault", "list").count("running") == 0
 
 
-def test_the_operator_does_what_the_readme_says(world: World) -> None:
+def test_the_operator_does_what_the_readme_says(world: World, tmp_path: Path) -> None:
     """The page's own commands; what they ask is answered, and a return refused as too early is asked for again."""
     by_hand = blocks(ROOT / "README.md", "sh")[3]
     typed = [
         shlex.split(line, comments=True)[1:] for line in by_hand.splitlines() if not line.startswith("outlast down")
     ]
-    assert [words[0] for words in typed] == ["deploy", "status", "fault", "evacuate", "fault", "failback"]
-    deploy, status, begin, leave, faults, home = typed
+    assert [words[0] for words in typed] == ["deploy", "status", "fault", "evacuate", "fault", "failback", "drill"]
+    deploy, status, begin, leave, faults, home, again = typed
     outlast(world, *deploy)
     outlast(world, *status, code=None)
     begun = outlast(world, *begin).split()[0]
@@ -120,6 +120,7 @@ def test_the_operator_does_what_the_readme_says(world: World) -> None:
     wanted = [action for action in actions if action in ("switched", "left", "returned")]
     assert wanted[:2] == ["switched", "left"]
     assert wanted[-2:] == ["switched", "returned"]
+    outlast(world, *again, "--into", str(tmp_path / "run"))
 
 
 @pytest.mark.parametrize(("number", "after"), [(signal.SIGTERM, "begins in"), (signal.SIGINT, "routing control of")])
@@ -128,13 +129,7 @@ def test_a_drill_that_is_stopped_puts_everything_back(
 ) -> None:
     (tmp_path / "drill.yaml").write_text(SHORT)
     words = ["drill", str(tmp_path / "drill.yaml"), "--into", str(tmp_path / "run")]
-    one = subprocess.Popen(
-        [sys.executable, "-m", "outlast.cli.main", *words],
-        env={**world.environ(), "OUTLAST_HOME": str(world.folder)},
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    one = began(world, *words)
     assert one.stderr is not None
     assert any(after in line for line in one.stderr)
     if number == signal.SIGINT:
