@@ -49,12 +49,15 @@ def told(world: World) -> set[str]:
 
 def began(world: World, *words: str) -> subprocess.Popen[str]:
     """The command, running by itself, as at a terminal: Ctrl-C ends it even where the tests run without one."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "outlast.cli.main", *words],
-        env={**world.environ(), "OUTLAST_HOME": str(world.folder)},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what is ignored here would be ignored there
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "outlast.cli.main", *words],
+            env={**world.environ(), "OUTLAST_HOME": str(world.folder)},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
