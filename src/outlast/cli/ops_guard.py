@@ -8,6 +8,8 @@ import json
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -17,13 +19,13 @@ from outlast.cli.ops_interrupt import run
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_switch import SwitchOption, Wish, carry_out, note, show_plan
 from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
-from outlast.ops.act.audit import AuditLog
+from outlast.ops.act.audit import AuditLog, read
 from outlast.ops.act.boards import board_of
 from outlast.ops.act.evacuate import Board, Evacuated
 from outlast.ops.decide.rules import Decision
 from outlast.ops.deployment import Deployment, Switch
 from outlast.ops.observe.facts import gather
-from outlast.ops.outcome import Exit, OpsError
+from outlast.ops.outcome import Exit, OpsError, RefusedError
 from outlast.ops.plan.evacuation import EvacuationPlan, plan_evacuation
 from outlast.ops.report.status import advice
 from outlast.ops.watch import Watch
@@ -31,6 +33,8 @@ from outlast.ops.watch import Watch
 Mode = Literal["recommend", "approve", "automatic"]
 FOREVER_S = 365 * 86_400.0
 LOOK_S = 1.0
+DAMP_S = 600.0
+"""So long after a switch was taken back nothing is left without asking: the same again would be taken back again."""
 
 
 def register(app: typer.Typer) -> None:
@@ -107,6 +111,27 @@ def objections(plan: EvacuationPlan) -> list[str]:
     return [*found, *(text for text in doubtful if text not in found)]
 
 
+def taken_back(audit_path: Path, now_s: float) -> str:
+    """Why nothing may be left unasked for now: a switch was taken back of late. Empty otherwise."""
+    try:
+        backs = [entry for entry in read(audit_path) if entry.action == "rolled back"]
+    except OpsError as error:
+        return f"what was done before is not known: {error}"
+    if not backs or now_s - backs[-1].at_s >= DAMP_S:
+        return ""
+    at = datetime.fromtimestamp(backs[-1].at_s, UTC).isoformat(sep=" ", timespec="seconds")
+    why = backs[-1].detail.get("why", "")
+    return f"a switch was taken back at {at} ({why}): for {DAMP_S / 60:.0f} minutes nothing is left unasked"
+
+
+def overtaken(plan: EvacuationPlan, now: Decision) -> str:
+    """What has changed since a plan was made, so that it is none any more; empty while nothing has."""
+    if now.finding(plan.region).state == "healthy":
+        return f"{plan.region} is healthy by now"
+    sick = [region for region in plan.survivors if now.finding(region).state == "impaired"]
+    return f"{', '.join(sick)} is impaired by now" if sick else ""
+
+
 async def _guard(
     target: Target, deployment: Deployment, mode: Mode, limit_s: float, watch_s: float, switch: Switch | None
 ) -> tuple[Decision, Evacuated | None]:
@@ -134,7 +159,8 @@ async def _guard(
                 gather, target.clients, deployment, watch.latest, decision, time.time(), board=board
             )
             plan = plan_evacuation(decision.region, decision.why, deployment.region_names, facts)
-            against = "; ".join(objections(plan))
+            damped = taken_back(audit.path, time.time()) if mode == "automatic" else ""
+            against = "; ".join(filter(None, [*objections(plan), overtaken(plan, watch.decision), damped]))
             if not against:
                 break
             if against != refused:
@@ -145,5 +171,8 @@ async def _guard(
         show_plan(plan)
         typer.echo(f"dissent: {'; '.join(decision.dissent) or 'nobody'}", err=True)
         await confirm(f"evacuate {decision.region}", yes=mode == "automatic")
+        if changed := overtaken(plan, watch.decision):
+            audit.add("not left", region=decision.region, why=decision.why, against=changed)
+            raise RefusedError(f"{decision.region} is not left: {changed}. Nothing was changed.")
         wish = Wish(decision.region, decision.why, switch, False, "", False, False, watch_s, mode == "automatic")
         return decision, await carry_out(target, deployment, wish, plan, board, audit, watch, held)

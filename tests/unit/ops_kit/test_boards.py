@@ -320,6 +320,28 @@ def test_a_guard_does_not_act_against_any_doubt() -> None:
         assert text in "; ".join(ops_guard.objections(plan_evacuation(A, "it fails", (A, B), doubt)))
 
 
+def test_what_changed_while_somebody_read_the_plan_is_seen() -> None:
+    plan = plan_evacuation(A, "it fails", (A, B), FACTS)
+    assert ops_guard.overtaken(plan, decided({A: "impaired", B: "healthy"})) == ""
+    assert ops_guard.overtaken(plan, decided({A: "suspect", B: "suspect"})) == "", "it was agreed to knowing that"
+    assert "us-east-1 is healthy by now" in ops_guard.overtaken(plan, decided({A: "healthy", B: "healthy"}))
+    assert "us-west-2 is impaired by now" in ops_guard.overtaken(plan, decided({A: "impaired", B: "impaired"}))
+
+
+def test_after_a_switch_was_taken_back_nothing_is_left_unasked_for_ten_minutes(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    assert ops_guard.taken_back(path, 1000.0) == ""
+    AuditLog(path, "somebody", lambda: 1000.0).add("rolled back", controls={A: True}, why="us-west-2 is impaired")
+    AuditLog(path, "somebody", lambda: 1001.0).add("not left", region=A)
+    told = ops_guard.taken_back(path, 1040.0)
+    assert "at 1970-01-01 00:16:40+00:00 (us-west-2 is impaired)" in told
+    assert ops_guard.taken_back(path, 1041.0) == told, "it is written down once, not each second"
+    assert ops_guard.taken_back(path, 990.0), "a clock that was set back"
+    assert ops_guard.taken_back(path, 1600.0) == ""
+    path.write_text("no entry\n")
+    assert "not known" in ops_guard.taken_back(path, 2000.0)
+
+
 def test_a_recommendation_leaves_something_to_do() -> None:
     advice = replace(decided({A: "impaired", B: "healthy"}), action="evacuate", region=A)
     left = Evacuated("left", 0.0, 0.0, 1.0, "")
