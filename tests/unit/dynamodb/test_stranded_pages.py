@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,7 +18,11 @@ def test_every_write_is_on_one_page(status: str) -> None:
         stamps.sort()
     writes = [SimpleNamespace(stamp=stamp, key=b"%d" % (97 - number)) for number, stamp in enumerate(stamps)]
     space = SimpleNamespace(replica_status=lambda: {"there": SimpleNamespace(status=status)})
-    engine = SimpleNamespace(stranded=lambda _peer, _space: iter(writes))
+
+    def stranded(_peer: str, _space: Any, from_stamp: int) -> Iterator[Any]:
+        return (each for each in writes if each.stamp >= from_stamp)
+
+    engine = SimpleNamespace(stranded=stranded)
     found: list[Any] = []
     while True:
         last = place(found[-1]) if found else (0, b"")

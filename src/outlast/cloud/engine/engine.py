@@ -166,13 +166,13 @@ class Engine:
         self.replication.change_replicas(space, before, writes)
         self.store.submit(writes)
 
-    def stranded(self, peer: str, space: Space | None = None) -> Iterator[Stranded]:
-        """The acknowledged writes that `peer` has not acknowledged, oldest first within a space.
+    def stranded(self, peer: str, space: Space | None = None, from_stamp: int = 0) -> Iterator[Stranded]:
+        """The acknowledged writes that `peer` has not acknowledged, oldest first within a space, from a stamp on.
 
         Each write once while the replica is ACTIVE; while it is CREATING, the newest write of each item. Open spaces
         only. Lazy: consume it without awaiting.
         """
-        return stranded(self.replication, peer, space)
+        return stranded(self.replication, peer, space, from_stamp)
 
     @property
     def writer(self) -> str:
@@ -186,9 +186,12 @@ class Engine:
         """
         return lacks(self.replication, space, writes)
 
-    def conflicts(self, space: str | None = None, since_ms: int = 0) -> Iterator[Conflict]:
-        """Overwritten concurrent writes noticed since then, oldest first. Lazy: consume it without awaiting."""
-        return self.replication.conflicts(space, since_ms)
+    def conflicts(self, space: str | None = None, since_ms: int = 0, after: int = 0) -> Iterator[Conflict]:
+        """Overwritten concurrent writes noticed since then, oldest first, that follow the one of number `after`.
+
+        Lazy: consume it without awaiting; go on after another time by number.
+        """
+        return self.replication.conflicts(space, since_ms, after)
 
     def observe(self, observer: Observer) -> None:
         """Call `observer(Delivered)` whenever a peer has made writes durable: latencies for each space and peer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from outlast.cloud.engine import layout
 from outlast.cloud.engine.clock import stamp_ms
@@ -36,7 +36,7 @@ class Side:
 class Conflict:
     """A write overwritten by a concurrent one. Several Regions note it, each once, with the first winner that it saw.
 
-    `history` is the loser's version without its value: which writes went into it.
+    `history` is the loser's version without its value: which writes went into it. `number`: its place in this ledger.
     """
 
     space: str
@@ -45,6 +45,7 @@ class Conflict:
     loser: Side
     noticed_ms: int
     history: bytes = b""
+    number: int = field(default=0, compare=False)
 
     @property
     def id(self) -> str:
@@ -67,8 +68,8 @@ class Ledger:
     """Conflicts in the order in which they were noticed, bounded by age and size; the oldest go first.
 
     Each record begins with the number of bytes ever written before it, so that the size is known without a scan. A
-    second key finds a conflict by its loser, so that none is noted twice; a third keeps the lost version of a write
-    that was made here, so that Regions that have not seen it yet can still be told.
+    second key finds an item's conflicts, and one by its loser, so that none is noted twice; a third keeps the lost
+    version of a write that was made here, so that Regions that have not seen it yet can still be told.
     """
 
     def __init__(self, store: Store, max_bytes: int = MAX_BYTES, max_age_ms: int = MAX_AGE_MS) -> None:
@@ -97,7 +98,7 @@ class Ledger:
         known = _loser_key(conflict)
         if known in writes or self._store.get(known) is not None:
             return
-        writes[known] = b""
+        writes[known] = (self._number + 1).to_bytes(8, "big")
         if lost is not None:
             writes[lost_key(conflict.space, conflict.key, conflict.loser.stamp)] = lost
         parts = [conflict.space.encode(), conflict.key, conflict.noticed_ms.to_bytes(8, "big")]
@@ -119,13 +120,24 @@ class Ledger:
                 writes[lost_key(old.space, old.key, old.loser.stamp)] = None
             self._first += 1
 
-    def conflicts(self, space: str | None, since_ms: int, now_ms: int) -> Iterator[Conflict]:
-        """Conflicts noticed at or after `since_ms` and not too old, oldest first. Lazy; consume without awaiting."""
+    def conflicts(self, space: str | None, since_ms: int, now_ms: int, after: int = 0) -> Iterator[Conflict]:
+        """Conflicts noticed at or after `since_ms` and not too old, oldest first, that follow number `after`.
+
+        Lazy; consume without awaiting.
+        """
         since_ms = max(since_ms, now_ms - self._max_age_ms)
-        for _, stored in self._store.range(layout.LEDGER, layout.successor(layout.LEDGER)):
-            conflict = _read(stored)
+        for key, stored in self._store.range(self._key(after + 1), layout.successor(layout.LEDGER)):
+            conflict = _read(stored, int.from_bytes(key[-8:], "big"))
             if conflict.noticed_ms >= since_ms and (space is None or conflict.space == space):
                 yield conflict
+
+    def of_item(self, space: str, key: bytes) -> Iterator[Conflict]:
+        """The conflicts of one item, in no order. Lazy; consume without awaiting."""
+        prefix = _item_key(space, key)
+        for _, number in self._store.range(prefix, layout.successor(prefix)):
+            stored = self._store.get(layout.LEDGER + number)
+            if stored is not None:
+                yield _read(stored, int.from_bytes(number, "big"))
 
     @staticmethod
     def _key(number: int) -> bytes:
@@ -134,8 +146,12 @@ class Ledger:
 
 def _loser_key(conflict: Conflict) -> bytes:
     loser = f"{conflict.loser.stamp:016x}@{conflict.loser.region}"
-    digest = hashlib.sha256(pack([conflict.space.encode(), conflict.key, loser.encode()])).digest()
-    return layout.LEDGER_ID + digest[:16]
+    return _item_key(conflict.space, conflict.key) + hashlib.sha256(loser.encode()).digest()[:16]
+
+
+def _item_key(space: str, key: bytes) -> bytes:
+    """What the keys of an item's conflicts begin with."""
+    return layout.LEDGER_ID + hashlib.sha256(pack([space.encode(), key])).digest()[:16]
 
 
 def lost_key(space: str, key: bytes, stamp: int) -> bytes:
@@ -144,8 +160,9 @@ def lost_key(space: str, key: bytes, stamp: int) -> bytes:
     return layout.LOST + digest[:16] + stamp.to_bytes(8, "big")
 
 
-def _read(stored: bytes) -> Conflict:
+def _read(stored: bytes, number: int = 0) -> Conflict:
     parts = unpack(stored[8:])
     noticed_ms = int.from_bytes(parts[2], "big")
     history = parts[11] if len(parts) > 11 else b""
-    return Conflict(parts[0].decode(), parts[1], _read_side(parts[3:7]), _read_side(parts[7:11]), noticed_ms, history)
+    winner, loser = _read_side(parts[3:7]), _read_side(parts[7:11])
+    return Conflict(parts[0].decode(), parts[1], winner, loser, noticed_ms, history, number)

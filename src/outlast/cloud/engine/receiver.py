@@ -152,9 +152,8 @@ def lacks(replication: Replication, space: Space, writes: Sequence[tuple[bytes, 
         stored = engine.store.get(space.raw(key))
         if stored is not None:
             versions.append(version.decode(stored))
-    for conflict in replication.conflicts(space.name, 0):
-        if conflict.key in had and conflict.history:
-            had[conflict.key].append(version.decode(conflict.history))
+        histories = (conflict.history for conflict in replication.ledger.of_item(space.name, key))
+        versions += [version.decode(history) for history in histories if history]
     return [not any(each.covers(numbers.get(writer, -1), stamp) for each in had[key]) for key, writer, stamp in writes]
 
 

@@ -366,9 +366,9 @@ class Replication:
         first = next(stream.outbox.records(stream.acked), None)
         return 0 if first is None else max(0, self.engine.effects.clock.now_ms() - stamp_ms(first.stamp))
 
-    def conflicts(self, space: str | None, since_ms: int) -> Iterator[Conflict]:
+    def conflicts(self, space: str | None, since_ms: int, after: int = 0) -> Iterator[Conflict]:
         """The conflict ledger's entries."""
-        return self.ledger.conflicts(space, since_ms, self.engine.effects.clock.now_ms())
+        return self.ledger.conflicts(space, since_ms, self.engine.effects.clock.now_ms(), after)
 
     def pause(self, peer: str, space: str | None, paused: bool) -> None:
         """Hold back what is owed to `peer` (for one space or all), or let it go again."""

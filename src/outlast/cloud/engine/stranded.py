@@ -30,21 +30,36 @@ class Stranded:
         return stamp_ms(self.stamp)
 
 
-def stranded(replication: Replication, peer: str, space: Space | None = None) -> Iterator[Stranded]:
+def stranded(
+    replication: Replication, peer: str, space: Space | None = None, from_stamp: int = 0
+) -> Iterator[Stranded]:
     """As `Engine.stranded`."""
     for stream in tuple(replication.streams_to(peer)):
         if space is None or stream.outbox is space.outbox:
-            yield from _owed(stream, replication.origin, replication.names_list)
+            yield from _owed(stream, replication.origin, replication.names_list, from_stamp)
 
 
-def _owed(stream: Stream, origin: int, names: list[str]) -> Iterator[Stranded]:
+def _owed(stream: Stream, origin: int, names: list[str], from_stamp: int) -> Iterator[Stranded]:
     outbox = stream.outbox
     region = names[origin].partition("#")[0]
     own = {number: name for number, name in enumerate(names) if name.partition("#")[0] == region}
     first = next(outbox.records(stream.acked), None)
     if stream.status == CREATING:  # items that wait for their turn and that no log record names
         for key, item in outbox.unfilled(stream):
-            if item.origin in own and (first is None or item.stamp < first.stamp):
+            if item.origin in own and from_stamp <= item.stamp and (first is None or item.stamp < first.stamp):
                 yield Stranded(outbox.name, key, item.stamp, item.context, own[item.origin])
-    for record in outbox.records(stream.acked):
+    for record in outbox.records(_before(stream, from_stamp)):
         yield Stranded(outbox.name, record.key, record.stamp, record.context, names[origin])
+
+
+def _before(stream: Stream, stamp: int) -> int:
+    """The number of the last write that is owed and older than a stamp: stamps rise along the log."""
+    outbox, low, high = stream.outbox, stream.acked, stream.outbox.last
+    while low < high:
+        middle = (low + high) // 2
+        record = next(outbox.records(middle), None)
+        if record is None or record.stamp >= stamp:
+            high = middle
+        else:
+            low = record.number
+    return low

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from heapq import nsmallest
 from itertools import chain, groupby, islice
 from operator import attrgetter
@@ -18,6 +18,9 @@ from outlast.cloud.services.dynamodb.state import DynamoDB
 from outlast.cloud.services.dynamodb.table import Table, image
 
 PAGE = 100
+AT_ONCE = 100
+"""What is read or described before other requests have their turn."""
+MAX_DIGITS = 18
 STAMP_SHIFT = 16
 
 
@@ -60,7 +63,7 @@ def describe_world(call: Call[DynamoDB]) -> Reply:
 
 
 @world.operation(resource=table_target)
-def list_conflicts(
+async def list_conflicts(
     call: Call[DynamoDB],
     *,
     table_name: str | None = None,
@@ -70,35 +73,34 @@ def list_conflicts(
 ) -> Reply:
     """Writes that a concurrent write in another Region overwrote, oldest first."""
     tables = chosen(call.state, table_name)
-    since_ms = int(since * 1000)
-    found: Iterator[Any] = (each for each in call.region.engine.conflicts(since_ms=since_ms) if each.space in tables)
-    if next_token is not None:
-        found = after(found, read_token(next_token, 3))
-    page = list(islice(found, max_results + 1))
-    conflicts = [described_conflict(each, tables[each.space], call.region.name) for each in page[:max_results]]
-    reply: dict[str, Any] = {"Conflicts": conflicts}
-    if len(page) > max_results:
-        reply["NextToken"] = token(*identity(page[max_results - 1]))
+    after = 0 if next_token is None else read_number(next_token)
+    found: list[Any] = []
+    while len(found) <= max_results:
+        piece = list(islice(call.region.engine.conflicts(since_ms=int(since * 1000), after=after), AT_ONCE))
+        found += [each for each in piece if each.space in tables]
+        if len(piece) < AT_ONCE:
+            break
+        after = piece[-1].number
+        await call.region.clock.sleep(0)
+    page = found[:max_results]
+    reply: dict[str, Any] = {
+        "Conflicts": [described_conflict(each, tables[each.space], call.region.name) for each in page]
+    }
+    if len(found) > max_results:
+        reply["NextToken"] = token(str(page[-1].number))
     return reply
 
 
-def after(conflicts: Iterator[Any], last: list[str]) -> Iterator[Any]:
-    """What follows the conflict of that identity in the ledger, whatever clock they were noticed by.
-
-    When that one has gone from the ledger meanwhile, all that is kept follows it: the oldest go first.
-    """
-    kept = list(conflicts)
-    places = [place for place, each in enumerate(kept) if identity(each) == last]
-    return iter(kept[places[0] + 1 :] if places else kept)
-
-
-def identity(conflict: Any) -> list[str]:
-    """Names one conflict: the writes of a transaction share their stamp, so the two stamps alone do not."""
-    return [conflict.id, conflict.space, conflict.key.hex()]
+def read_number(text: str) -> int:
+    """The place in the ledger after which a page begins; raises ValidationException."""
+    (number,) = read_token(text, 1)
+    if not number.isdecimal() or len(number) > MAX_DIGITS:
+        raise ValidationException("The token is not one that this operation gave.")
+    return int(number)
 
 
 @world.operation(resource=table_target)
-def list_stranded_writes(
+async def list_stranded_writes(
     call: Call[DynamoDB],
     *,
     missing_in: str,
@@ -119,11 +121,21 @@ def list_stranded_writes(
             raise ValidationException("The token is not one that this operation gave.") from None
     writes: list[Any] = []
     for name in sorted(tables):
-        if name >= last_space and len(writes) <= max_results:
-            after = last_place if name == last_space else (0, b"")
-            writes += owed_after(call.region.engine, tables[name].items, missing_in, after, max_results + 1)
-    page = writes[:max_results]
-    reply: dict[str, Any] = {"Writes": [described_write(each, tables[each.space], call, missing_in) for each in page]}
+        after = last_place if name == last_space else (0, b"")
+        at_once = max_results + 1 if is_filling(tables[name].items, missing_in) else AT_ONCE
+        while name >= last_space and len(writes) <= max_results:
+            piece = owed_after(call.region.engine, tables[name].items, missing_in, after, at_once)
+            writes += piece[: max_results + 1 - len(writes)]
+            if len(piece) < at_once:
+                break
+            after = place(piece[-1])
+            await call.region.clock.sleep(0)
+    page, described = writes[:max_results], []
+    for number, each in enumerate(page, 1):
+        described.append(described_write(each, tables[each.space], call, missing_in))
+        if number % AT_ONCE == 0:
+            await call.region.clock.sleep(0)
+    reply: dict[str, Any] = {"Writes": described}
     if len(writes) > max_results:
         reply["NextToken"] = token(page[-1].space, str(page[-1].stamp), page[-1].key.hex())
     return reply
@@ -135,12 +147,17 @@ def owed_after(engine: Engine, space: Space, peer: str, after: tuple[int, bytes]
     The writes of a transaction share their stamp. While the peer is being filled, items that wait come first in the
     engine's order, whatever their stamps.
     """
-    owed = (each for each in engine.stranded(peer, space) if place(each) > after)
-    replica = space.replica_status().get(peer)
-    if replica is not None and replica.status == "CREATING":
+    owed = (each for each in engine.stranded(peer, space, after[0]) if place(each) > after)
+    if is_filling(space, peer):
         return nsmallest(count, owed, key=place)
     together = (sorted(group, key=place) for _stamp, group in groupby(owed, key=attrgetter("stamp")))
     return list(islice(chain.from_iterable(together), count))
+
+
+def is_filling(space: Space, peer: str) -> bool:
+    """Whether existing items are still being sent to a replica."""
+    replica = space.replica_status().get(peer)
+    return replica is not None and replica.status == "CREATING"
 
 
 def place(write: Any) -> tuple[int, bytes]:
