@@ -156,6 +156,7 @@ async def play(
         deployment=deployment,
         objectives=list(file.expect),
         now_s=time.time,
+        without=file.without,
         tell=lambda event: _tell(console, event, begun_s),
         on_step=lambda step: _tell_step(console, step, begun_s),
     )

@@ -286,7 +286,7 @@ def test_the_later_steps_rest_on_what_happened() -> None:
     story.records = [record(960, "error"), record(961, ms=2100), record(962)]
     evidence.struck(story)
     assert last(story).evidence == f"of 3 requests to {A}, 1 failed and 1 were late"
-    evidence.evacuated(story, Evacuated("left", 1.0, 2.0, 5.0, "gone"))
+    evidence.evacuated(story, Evacuated("left", 1.0, 2.0, 5.0, "gone"), "left")
     assert (last(story).state, last(story).evidence) == ("true", "gone; seen 3.0 s after the switch")
     story.mark("left_s", 970.0)
     story.records += [record(980 + n, region=B) for n in range(10)]

@@ -63,7 +63,7 @@ def test_step_five_needs_an_acknowledged_order() -> None:
 @pytest.mark.parametrize("ending", ["rolled back", "not seen"])
 def test_step_nine_needs_a_region_that_was_left(ending: Any) -> None:
     story = told()
-    evidence.evacuated(story, Evacuated(ending, 1.0, 2.0, None, "it was not"))
+    evidence.evacuated(story, Evacuated(ending, 1.0, 2.0, None, "it was not"), "left")
     assert last(story).state == "false"
 
 

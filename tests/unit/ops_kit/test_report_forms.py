@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 
 from outlast.cli import ops_audit, ops_report
 from outlast.ops.act.audit import AuditLog
+from outlast.ops.drill.file import find, library
 from outlast.ops.drill.story import Story
 from outlast.ops.outcome import Exit, UsageError
 from outlast.ops.report import terminal
@@ -44,10 +46,10 @@ def report() -> Any:
 def cases(report: Any, suite: str) -> dict[str, str]:
     """How each case of a suite ended."""
     root = ElementTree.fromstring(junit(report))
-    (found,) = [each for each in root if each.get("name") == suite]
+    (found,) = [each for each in root if str(each.get("name")).endswith(f": {suite}")]
     endings = {}
     for case in found.iter("testcase"):
-        endings[str(case.get("name"))] = next((child.tag for child in case if child.tag != "system-out"), "passed")
+        endings[str(case.get("name"))] = next((child.tag for child in case), "passed")
     assert int(found.get("tests", "")) == len(endings)
     assert int(found.get("failures", "")) == list(endings.values()).count("failure")
     assert int(found.get("skipped", "")) == list(endings.values()).count("skipped")
@@ -74,8 +76,63 @@ def test_junit_is_written_whole(report: Any, tmp_path: Path) -> None:
     write_junit(report, tmp_path / "deep" / "junit.xml")
     root = ElementTree.parse(tmp_path / "deep" / "junit.xml").getroot()
     assert root is not None
-    assert root.get("tests") == str(3 + 12)
-    assert root.get("failures") == "11"
+    assert [suite.get("tests") for suite in root] == ["3", "12"]
+    assert [suite.get("failures") for suite in root] == ["1", "10"]
+
+
+def test_junit_keeps_the_schemas_that_tools_hold_it_to(report: Any) -> None:
+    """What Ant's schema and that of Jenkins' xUnit plugin allow and want, both."""
+    report["title"] = "A  drill\nof \x07 two lines"
+    root = ElementTree.fromstring(junit(report))
+    assert (root.tag, root.attrib) == ("testsuites", {})
+    for number, suite in enumerate(root):
+        assert set(suite.attrib) == {
+            "id", "package", "name", "hostname", "time", "timestamp", "tests", "failures", "errors", "skipped",
+        }  # fmt: skip
+        assert suite.get("id") == str(number)
+        assert float(str(suite.get("time"))) >= 0
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", str(suite.get("timestamp")))
+        tags = [child.tag for child in suite]
+        assert tags == ["properties", *["testcase"] * int(str(suite.get("tests"))), "system-out", "system-err"]
+        for case in suite.iter("testcase"):
+            assert set(case.attrib) == {"name", "classname", "time"}
+            assert len(case) <= 1
+            for outcome in case:
+                wanted = {"message"} if outcome.tag == "skipped" else {"message", "type"}
+                assert (outcome.tag in ("failure", "error", "skipped"), set(outcome.attrib)) == (True, wanted)
+
+
+def test_steps_that_a_drill_is_not_meant_to_take_are_no_failures() -> None:
+    """A cut link that moves nobody is a good drill: no pipeline may show it red."""
+    bare = Story("A drill", "h", "us-east-1", {}, {}, sample_deployment(), [], lambda: BEGIN_S)
+    bare.without = find("link-cut").without
+    bare.step(7, False, "nobody was hit")
+    bare.step(8, True, "none")
+    bare.step(10, True, "all the same")
+    states = {step["number"]: step["state"] for step in built(bare)["steps"]}
+    assert {number: states[number] for number in (6, 7, 8, 9, 10, 11, 12)} == {
+        6: "false", 7: "apart", 8: "true", 9: "apart", 10: "true", 11: "apart", 12: "false",
+    }  # fmt: skip
+    endings = list(cases(built(bare), "steps").values())
+    assert [endings[number - 1] for number in (6, 7, 8, 9, 11)] == [
+        "failure",
+        "skipped",
+        "passed",
+        "skipped",
+        "skipped",
+    ]
+
+
+def test_each_ending_says_which_steps_are_not_part_of_it() -> None:
+    without = {name: sorted(drill.without) for name, drill in library().items() if drill.without}
+    assert without == {
+        "both-regions": [7, 9, 10, 11],
+        "capacity-shortfall": [10, 11],
+        "dns-empty": [7, 9, 10, 11],
+        "link-cut": [7, 9, 10, 11],
+        "region-destroyed": [11, 12],
+        "replication-paused": [7, 8],
+    }
 
 
 def test_two_runs_of_one_drill_are_the_same(report: Any) -> None:

@@ -138,10 +138,10 @@ def stayed(story: Story, decision: Decision) -> None:
     story.step(8, decision.action != "evacuate", f"{decision.action}: {decision.why}; {finding.why}")
 
 
-def evacuated(story: Story, result: Evacuated) -> None:
-    """Step 9: the switch, seen in DNS."""
+def evacuated(story: Story, result: Evacuated, wanted: str) -> None:
+    """Step 9: the switch, seen in DNS; `wanted`: how it was meant to end."""
     seen = "never" if result.seen_s is None else f"{result.seen_s - result.switched_s:.1f} s after the switch"
-    story.step(9, result.ending == "left", f"{result.text}; seen {seen}")
+    story.step(9, result.ending == wanted, f"{result.text}; seen {seen}")
 
 
 def landed(story: Story) -> None:

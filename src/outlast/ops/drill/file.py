@@ -19,6 +19,13 @@ from outlast.ops.plan.failback import FULL, rises
 Ending = Literal["left", "rolled back", "stayed", "gone"]
 ROLLBACK: Final = ("end-faults", "weights-home", "controls-on")
 """What can be done when a drill ends early, in the order in which it usually is."""
+WITHOUT: Final[Mapping[Ending, Mapping[int, str]]] = {
+    "left": {},
+    "rolled back": dict.fromkeys((10, 11), "the switch is meant to be taken back"),
+    "stayed": dict.fromkeys((7, 9, 10, 11), "nobody is meant to be moved"),
+    "gone": dict.fromkeys((11, 12), "nobody can return"),
+}
+"""The steps that are not taken, by the ending that is meant."""
 Part = TypeVar("Part")
 
 
@@ -88,6 +95,12 @@ class DrillFile:
     stop: StopConditions = field(default_factory=StopConditions)
     rollback: tuple[str, ...] = ROLLBACK
     source: str = ""
+
+    @property
+    def without(self) -> Mapping[int, str]:
+        """The steps of the whole story that this drill is not meant to take, and why."""
+        unasked = dict.fromkeys((7, 8), "the operator leaves whatever is seen") if self.phases.act_after_s else {}
+        return {**WITHOUT[self.ending], **unasked}
 
 
 def parse(text: str, source: str) -> DrillFile:

@@ -135,8 +135,9 @@ class Scenes:
         if result.seen_s is not None:
             story.mark("left_s", result.seen_s)
         story.note("evacuated", result.text)
-        evidence.evacuated(story, result)
-        if result.ending != ("left" if self.file.ending == "gone" else self.file.ending):
+        wanted = "left" if self.file.ending == "gone" else self.file.ending
+        evidence.evacuated(story, result, wanted)
+        if result.ending != wanted:
             raise Broken(f"The evacuation ended as: {result.ending}. {result.text}.")
 
     async def _at_cut(self, switched_s: float) -> None:
@@ -158,8 +159,9 @@ class Scenes:
         story.mark("healed_s")
         story.note("waits", f"until everybody sees {story.region} well, {self.file.phases.patience_s:.0f} s at most")
         await self.pace.wait(self._well_again, self.file.phases.patience_s)
-        assert story.decision is not None
-        evidence.detected(story, story.decision)
+        if self.file.ending != "stayed":
+            assert story.decision is not None
+            evidence.detected(story, story.decision)
 
     def _well_again(self, decision: Decision) -> bool:
         """Whether every Region is healthy; says whom it is waited for whenever that is somebody else."""
@@ -217,6 +219,8 @@ class Scenes:
 
     def _bury(self) -> None:
         """The Region does not come back: the last word on every write that was on its way. It stays switched off."""
+        assert self.story.decision is not None
+        evidence.detected(self.story, self.story.decision)
         self.story.records += self._send_home()
         self.story.note("phase", f"{self.story.region} is gone: nobody returns")
         bury(self.story, self.stage.clients, self.crowd.stock.prefix)

@@ -33,12 +33,12 @@ TITLES: Final = (
 )
 """The twelve steps of the story."""
 
-StepState = Literal["true", "false", "absent"]
+StepState = Literal["true", "false", "absent", "apart"]
 
 
 @dataclass(frozen=True, slots=True)
 class StepSeen:
-    """One step and what shows it. absent: a part that it needs does not exist yet."""
+    """One step and what shows it. absent: a part that it needs does not exist yet; apart: not meant to be taken."""
 
     number: int
     state: StepState
@@ -92,6 +92,8 @@ class Story:
     deployment: Deployment
     objectives: list[Objective]
     now_s: Callable[[], float]
+    without: Mapping[int, str] = field(default_factory=dict)
+    """The steps that are not meant to be taken, and why."""
     tell: Callable[[Event], None] = lambda _: None
     on_step: Callable[[StepSeen], None] = lambda _: None
     marks: dict[str, float | None] = field(default_factory=dict)

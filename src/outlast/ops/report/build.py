@@ -15,7 +15,7 @@ from typing import Any, Final
 from outlast.ops.act import audit
 from outlast.ops.drill.measure import Marks, Rto, customers, recovery, share_in, traffic
 from outlast.ops.drill.objectives import UNITS, Judged, judge, verdict
-from outlast.ops.drill.story import TITLES, Story
+from outlast.ops.drill.story import TITLES, StepSeen, Story
 from outlast.ops.outcome import Exit
 from outlast.ops.report.cost import Use, monthly
 from outlast.ops.sightings import SIDES, Sample
@@ -217,16 +217,15 @@ def _configuration(story: Story) -> dict[str, Any]:
 def _steps(story: Story) -> list[dict[str, Any]]:
     """All twelve; the last word on each, and those that were not reached."""
     seen = {step.number: step for step in story.steps}
-    return [
-        {
-            "number": number,
-            "title": title,
-            "state": seen[number].state if number in seen else "false",
-            "evidence": seen[number].evidence if number in seen else "not reached",
-            "at_s": seen[number].at_s if number in seen else None,
-        }
-        for number, title in enumerate(TITLES, 1)
-    ]
+    told = [_step_of(number, seen.get(number), story.without.get(number, "")) for number in range(1, len(TITLES) + 1)]
+    return [{**asdict(step), "title": step.title} for step in told]
+
+
+def _step_of(number: int, seen: StepSeen | None, apart: str) -> StepSeen:
+    """A step as it was seen. One that is not meant to be taken is apart, unless it was taken all the same."""
+    if apart and (seen is None or seen.state != "true"):
+        return StepSeen(number, "apart", f"not part of this drill: {apart}", None)
+    return seen or StepSeen(number, "false", "not reached", None)
 
 
 def _rto(rto: Rto) -> dict[str, Any]:

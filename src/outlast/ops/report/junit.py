@@ -1,6 +1,8 @@
 """A report as JUnit XML, so that a pipeline shows a drill like any other test run.
 
-The form that common tools read: https://github.com/testmoapp/junitxml (testsuites, testsuite, testcase).
+It keeps both schemas that tools hold such files to: the one of Jenkins' xUnit plugin (junit-10.xsd), and the stricter
+one of Ant's task (https://github.com/windyroad/JUnit-Schema), which has no attributes on `testsuites`, wants a time
+everywhere, and takes output of whole suites alone.
 """
 
 from __future__ import annotations
@@ -24,11 +26,9 @@ def junit(report: Mapping[str, Any]) -> str:
     A missed objective is a failure; one that was not measured, and a step that was not there, is skipped; trouble with
     the drill itself is an error.
     """
-    root = ElementTree.Element("testsuites", name=_text(report["title"]))
+    root = ElementTree.Element("testsuites")
     _suite(root, "objectives", report, [_objective(each) for each in report["objectives"]], ended=report["verdict"])
     _suite(root, "steps", report, [_step(each) for each in report["steps"]])
-    for count in ("tests", "failures", "errors", "skipped"):
-        root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=False) + "\n"
 
@@ -42,28 +42,47 @@ def write_junit(report: Mapping[str, Any], path: Path) -> None:
         raise OpsError(f"{path} cannot be written: {error}.") from error
 
 
+Case = tuple[ElementTree.Element, str]
+"""A case, and what was measured, in words."""
+
+
 def _suite(
     root: ElementTree.Element,
     name: str,
     report: Mapping[str, Any],
-    cases: list[ElementTree.Element],
+    cases: list[Case],
     ended: Mapping[str, Any] | None = None,
 ) -> None:
     if ended is not None and (ended["word"] == "error" or (ended["text"] and not _told(ended, report))):
         case = ElementTree.Element("testcase", name="the drill comes to its end")
-        kind = "error" if ended["word"] == "error" else "failure"
-        ElementTree.SubElement(case, kind, message=_text(ended["text"]))
-        cases = [case, *cases]
-    suite = ElementTree.SubElement(root, "testsuite", name=name, timestamp=_text(report["made_at"]).removesuffix("Z"))
+        word = "error" if ended["word"] == "error" else "failure"
+        _outcome(case, word, ended["text"])
+        cases = [(case, _text(ended["text"])), *cases]
+    marks = report["marks"]
+    lasted_s = max(0.0, (marks.get("end_s") or 0.0) - (marks.get("begin_s") or 0.0))
+    suite = ElementTree.SubElement(
+        root, "testsuite", id=str(len(root)), package="outlast", name=_text(f"{report['title']}: {name}"),
+        hostname="localhost", time=f"{lasted_s:.1f}", timestamp=_text(report["made_at"]).removesuffix("Z"),
+        tests=str(len(cases)),
+    )  # fmt: skip
     for word, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(word, str(sum(case.find(tag) is not None for case in cases)))
-    suite.set("tests", str(len(cases)))
+        suite.set(word, str(sum(case.find(tag) is not None for case, _ in cases)))
     properties = ElementTree.SubElement(suite, "properties")
     for key, value in (("measured", report["measured"]), ("region", report["configuration"]["region"])):
         ElementTree.SubElement(properties, "property", name=key, value=_text(value))
-    for case in cases:
+    for case, _ in cases:
         case.set("classname", f"outlast.{name}")
+        case.set("time", "0")
         suite.append(case)
+    ElementTree.SubElement(suite, "system-out").text = "\n".join(f"{case.get('name')}: {said}" for case, said in cases)
+    ElementTree.SubElement(suite, "system-err")
+
+
+def _outcome(case: ElementTree.Element, word: str, message: str) -> None:
+    """Mark a case as `failure`, `error` or `skipped`."""
+    made = ElementTree.SubElement(case, word, message=_text(message))
+    if word != "skipped":
+        made.set("type", f"outlast.{word}")
 
 
 def _told(ended: Mapping[str, Any], report: Mapping[str, Any]) -> bool:
@@ -74,27 +93,21 @@ def _told(ended: Mapping[str, Any], report: Mapping[str, Any]) -> bool:
     return bool(generated) and worst == ended["exit_code"]
 
 
-def _objective(each: Mapping[str, Any]) -> ElementTree.Element:
+def _objective(each: Mapping[str, Any]) -> Case:
     case = ElementTree.Element("testcase", name=_text(each["text"]))
-    measured = _text(figure(each["value"], each["unit"]))
+    measured = f"measured: {_text(figure(each['value'], each['unit']))}"
     if each["met"] is False:
-        ElementTree.SubElement(case, "failure", message=f"measured: {measured}")
+        _outcome(case, "failure", measured)
     elif each["met"] is None:
-        ElementTree.SubElement(case, "skipped", message="not measured")
-    else:
-        ElementTree.SubElement(case, "system-out").text = f"measured: {measured}"
-    return case
+        _outcome(case, "skipped", "not measured")
+    return case, measured
 
 
-def _step(each: Mapping[str, Any]) -> ElementTree.Element:
+def _step(each: Mapping[str, Any]) -> Case:
     case = ElementTree.Element("testcase", name=_text(f"{each['number']:02d} {each['title']}"))
-    if each["state"] == "false":
-        ElementTree.SubElement(case, "failure", message=_text(each["evidence"]))
-    elif each["state"] == "absent":
-        ElementTree.SubElement(case, "skipped", message=_text(each["evidence"]))
-    else:
-        ElementTree.SubElement(case, "system-out").text = _text(each["evidence"])
-    return case
+    if each["state"] != "true":
+        _outcome(case, "failure" if each["state"] == "false" else "skipped", each["evidence"])
+    return case, _text(each["evidence"])
 
 
 def _text(value: Any) -> str:

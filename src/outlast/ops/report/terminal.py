@@ -32,7 +32,12 @@ STYLES: Final = {
     "refused": "bold red",
     "error": "bold red",
 }
-STEP_STYLES: Final = {"true": ("seen", "green"), "false": ("not so", "red"), "absent": ("not there yet", "yellow")}
+STEP_STYLES: Final = {
+    "true": ("seen", "green"),
+    "false": ("not so", "red"),
+    "absent": ("not there yet", "yellow"),
+    "apart": ("not part", "dim"),
+}
 
 
 def summary(report: Mapping[str, Any]) -> RenderableType:
