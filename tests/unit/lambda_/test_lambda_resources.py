@@ -89,3 +89,17 @@ async def test_a_renamed_function_needs_a_replacement(place: Place) -> None:
 async def test_a_layer_of_ones_own_fails_the_stack(place: Place) -> None:
     with pytest.raises(Fault, match="LayerVersion is not supported"):
         await TYPES["AWS::Lambda::LayerVersion"].create(Aws(place), {}, stack("Layer"))
+
+
+async def test_a_function_whose_creation_fails_leaves_its_name_free(place: Place) -> None:
+    """A stack that rolls back forgets a resource that it never had: what was half made would fail every later one."""
+    properties: dict[str, Any] = {
+        "Role": ROLE, "Handler": "index.handler", "Runtime": "python3.13", "FunctionName": "orders-api",
+        "Code": {"ZipFile": TEXT}, "ReservedConcurrentExecutions": 1_000_000,
+    }  # fmt: skip
+    function = TYPES["AWS::Lambda::Function"]
+    with pytest.raises(Fault, match="ReservedConcurrentExecutions"):
+        await function.create(Aws(place), properties, stack("Function"))
+    assert place.state("lambda").functions == {}
+    made = await function.create(Aws(place), {**properties, "ReservedConcurrentExecutions": 1}, stack("Function"))
+    assert made.physical_id == "orders-api"

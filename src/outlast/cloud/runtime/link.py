@@ -87,7 +87,8 @@ class Template:
             await asyncio.wait_for(asyncio.shield(self._ready), START_TIMEOUT_S)
         except (TimeoutError, HostDown) as error:
             await self.close()
-            raise HostDown(f"the process that runs functions did not start: {error}") from error
+            why = str(error) or f"not within {START_TIMEOUT_S:g} s"
+            raise HostDown(f"the process that runs functions did not start: {why}") from error
         try:
             await self._open_ways()
         except OSError as error:

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Lambd
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from outlast.cloud.contract import Calls, Fault, Made, ResourceType, Stack, ValidationException
@@ -95,10 +96,15 @@ class FunctionType:
         except Fault as fault:
             if fault.code != "ResourceConflictException" or not await self._ours(aws, name, params):
                 raise
-        found = await settled(aws, name)
-        if reserved is not None:
-            params = {"FunctionName": name, "ReservedConcurrentExecutions": reserved}
-            await aws("lambda", "PutFunctionConcurrency", params)
+        try:
+            found = await settled(aws, name)
+            if reserved is not None:
+                params = {"FunctionName": name, "ReservedConcurrentExecutions": reserved}
+                await aws("lambda", "PutFunctionConcurrency", params)
+        except Fault:
+            with suppress(Fault):  # a name that is left taken would fail every later creation
+                await or_gone(aws, "DeleteFunction", {"FunctionName": name})
+            raise
         return Made(name, {"Arn": found["FunctionArn"]})
 
     async def _ours(self, aws: Calls, name: str, params: Mapping[str, Any]) -> bool:
