@@ -88,6 +88,19 @@ def test_a_quorum_of_one_asks_for_one_place() -> None:
     assert decision.finding(A).state == "impaired"
 
 
+def test_a_rule_that_holds_for_no_time_still_ends() -> None:
+    judge = Judge((A, B), rule_at(10.0, hold_s=0.0))
+    states = set()
+    for each in signals(120, gray(40, 60, noise=0.0)):
+        if isinstance(each, Sample):
+            judge.add(each)
+        else:
+            decision = judge.assess(each)
+            states.add(decision.finding(A).state)
+    assert {"impaired", "healthy"} <= states
+    assert decision.finding(A).state == "healthy"
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_an_observer_whose_own_network_breaks_moves_nobody(seed: int) -> None:
     """Its probes fail and it gets no metrics, again and again; the Regions come back to it up to five seconds apart."""

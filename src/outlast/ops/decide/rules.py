@@ -18,6 +18,7 @@ from outlast.ops.sightings import LAGGING, PLACES, QUICK, SIDES, Sample, Side
 State = Literal["healthy", "suspect", "impaired", "unknown"]
 Action = Literal["none", "evacuate", "undecided"]
 HOLD_S: Final = 10.0
+SLEPT_S: Final = 10.0
 SLEW_S: Final = 1.0
 """A clock that is set back by less is being corrected; samples are as old as they say."""
 
@@ -163,7 +164,7 @@ class Judge:
     def assess(self, now_s: float) -> Decision:
         """Judge every Region at `now_s`, and what should be done.
 
-        Where the clock was set back, or nobody assessed for `hold_s` (a machine that slept), nothing has lasted: what
+        Where the clock was set back, or nobody assessed for SLEPT_S (a machine that slept), nothing has lasted: what
         was seen before the clock was set back is forgotten, and what must last begins anew.
         """
         self._keep_time(now_s)
@@ -225,7 +226,7 @@ class Judge:
             self._windows.clear()
             self._apart = Apart(self._regions)
             self._standing = {region: _Standing(since_s=now_s) for region in self._regions}
-        elif passed_s > self.rule.hold_s:
+        elif passed_s > SLEPT_S:
             for standing in self._standing.values():
                 standing.bad_since_s = standing.hurt_since_s = standing.calm_since_s = standing.goes_on_s = None
 
