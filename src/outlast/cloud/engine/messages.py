@@ -11,12 +11,14 @@ first is answered with a standing alone. A Region that changes its identity says
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 CHANNEL = "replication"
 HELLO, BATCH, CLEAN = b"h", b"b", b"c"
 DONE, NOT_YET = 0, 1
+SIZE = struct.Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +39,28 @@ class Batch:
 
 def pack(parts: Sequence[bytes]) -> bytes:
     """One message of byte strings."""
-    pieces = []
+    pieces: list[bytes] = []
+    size = SIZE.pack
     for part in parts:
-        pieces.append(len(part).to_bytes(4, "big"))
-        pieces.append(part)
+        pieces += (size(len(part)), part)
     return b"".join(pieces)
 
 
 def unpack(message: bytes) -> list[bytes]:
     """The byte strings of a message; raises ValueError when it is cut short."""
-    parts = []
+    parts: list[bytes] = []
     at = 0
     total = len(message)
-    while at < total:
-        end = at + 4 + int.from_bytes(message[at : at + 4], "big")
-        if end > total:
-            raise ValueError("a replication message is cut short")
-        parts.append(message[at + 4 : end])
-        at = end
+    size = SIZE.unpack_from
+    try:
+        while at < total:
+            begin = at + 4
+            at = begin + size(message, at)[0]
+            parts.append(message[begin:at])
+    except struct.error:
+        at = total + 1
+    if at > total:
+        raise ValueError("a replication message is cut short")
     return parts
 
 
@@ -64,9 +70,8 @@ def pack_batch(standing: bytes, batch: Batch) -> bytes:
     for section in batch.sections:
         parts.append(section.space.encode())
         parts.append(len(section.items).to_bytes(4, "big"))
-        for key, stored in section.items:
-            parts.append(key)
-            parts.append(stored)
+        for item in section.items:
+            parts += item
     return pack(parts)
 
 

@@ -182,8 +182,8 @@ class Outbox:
         self.number = number
         self.last = 0
         self.trimmed = 0
-        self._recent: dict[int, Write] = {}  # the newest writes, as a replica that keeps up wants them
-        self._open: list[Write] = []  # the newest of them, which have no record yet
+        self._open: list[Write] = []  # the newest writes, which have no record yet
+        self._recent: dict[int, Write] = {}  # those before them, as a replica that keeps up wants them
         self._ends: deque[int] = deque()  # the last write of each of the newest records
         self._ends_after = 0  # the write before the first of those records
         self.streams: dict[str, Stream] = {}
@@ -212,28 +212,29 @@ class Outbox:
         """Where the record is kept whose last write has that number."""
         return self._prefix + number.to_bytes(8, "big")
 
-    def append(self, stamp: int, key: bytes, context: bytes) -> None:
+    def append(self, write: Write) -> None:
         """Log a write of the open transaction; `close` must follow before its group leaves for the disk."""
-        self.last = number = self.last + 1
-        write = (stamp, key, context)
-        self._recent[number] = write
-        self._recent.pop(number - MAX_RECENT, None)
+        self.last += 1
         self._open.append(write)
 
     def close(self, writes: Writes) -> None:
         """Add to `writes` the records of what was logged since the last call."""
-        end = self.last - len(self._open)
-        for at in range(0, len(self._open), MAX_WRITES):
-            piece = self._open[at : at + MAX_WRITES]
+        opened, self._open = self._open, []
+        end = self.last - len(opened)
+        self._recent.update(zip(range(end + 1, self.last + 1), opened, strict=True))
+        for number in range(self.last - len(self._recent) + 1, self.last - MAX_RECENT + 1):
+            del self._recent[number]
+        for at in range(0, len(opened), MAX_WRITES):
+            piece = opened[at : at + MAX_WRITES]
             end += len(piece)
             writes[self._prefix + end.to_bytes(8, "big")] = pack_record(piece)
             self._ends.append(end)
             if len(self._ends) > MAX_RECENT:
                 self._ends_after = self._ends.popleft()
-        self._open.clear()
 
     def forget_open(self) -> None:
         """Nobody is owed what has no record yet."""
+        self.last = self._closed
         self._open.clear()
 
     def records(self, after: int) -> Iterator[LogRecord]:
@@ -241,9 +242,15 @@ class Outbox:
         for number, (stamp, key, context) in self._writes(after):
             yield LogRecord(number, stamp, key, context)
 
+    @property
+    def _closed(self) -> int:
+        """The last write that has a record; `_recent` ends with it and has no holes."""
+        return self.last - len(self._open)
+
     def _writes(self, after: int) -> Iterator[tuple[int, Write]]:
         recent = self._recent
-        if after + 1 not in recent and after < self.last:
+        closed = self._closed
+        if after + 1 not in recent and after < closed:
             for key, record in self._store.range(self.log_key(after + 1), layout.successor(self._prefix)):
                 number = int.from_bytes(key[-8:], "big") - n_writes(record)
                 for write in read_record(record):
@@ -254,8 +261,9 @@ class Outbox:
                 if after + 1 in recent:
                     break
         if after + 1 in recent:
-            for number in range(after + 1, self.last + 1):
+            for number in range(after + 1, closed + 1):
                 yield number, recent[number]
+        yield from enumerate(islice(self._open, max(0, after - closed), None), max(after, closed) + 1)
 
     def unfilled(self, stream: Stream) -> Iterator[tuple[bytes, Version]]:
         """Existing items that a replica has not acknowledged, by key; lazy, consume without awaiting."""
@@ -270,8 +278,8 @@ class Outbox:
         if gone:
             for end in gone:
                 writes[self.log_key(end)] = None
-            for number in range(max(self.trimmed, self.last - MAX_RECENT) + 1, gone[-1] + 1):
-                self._recent.pop(number, None)
+            for number in range(self._closed - len(self._recent) + 1, gone[-1] + 1):
+                del self._recent[number]
             self.trimmed = gone[-1]
             while self._ends and self._ends[0] <= self.trimmed:
                 self._ends_after = self._ends.popleft()
@@ -307,20 +315,22 @@ class Outbox:
         sent: set[bytes] = set()
         stamps: list[int] = []
         prefix = layout.item_prefix(self.number)
+        get = self._store.get
         last = after
         for number, (stamp, key, _) in self._writes(after):
             last = number
             stamps.append(stamp)
-            stored = self._store.get(prefix + key)
-            if stored is not None and (stored[1] != own or stored[0] & SHARED):  # others have written it as well
-                lost = self._store.get(lost_key(self.name, key, stamp))
-                if lost is not None:
-                    items.append((key, lost))
-                    n_bytes -= len(lost) + len(key)
-            if stored is not None and key not in sent:
-                sent.add(key)
-                items.append((key, stored))
-                n_bytes -= len(stored) + len(key)
+            stored = get(prefix + key)
+            if stored is not None:
+                if stored[1] != own or stored[0] & SHARED:  # others have written it as well
+                    lost = get(lost_key(self.name, key, stamp))
+                    if lost is not None:
+                        items.append((key, lost))
+                        n_bytes -= len(lost) + len(key)
+                if key not in sent:
+                    sent.add(key)
+                    items.append((key, stored))
+                    n_bytes -= len(stored) + len(key)
             if len(stamps) >= n_items or n_bytes <= 0:
                 break
         return last, items, stamps

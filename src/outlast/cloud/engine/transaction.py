@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from outlast.cloud.engine import layout, version
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.merge import merged
+from outlast.cloud.engine.records import Write
 from outlast.cloud.engine.space import Change, Space, stripped
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Transaction:
         self.soon = soon
         self._engine = engine
         self._stamp = 0
-        self.logged: dict[bytes, tuple[Space, bytes, bytes]] = {}
+        self.logged: dict[bytes, tuple[Space, Write]] = {}
         self.writes: Writes = {}
 
     def __enter__(self) -> Transaction:
@@ -78,7 +79,7 @@ class Transaction:
         old = self.read(raw) if replicated or derive is not None else None
         if replicated:
             self.writes[raw] = version.following(old, engine.origin, stamp, value, context)
-            self.logged[raw] = (space, key, context)
+            self.logged[raw] = (space, (stamp, key, context))
         else:
             self.writes[raw] = version.prefix(engine.origin, stamp) + value
         if derive is not None:
@@ -96,7 +97,7 @@ class Transaction:
         if space.outbox is not None:
             self.writes[raw] = version.following(stored, engine.origin, stamp, None, context)
             self.writes[layout.tombstone_key(stamp, space.number, key)] = b""
-            self.logged[raw] = (space, key, context)
+            self.logged[raw] = (space, (stamp, key, context))
             engine.replication.tombstones.schedule()
         else:
             self.writes[raw] = None
@@ -106,8 +107,8 @@ class Transaction:
     def log(self) -> None:
         """Tell the logs of replicated spaces what this transaction has written."""
         unrecorded = self._engine.replication.unrecorded
-        for space, key, context in self.logged.values():
+        for space, write in self.logged.values():
             outbox = space.outbox
             if outbox is not None:
-                outbox.append(self._stamp, key, context)
+                outbox.append(write)
                 unrecorded[outbox] = None

@@ -159,6 +159,26 @@ def decode(stored: bytes) -> Version:
     return Version(stored[1], int.from_bytes(stored[2:10], "big"), tuple(seen), context, value, gaps)
 
 
+def is_simple(stored: bytes) -> bool:
+    """Whether a version tells of no other writer. Of two such of one origin the newer one knew the older one."""
+    return not stored[0] & ~(CONTEXT | TOMBSTONE)
+
+
+def simple_parts(stored: bytes) -> tuple[int, bytes, bytes | None]:
+    """Stamp, context and value of a version that `is_simple`."""
+    flags, _, stamp = HEAD.unpack_from(stored)
+    at, context = PLAIN_BYTES, b""
+    if flags & CONTEXT:
+        at += 2 + int.from_bytes(stored[at : at + 2], "big")
+        context = stored[PLAIN_BYTES + 2 : at]
+    return stamp, context, None if flags & TOMBSTONE else stored[at:]
+
+
+def from_origin(stored: bytes, origin: int) -> bytes:
+    """The same version under another number for its Region."""
+    return stored if stored[1] == origin else stored[:1] + bytes((origin,)) + stored[2:]
+
+
 def value_of(stored: bytes | None) -> bytes | None:
     """The value alone; None for nothing and for a tombstone."""
     if stored is None:
