@@ -1,6 +1,6 @@
 """Fill a small disk until writes are refused, make room, fill it again and start on it: `python -m ... FOLDER`.
 
-FOLDER is on a disk of its own, with a file `ballast` on it. Prints `well` at the end.
+FOLDER is on a disk of its own, with files `ballast` and `more ballast` on it. Prints `well` at the end.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ async def play(disk: Path) -> None:
         said = str(error)
     assert said.endswith("the disk is full"), said
     (disk / "more").unlink()
+    (disk / "more ballast").unlink()
     await kept.start()
     await kept.put_again()
     await kept.engine.close()

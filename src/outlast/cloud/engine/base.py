@@ -9,16 +9,15 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
 import apsw
 
 from outlast.cloud.effects import Disk
-from outlast.cloud.engine.errors import Damaged, StorageUnavailable, Unwritable
+from outlast.cloud.engine.errors import Damaged, StorageUnavailable, Unwritable, is_full
 from outlast.cloud.engine.memtable import MemTable
 
 CIPHER = "aegis"
@@ -32,6 +31,9 @@ ASKED_BYTES = 400
 """What it takes to remember a question, its answer's bytes aside."""
 PUT_ROWS = 64
 TRANSACTION_ROWS = 1024
+TRANSACTION_BYTES = 2 * 1024 * 1024
+LOG_ROOM_BYTES = 2 * 1024 * 1024
+"""What a flush leaves free for the commit log: on a disk that is almost full, writes go on rather than the flush."""
 ROOM_BYTES = 64 * 1024
 FLUSHED_KEY = b"\x00flushed"
 CLOCK_KEY = b"\x00clock"
@@ -54,6 +56,7 @@ class Base:
         """Does somebody wait for the flush that goes on? Asked on the worker."""
         self.gave_way_s = 0.0
         """How long the last flush has waited for others."""
+        self._reached = 0, 0  # the last commit of the table written last, and how many of its parts are in the file
         if not disk.exists(self.path):
             disk.append_to(self.path).close()  # made by the disk door, so that only the owner may read it
         try:
@@ -139,7 +142,8 @@ class Base:
         """Write a memory table, whose every commit is durable in the log; durable itself on return. May block.
 
         It takes its time, unless it is urgent: written at once it would hold up the syncs of every commit meanwhile.
-        Raises apsw.Error or OSError; the table can be written again.
+        It goes on only while the disk has room for it and for the log. Raises apsw.Error or OSError; the table can be
+        written again, and what was written of it is passed over then.
         """
         wal = self._wal
         writer = connect(self.path, self._key, WRITE_CACHE_KIB)
@@ -147,18 +151,32 @@ class Base:
         try:
             with self._disk.sync_steadily((self.path, wal)) as give_way:
                 entries = table.ordered()
-                while part := list(islice(entries, TRANSACTION_ROWS)):
+                for number, part in enumerate(_slices(entries)):
+                    if self._reached[0] == table.last and number < self._reached[1]:
+                        continue
+                    self._check_room(part)
                     with writer:
                         self._write_rows(writer, part, give_way)
+                    self._reached = table.last, number + 1
                     writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
                 with writer:
                     numbers = ((FLUSHED_KEY, table.last), (CLOCK_KEY, table.stamp))
                     self._write_rows(writer, [(key, number.to_bytes(8, "big")) for key, number in numbers], give_way)
                 self._disk.sync(wal)
                 writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except (OSError, apsw.FullError) as error:
+            if is_full(error):
+                with contextlib.suppress(apsw.Error):  # what it took and could not use is the log's
+                    writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            raise
         finally:
             writer.close()
         self.flushed = table.last
+
+    def _check_room(self, part: list[tuple[bytes, bytes | None]]) -> None:
+        """Raises OSError when the disk has no room for a part in the base's own log and in the base."""
+        if self._disk.free_bytes(self.path.parent) < 2 * _bytes_of(part) + LOG_ROOM_BYTES:
+            raise OSError(errno.ENOSPC, "the disk has no room for the base")
 
     def _write_rows(
         self, writer: apsw.Connection, entries: list[tuple[bytes, bytes | None]], give_way: Callable[[], float]
@@ -191,6 +209,24 @@ class Base:
 def _size(rows: list[tuple[bytes, bytes]]) -> int:
     """What it takes to remember the answer to a question, about."""
     return sum([len(key) + len(value) for key, value in rows]) + ASKED_BYTES
+
+
+def _bytes_of(entries: list[tuple[bytes, bytes | None]]) -> int:
+    return sum([len(key) + len(value or b"") for key, value in entries])
+
+
+def _slices(entries: Iterable[tuple[bytes, bytes | None]]) -> Iterator[list[tuple[bytes, bytes | None]]]:
+    """The entries in parts of up to TRANSACTION_ROWS and about TRANSACTION_BYTES."""
+    part: list[tuple[bytes, bytes | None]] = []
+    size = 0
+    for entry in entries:
+        part.append(entry)
+        size += len(entry[0]) + len(entry[1] or b"")
+        if len(part) == TRANSACTION_ROWS or size >= TRANSACTION_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def put_statement(n_rows: int) -> str:
