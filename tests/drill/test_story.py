@@ -95,6 +95,7 @@ def test_a_fault_that_does_nothing_makes_the_drill_fail(world: World, tmp_path: 
     assert outlast(world, "fault", "list").count("running") == 0
 
 
+@pytest.mark.timeout(900)
 def test_the_operator_does_what_the_readme_says(world: World, tmp_path: Path) -> None:
     """The page's own commands; what they ask is answered, and a return refused as too early is asked for again."""
     by_hand = blocks(ROOT / "README.md", "sh")[3]
