@@ -2,8 +2,8 @@
 
 the table is unknown here             make it, unless its name is taken or it was deleted here
 this Region is not a member           delete the table: the replica was removed, unless it is protected from that
-the message is newer than what is here   take over members and shared settings
-what is here is newer                 answer with it
+something in the message is newer     take over that: members, indexes, shared settings (`merging`)
+nothing in it is                      answer with what is here
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from outlast.cloud.services.dynamodb import overrides
+from outlast.cloud.services.dynamodb import merging, overrides
 from outlast.cloud.services.dynamodb.names import table_arn
 from outlast.cloud.services.dynamodb.table import Document, Table
 
@@ -57,6 +57,7 @@ def message(table: Table) -> Document:
         "exchange": doc.get("Exchange", 0),
         "replicas": doc.get("Replicas") or {},
         "settings": settings(doc),
+        "marks": doc.get("Marks") or {},
     }
 
 
@@ -81,9 +82,10 @@ def receive(state: DynamoDB, peer: str, told: Message) -> Document:
     if "farewell" in told:
         return forget(state, peer, told["farewell"])
     here = state.region.name
-    entry = told["replicas"].get(here)
     table = state.tables.get(told["table"])
     mine = table if table is not None and table.doc["Items"] == told["items"] else None
+    both = told if mine is None or mine.status == "DELETING" else merging.merged(message(mine), told)[0]
+    entry = both["replicas"].get(here)
     gone = state.departed.get(told["items"])
     if gone is not None and (mine is None or mine.status == "DELETING"):
         if entry is None or entry["Status"] != "CREATING" or told["epoch"] <= gone["Epoch"]:
@@ -108,12 +110,31 @@ def receive(state: DynamoDB, peer: str, told: Message) -> Document:
         follow_members(state, mine)
         state.save(mine)
         return {**message(mine), "fresh": True}
-    if newer(told, mine.doc):
-        adopt(state, mine, told)
+    if take_in(state, mine, told):
         state.save(mine)
     elif entry["Status"] == "ACTIVE" and mine.status == "CREATING" and not is_newer_here(mine.doc, told):
         return {**message(mine), "fresh": True}  # it was said before, but the answer did not arrive
     return message(mine)
+
+
+def take_in(state: DynamoDB, table: Table, told: Message) -> bool:
+    """Take over what is newer in a message or answer; whether there was anything. The caller saves the table.
+
+    Where something here is newer too, both stand, and the members are told of it as of another change.
+    """
+    from outlast.cloud.services.dynamodb.replicas import changed
+
+    both, of_ours, of_theirs = merging.merged(message(table), told)
+    is_newer = newer(told, table.doc)
+    if not is_newer and not of_theirs:
+        return False
+    if of_ours or not is_newer:
+        adopt(state, table, both)
+        if table.doc.get("Replicas"):
+            changed(state, table)
+    else:
+        adopt(state, table, told)
+    return True
 
 
 def forget(state: DynamoDB, peer: str, items: str) -> Document:
@@ -176,6 +197,7 @@ def adopt_into(state: DynamoDB, doc: Document, told: Message) -> None:
     here = state.region.name
     doc["Replicas"] = told["replicas"]
     doc["Epoch"], doc["By"] = told["epoch"], told["by"]
+    doc["Marks"] = told.get("marks") or {}
     doc["Exchange"] = max(doc.get("Exchange", 0), told.get("exchange", 0))
     doc["Told"] = {}
     shared = told["settings"]

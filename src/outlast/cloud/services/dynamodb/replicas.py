@@ -1,9 +1,9 @@
 """Global tables (version 2019.11.21): replicas that come and go, and settings that all of them share.
 
-Every member keeps the whole membership. What changed it last wins: an epoch, then the Region that raised it. The
-member that changed it tells the others, one message that says everything, again and again until each has answered; a
-timer asks now and then anyway, so a Region that was lost, or that missed a farewell, comes to agree. Items travel by
-the engine's own replication of the items' space.
+Every member keeps the whole membership. Of each thing in it what changed it last stands (`merging`): an epoch, then the
+Region that raised it. The member that changed something tells the others, one message that says everything, again and
+again until each has answered; a timer asks now and then anyway, so a Region that was lost, or that missed a farewell,
+comes to agree. Items travel by the engine's own replication of the items' space.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
 """
 
@@ -18,7 +18,7 @@ import orjson
 from outlast.cloud.contract import Call
 from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.effects import LinkDown
-from outlast.cloud.services.dynamodb import membership, overrides
+from outlast.cloud.services.dynamodb import membership, merging, overrides
 from outlast.cloud.services.dynamodb.errors import PROTECTED, invalid
 from outlast.cloud.services.dynamodb.lifecycle import STEPS, delete, done
 from outlast.cloud.services.dynamodb.membership import CHANNEL, STREAM_VIEW, regions_of, settings
@@ -103,6 +103,12 @@ def changed(state: DynamoDB, table: Table) -> None:
     doc = table.doc
     doc["Epoch"] = doc.get("Epoch", 0) + 1
     doc["By"] = state.region.name
+    doc["Marks"] = merging.mark(
+        doc.get("Marks") or {},
+        merging.things(settings(doc), doc.get("Replicas") or {}),
+        doc["Epoch"],
+        doc["By"],
+    )
     doc["Told"] = {}
     if not any(step["Step"] == "converge" for step in doc.get("Due") or ()):
         state.schedule(table, "converge", 0, RetryMs=RETRY_MS)
@@ -196,11 +202,11 @@ async def _tell(state: DynamoDB, table: Table, region: str) -> None:
             members[region].update(Status="CREATION_FAILED", ReplicaStatusDescription=answer["refused"])
             changed(state, table)
         return
-    if membership.newer(answer, doc):
-        if state.region.name in answer["replicas"]:
-            membership.adopt(state, table, answer)
-        else:  # the others removed this replica while it could not be reached
-            membership.leave(state, table)
+    both, _, _ = merging.merged(membership.message(table), answer)
+    if membership.newer(answer, doc) and state.region.name not in both["replicas"]:
+        membership.leave(state, table)  # the others removed this replica while it could not be reached
+        return
+    if membership.take_in(state, table, answer):
         return
     doc.setdefault("Told", {})[region] = told
 

@@ -1,0 +1,92 @@
+"""Two Regions may change different things of one global table at once: each setting, index and member has its own mark.
+
+A mark is the epoch and the Region of the last change, with a digest of the value, so that every change is noticed
+whoever made it. Of each thing the greater mark stands; capacity is one thing, for its parts must fit one another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+CAPACITY = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
+ALONE = ("TableClass", "TimeToLive", "SSEType")
+MAX_GONE = 50
+Document = dict[str, Any]
+Given = Mapping[str, Any]
+Marks = dict[str, list[Any]]
+
+
+def things(settings: Given, replicas: Given) -> dict[str, Any]:
+    """Everything that can be changed on its own, by name."""
+    found: dict[str, Any] = {"capacity": {member: settings.get(member) for member in CAPACITY}}
+    found |= {member: settings.get(member) for member in ALONE}
+    found |= {f"index/{entry['IndexName']}": entry for entry in settings["Indexes"]}
+    return found | {f"member/{region}": entry for region, entry in replicas.items()}
+
+
+def mark(marks: Given, found: Given, epoch: int, by: str) -> Marks:
+    """The marks after a change of epoch `epoch`; what is gone has the digest of nothing."""
+    digests = {name: _digest(value) for name, value in found.items()} | {
+        name: "" for name in marks if name not in found
+    }
+    kept: Marks = {}
+    for name, digest in digests.items():
+        known: list[Any] | None = marks.get(name)
+        kept[name] = known if known is not None and known[2] == digest else [epoch, by, digest]
+    gone = sorted((name for name, each in kept.items() if not each[2]), key=lambda name: kept[name][0])
+    for name in gone[:-MAX_GONE]:
+        del kept[name]
+    return kept
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def merged(mine: Given, told: Given) -> tuple[Document, bool, bool]:
+    """Two messages about one table as one, whether something of the first stands, and something of the second.
+
+    Its epoch is the greater of the two.
+    """
+    ours, theirs = mine.get("marks") or {}, told.get("marks") or {}
+    newer = max((mine, told), key=lambda each: (each["epoch"], each["by"]))
+    content: Document = {**told, "epoch": newer["epoch"], "by": newer["by"]}
+    if not ours or not theirs:
+        return content, False, False
+    values = [things(each["settings"], each["replicas"]) for each in (mine, told)]
+    marks: Marks = {}
+    found: dict[str, Any] = {}
+    of_ours = of_theirs = False
+    for name in [*theirs, *(name for name in ours if name not in theirs)]:
+        our, their = ours.get(name, [0, "", ""]), theirs.get(name, [0, "", ""])
+        is_ours = our[:2] > their[:2]
+        of_ours = of_ours or (is_ours and our[2] != their[2])
+        of_theirs = of_theirs or (their[:2] > our[:2] and our[2] != their[2])
+        marks[name] = our if is_ours else their
+        if name in values[0 if is_ours else 1]:
+            found[name] = values[0 if is_ours else 1][name]
+    content["marks"] = marks
+    content["replicas"] = {name[7:]: value for name, value in found.items() if name.startswith("member/")}
+    content["settings"] = _settings(mine["settings"], told["settings"], found)
+    return content, of_ours, of_theirs
+
+
+def _settings(mine: Given, told: Given, found: Given) -> Document:
+    """The settings made of what stands; definitions are those that a key needs."""
+    indexes = [value for name, value in found.items() if name.startswith("index/")]
+    used = {each["AttributeName"] for part in (told, *indexes) for each in part["KeySchema"]}
+    defined = {each["AttributeName"]: each for part in (mine, told) for each in part["AttributeDefinitions"]}
+    settings: Document = {**told, "Indexes": indexes}
+    settings["AttributeDefinitions"] = [each for name, each in defined.items() if name in used]
+    for member in CAPACITY:
+        settings.pop(member, None)
+    alone = {member: found.get(member) for member in ALONE}
+    capacity = {member: value for member, value in (found.get("capacity") or {}).items() if value is not None}
+    if alone["TableClass"] is None:
+        settings.pop("TableClass", None)
+        del alone["TableClass"]
+    return {**settings, **capacity, **alone}
