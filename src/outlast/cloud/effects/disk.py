@@ -58,7 +58,7 @@ class AppendFile(Protocol):
         ...
 
     def make_ready(self, n_bytes: int) -> None:
-        """Grow by that many zeros behind what was appended, synced, for appends to come; raises OSError."""
+        """Grow by that many zeros for appends to come, synced; others then have the disk a moment. Raises OSError."""
         ...
 
     def cut(self, n_bytes: int) -> None:
@@ -190,6 +190,7 @@ class RealAppendFile:
         end = max(self._at, self._grown)
         self._grown = end + os.pwrite(self._descriptor, bytes(n_bytes), end)
         os.fdatasync(self._descriptor)
+        _give_way()
 
     def cut(self, n_bytes: int) -> None:
         os.ftruncate(self._descriptor, n_bytes)

@@ -34,7 +34,7 @@ READY_BYTES = 1024 * 1024
 """How far a segment grows at a time: most groups go into blocks that are there; their sync has no journal to write."""
 MUCH_BYTES = 16 * 1024 * 1024
 """Who has written so much to a segment finds the one after the next all made ready."""
-STEP_BYTES = 1024 * 1024
+STEP_BYTES = 512 * 1024
 ROOM_BYTES = 1024 * 1024 * 1024
 """Where less is free, nothing is made ready ahead."""
 

@@ -26,11 +26,13 @@ def main() -> int:
     started = time.monotonic()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word until the nursery listens
     from outlast.cloud.world import run
+    from outlast.cloud.world.loops import share_memory
     from outlast.cloud.world.masterkey import Master
 
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     raise_descriptors()
+    share_memory()
     order = json.loads(sys.stdin.buffer.readline(MAX_ORDER_BYTES))
     config = read_config(order["config"])
     key = tuple(order["key"]) if order["key"] else None
