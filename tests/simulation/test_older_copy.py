@@ -414,6 +414,60 @@ def test_a_deletion_that_the_copy_has_forgotten_stands(tmp_path: Path) -> None:
     played(play, tmp_path)
 
 
+def test_a_deletion_that_nobody_remembers_stands_all_the_same(tmp_path: Path) -> None:
+    async def play(world: SimulatedEngines) -> None:
+        opened = spaces(world, ALL)
+        for key in (b"1", b"2", b"3"):
+            await put(world.engines[WEST], opened[WEST], key, b"w")
+        await put(world.engines[EAST], opened[EAST], b"4", b"e")
+        await until(lambda: quiet(world))
+        await copied(tmp_path, world, WEST)
+        opened = spaces(world, ALL)
+        await delete(world.engines[EAST], opened[EAST], b"1")
+        await delete(world.engines[WEST], opened[WEST], b"2")
+        await delete(world.engines[OHIO], opened[OHIO], b"4")
+        await put(world.engines[WEST], opened[WEST], b"5", b"w")
+        await asyncio.sleep(3 * 3600)
+        kept = [opened[region].stamped(b"1") for region in ALL]
+        assert kept == [None] * 3
+        await stopped(world, WEST)
+        put_back(tmp_path, WEST)
+        world.net.cut(EAST, WEST)
+        world.net.cut(OHIO, WEST)
+        await world.start(WEST)
+        told = heard(world, WEST)
+        opened = spaces(world, ALL)
+        assert opened[WEST].get(b"1") == opened[WEST].get(b"2") == b"w"
+        await put(world.engines[WEST], opened[WEST], b"2", b"again")
+        world.net.heal_all()
+        await until(lambda: quiet(world) and bool(told) and opened[WEST].get(b"1") is None)
+        await until(lambda: quiet(world))
+        assert equal(opened) == {b"2": b"again", b"3": b"w", b"5": b"w"}
+        assert [list(world.engines[region].conflicts()) for region in ALL] == [[], [], []]
+        await asyncio.sleep(3 * 3600)
+        assert next(world.engines[EAST].store.range(b"\x31", b"\x32"), None) is None, "nor are they remembered for ever"
+        assert equal(opened) == {b"2": b"again", b"3": b"w", b"5": b"w"}
+
+    played(play, tmp_path, ALL)
+
+
+def test_older_items_of_a_replica_that_joins_later_are_no_deleted_ones(tmp_path: Path) -> None:
+    async def play(world: SimulatedEngines) -> None:
+        other = world.engines[OHIO].space("u")
+        await put(world.engines[OHIO], other, b"1", b"o")
+        opened = {region: world.engines[region].space("u", replicas=BOTH) for region in BOTH}
+        await put(world.engines[EAST], opened[EAST], b"1", b"e")
+        await until(lambda: quiet(world, "u") and opened[WEST].get(b"1") == b"e")
+        await delete(world.engines[WEST], opened[WEST], b"1")
+        await asyncio.sleep(3 * 3600)
+        assert next(world.engines[EAST].store.range(b"\x31", b"\x32"), None) is None
+        for region in ALL:
+            world.engines[region].set_replicas(world.engines[region].space("u"), ALL)
+        await until(lambda: opened[EAST].get(b"1") == opened[WEST].get(b"1") == b"o")
+
+    played(play, tmp_path, ALL)
+
+
 def test_descent() -> None:
     lives = [Life(3, b"three333", 30, 0), Life(4, b"four4444", 40, 0), Life(5, b"five5555", 55, 0)]
 

@@ -129,7 +129,7 @@ class Engine:
         while self._catalogue.dropped:
             number = self._catalogue.dropped[0]
             writes: Writes = {}
-            for prefix in (layout.item_prefix(number), layout.log_prefix(number)):
+            for prefix in (layout.item_prefix(number), layout.log_prefix(number), layout.forgotten_prefix(number)):
                 for key, _ in self.store.range(prefix, layout.successor(prefix)):
                     writes[key] = None
                     if len(writes) >= PURGE_KEYS:

@@ -14,6 +14,7 @@ STREAM = b"\x04"
 PROOF = b"\x05"
 CONFIRMED = b"\x06"
 LIFE = b"\x07"
+FORGOTTEN = b"\x08"
 ITEM = b"\x10"
 LOG = b"\x20"
 LEDGER = b"\x30"
@@ -38,6 +39,11 @@ def log_prefix(space_id: int) -> bytes:
 def stream_prefix(space_id: int) -> bytes:
     """The prefix of what is known of a space's replicas; the peer's name follows."""
     return STREAM + space_id.to_bytes(SPACE_ID_BYTES, "big")
+
+
+def forgotten_prefix(space_id: int) -> bytes:
+    """The prefix of what is known of a space's forgotten deletions; the number of a Region identity follows."""
+    return FORGOTTEN + space_id.to_bytes(SPACE_ID_BYTES, "big")
 
 
 def tombstone_key(stamp: int, space_id: int, key: bytes) -> bytes:

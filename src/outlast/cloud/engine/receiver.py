@@ -112,6 +112,11 @@ class Receiver:
         raw = space.raw(key)
         stored = tx.read(raw)
         origin = numbers[sent[1]]
+        if stored is None and not sent[0] & version.TOMBSTONE:
+            tombstones = self._home.tombstones
+            if tombstones.was_deleted(space, origin, int.from_bytes(sent[2:10], "big")):
+                tombstones.delete_again(tx, space, key, translate(version.decode(sent), numbers))
+                return None
         if version.is_simple(sent) and (stored is None or (stored[1] == origin and version.is_simple(stored))):
             # Nobody else has written it, the common case: what `resolve` says, without taking the versions apart.
             stamp, context, new = version.simple_parts(sent)
@@ -173,9 +178,12 @@ def lacks(replication: Replication, space: Space, writes: Sequence[tuple[bytes, 
 
 
 def is_same_write(one: Version, other: Version, names: list[str]) -> bool:
-    """Whether two versions are one write, before and after it was marked as that of another identity."""
+    """Whether two versions are one write, before and after it was marked as that of another identity.
+
+    Deletions with the same stamp are, whoever made them: several Regions may send one again.
+    """
     regions = {region_of(names[each.origin]) for each in (one, other)}
-    return one.stamp == other.stamp and one.value == other.value and len(regions) == 1
+    return one.stamp == other.stamp and one.value == other.value and (one.value is None or len(regions) == 1)
 
 
 def translate(incoming: Version, numbers: tuple[int, ...]) -> Version:

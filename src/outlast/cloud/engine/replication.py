@@ -269,6 +269,7 @@ class Replication:
         """Applied writes were lost: go back to what is durable."""
         self.ledger.load()
         self.lineage.lost()
+        self.tombstones.load()
         for outbox in self._outboxes.values():
             outbox.load()
             self.wake(outbox)
@@ -281,6 +282,10 @@ class Replication:
     def names(self) -> tuple[str, ...]:
         """Region identities by number, for a message."""
         return tuple(self._catalogue.regions)
+
+    def number_of(self, peer: str) -> int:
+        """The number of a peer's present identity; -1 when nothing of it has been seen."""
+        return self._catalogue.number(f"{peer}#{self._known.get(peer, b'').decode()}")
 
     def intern(self, names: tuple[str, ...]) -> tuple[int, ...]:
         """Numbers for names, given on first sight."""

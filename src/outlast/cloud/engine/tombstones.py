@@ -4,6 +4,10 @@ A tombstone of a replicated space goes when it is older than the retention, ever
 written here up to it, and every replica says that this Region has everything written there up to it (the question
 also moves the replica's clock past the tombstone). Without that, a write that waited behind a cut link would bring a
 deleted item back. One timer for the oldest tombstone; none when there is none.
+
+A Region whose folder was put back from an older copy may still have the item. So for each writer it is kept up to which
+stamp everything of it had been here when a tombstone went: such a write that comes again, for an item that is not here,
+is of an item that was deleted, and is answered with that deletion.
 """
 
 from __future__ import annotations
@@ -11,16 +15,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from outlast.cloud.effects import LinkDown
-from outlast.cloud.engine import layout
+from outlast.cloud.engine import layout, version
 from outlast.cloud.engine.clock import stamp_ms
 from outlast.cloud.engine.errors import StorageUnavailable
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.messages import CHANNEL, CLEAN, pack, unpack
 from outlast.cloud.engine.outbox import ACTIVE, Outbox
-from outlast.cloud.engine.version import decode
+from outlast.cloud.engine.version import Version, decode
 
 if TYPE_CHECKING:
     from outlast.cloud.engine.replication import Replication
+    from outlast.cloud.engine.space import Space
+    from outlast.cloud.engine.transaction import Transaction
 
 RETENTION_MS = 3600 * 1000
 STEP = 200
@@ -34,6 +40,38 @@ class Tombstones:
         self._engine = replication.engine
         self._scheduled = False
         self.retention_ms = retention_ms
+        self.load()
+
+    def load(self) -> None:
+        """Take the durable state again."""
+        self._forgotten: dict[int, dict[int, int]] = {}
+        for key, stored in self._engine.store.range(layout.FORGOTTEN, layout.successor(layout.FORGOTTEN)):
+            space = self._forgotten.setdefault(int.from_bytes(key[1:5], "big"), {})
+            space[key[5]] = int.from_bytes(stored, "big")
+
+    def was_deleted(self, space: Space, origin: int, stamp: int) -> bool:
+        """Whether that write, of an item that is not here, has been here, so that the item was deleted since."""
+        forgotten = self._forgotten.get(space.number)
+        return forgotten is not None and stamp <= forgotten.get(origin, 0)
+
+    def delete_again(self, tx: Transaction, space: Space, key: bytes, item: Version) -> None:
+        """Send everybody the deletion of an item, with the smallest stamp that it can have had."""
+        own, raw, stamp = self._engine.origin, space.raw(key), item.stamp + 1
+        tx.writes[raw] = version.following(version.encode(item), own, stamp, None, b"")
+        tx.writes[layout.tombstone_key(stamp, space.number, key)] = b""
+        tx.logged[raw] = (space, (stamp, key, b""))
+        self.schedule()
+
+    def _forget(self, number: int, stamp: int, writes: Writes) -> None:
+        """A tombstone goes: everything that the replicas had written up to it is here."""
+        outbox = self._home.outbox_numbered(number)
+        if outbox is None:
+            return  # it has no replicas, and nobody was asked
+        forgotten = self._forgotten.setdefault(number, {})
+        for origin in (self._engine.origin, *[self._home.number_of(peer) for peer in outbox.streams]):
+            if stamp > forgotten.get(origin, 0) and origin >= 0:
+                forgotten[origin] = stamp
+                writes[layout.forgotten_prefix(number) + bytes((origin,))] = stamp.to_bytes(8, "big")
 
     def schedule(self) -> None:
         """There is at least one tombstone: look again when it is old enough."""
@@ -87,7 +125,9 @@ class Tombstones:
                 item = decode(stored)
                 if item.value is None and item.stamp == int.from_bytes(note[1:9], "big"):
                     writes[raw] = None
+                    self._forget(int.from_bytes(note[9:13], "big"), item.stamp, writes)
         self._engine.store.check()
+        self._home.lineage.keep(writes)  # what the replicas said was said by folders as new as this
         self._engine.store.submit(writes)
         return len(notes)
 
