@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +17,12 @@ from outlast.cli.ops_target import one_line
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.drill.customers import Crowd
 from outlast.ops.drill.faults import Running
-from outlast.ops.drill.file import FaultPlan, LoadPlan
+from outlast.ops.drill.file import FaultPlan, LoadPlan, find
 from outlast.ops.drill.folder import set_aside
 from outlast.ops.drill.injection import Injection
+from outlast.ops.drill.journal import Journal
+from outlast.ops.drill.rollback import Rollback
+from outlast.ops.drill.story import Story
 from outlast.ops.load.run import Coast, Plan
 from outlast.ops.load.workload import Stock
 from outlast.ops.outcome import OpsError
@@ -127,3 +131,18 @@ def test_a_full_disk_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         raise OSError(28, "No space left on device", "/x/report.json")
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err == "outlast: /x/report.json: No space left on device.\n"
+
+
+def test_what_could_not_be_rolled_back_is_an_error_that_says_what_does_it_later(tmp_path: Path) -> None:
+    """A dead world: the drill that stopped has not only missed an objective, it has left something behind."""
+    faults = Stubborn()
+    stage: Any = SimpleNamespace(audit=AuditLog(tmp_path / "audit.jsonl", "test"), journal=Journal())
+    story = Story("A drill", "h", A, {}, {}, sample_deployment(), [], lambda: 0.0)
+    story.failed = "Stopped: it hurt."
+    run = Injection(faults, stage.audit, lambda name: name, lambda _: None, 60.0)
+    asyncio.run(run.begin([FaultPlan("stays")], A))
+    Rollback(stage, find("gray-failure"), story, run).do(buried=False)
+    assert story.trouble == (
+        "Stopped: it hurt. Not rolled back: end-faults: it stays; once the world answers, `outlast drill --clean-up` "
+        "does it."
+    )

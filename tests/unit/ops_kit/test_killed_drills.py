@@ -76,7 +76,8 @@ def test_a_drill_that_was_refused_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(OpsError), _made(tmp_path / "drills" / "two"):
         raise OpsError("What was written down stays.")
     assert [each.name for each in (tmp_path / "drills").iterdir()] == ["two"]
-    with pytest.raises(UsageError, match="cannot be made"), _made(tmp_path / "drills" / "two" / "audit.jsonl" / "x"):
+    (tmp_path / "file").write_text("a file is no folder")
+    with pytest.raises(UsageError, match="cannot be made"), _made(tmp_path / "file" / "x"):
         pass
 
 

@@ -256,6 +256,8 @@ class RegionProcess:
                 await timer(state)
             except StorageUnavailable as error:  # the engine has told it
                 log.debug("%s: the timer %s waits: %s", self._name, getattr(timer, "__qualname__", timer), error)
+            except ChannelClosed as error:  # the supervisor has died; the nursery is about to end this Region too
+                log.warning("%s: the timer %s waits: %s", self._name, getattr(timer, "__qualname__", timer), error)
             except Exception:
                 log.exception("%s: the timer %s failed", self._name, getattr(timer, "__qualname__", timer))
             if self._clock.monotonic_s() - began > LAST_BACKOFF_S:

@@ -47,9 +47,9 @@ class Rollback:
             except (OpsError, ClientError, BotoCoreError) as error:
                 troubles.append(f"{name}: {error}")
         if troubles:
-            self.story.note(
-                "trouble", f"not rolled back: {'; '.join(troubles)}; `outlast failback {self.story.region}`"
-            )
+            told = f"not rolled back: {'; '.join(troubles)}; once the world answers, `outlast drill --clean-up` does it"
+            self.story.note("trouble", told)
+            self.story.trouble = f"{self.story.trouble or self.story.failed} {told[0].upper()}{told[1:]}.".lstrip()
             return
         self.stage.journal.drop(EVACUATION)
         if switched:
