@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -273,7 +274,7 @@ def observe(state: DynamoDB) -> None:
         if table is None:
             return
         series = table.metrics.named("ReplicationLatency", "Milliseconds", ReceivingRegion=report.peer)
-        for latency_ms in report.latencies_ms:
-            series.add(float(latency_ms))
+        for latency_ms, count in Counter(report.latencies_ms).items():
+            series.add(float(latency_ms), count)
 
     state.engine.observe(delivered)
