@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 from itertools import combinations
 from pathlib import Path
 
@@ -131,6 +132,51 @@ def test_histories_under_trouble(tmp_path: Path, seed: int) -> None:
     history = simulate(play())
 
     assert is_linearizable(history), history
+
+
+def test_a_member_that_is_an_older_copy_is_silent_until_it_knows_what_it_had_agreed_to(tmp_path: Path) -> None:
+    """Its vote had made a majority for a value; with what it remembers, it would make one for the value before."""
+    one, two, three = regions = ("us-1", "us-2", "us-3")
+
+    async def play() -> None:
+        world = World(tmp_path, 1, regions)
+
+        async def start(region: str) -> None:
+            await world.start(region)
+            world.engines.engines[region].space("t", replicas=regions)
+
+        for region in regions:
+            await start(region)
+        await asyncio.gather(*world.joins.values())
+        await world.nodes[one].change(KEY, lambda value: (b"before", value))
+        await asyncio.sleep(5)
+        await world.stop(one)
+        shutil.copytree(tmp_path / one, tmp_path / "copy")
+        await start(one)
+        world.engines.net.cut(one, three)
+        world.engines.net.cut(two, three)
+        await world.nodes[two].change(KEY, lambda value: (b"agreed", value))
+        engine = world.engines.engines[one]
+        with engine.begin() as tx:
+            tx.put(engine.space("t"), b"k", b"v")
+        await asyncio.sleep(5)
+        await world.stop(one)
+        shutil.rmtree(tmp_path / one)
+        shutil.copytree(tmp_path / "copy", tmp_path / one)
+        await start(one)
+        await asyncio.sleep(1)
+        await world.stop(two)
+        world.engines.net.heal_all()
+        for _ in range(3):
+            with pytest.raises(NoMajority):
+                await world.nodes[three].read(KEY)
+        await start(two)
+        await asyncio.sleep(15)
+        await world.stop(two)
+        assert await world.nodes[three].read(KEY) == b"agreed"
+        await world.close()
+
+    simulate(play())
 
 
 def test_the_same_seed_gives_the_same_history(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ mark of an earlier life says nothing until one of these is true:
 
 It then takes the highest promise and the highest accepted value of every register as its own: whatever a majority
 had agreed on with its vote, one of those asked has seen.
+
+A member whose folder turns out to be an older copy has forgotten promises too: it is silent at once, and joins again.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 
 from outlast.cloud.effects import LinkDown
 from outlast.cloud.engine.consensus import Register, majority
@@ -46,12 +49,21 @@ class Rejoin:
         self._born_s = engine.effects.clock.monotonic_s()
         self.may_vote = space.get(MARK) is not None
         engine.effects.network.serve(self._channel, self._answer)
+        engine.on_older_copy(lambda _: self._begin_again())
 
     async def run(self) -> None:
         """Return when this member may vote."""
         while not self.may_vote:
             if not await self._try():
                 await self._engine.effects.clock.sleep(PAUSE_S)
+
+    def _begin_again(self) -> None:
+        """What this member remembers is old: it is as one whose disk was lost, and its life begins now."""
+        self.may_vote = False
+        self._born_s = self._engine.effects.clock.monotonic_s()
+        with suppress(StorageUnavailable), self._engine.begin() as tx:
+            tx.delete(self._space, MARK)
+        self._engine.replication.spawn(self.run())
 
     async def _try(self) -> bool:
         asked_s = self._engine.effects.clock.monotonic_s()
@@ -66,7 +78,8 @@ class Rejoin:
         return await self._adopt(old)
 
     async def _adopt(self, others: list[dict[bytes, Register]]) -> bool:
-        merged: dict[bytes, Register] = {}
+        own = self._space.range(REGISTERS, REGISTERS_END)
+        merged = {key: unpack_register(value) for key, value in own}  # of an older copy; nothing of a lost disk
         for registers in others:
             for key, register in registers.items():
                 merged[key] = _newer(merged.get(key, Register()), register)
