@@ -142,3 +142,42 @@ async def test_a_replica_removed_while_another_region_changes_a_setting_goes(clo
     await until(left, 50)
     assert await replicas(east) == {EAST: "ACTIVE", WEST: "ACTIVE"}
     assert (await expires(east), await shown(east, "TableClassSummary", "TableClass")) == ("gone", INFREQUENT)
+
+
+async def test_everything_that_is_always_shared_follows_once_a_region_is_back(cloud: Cloud) -> None:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html"""
+    east, west = await both(cloud)
+    units = {"ReadCapacityUnits": 7, "WriteCapacityUnits": 9}
+    made = {
+        "IndexName": "by-g",
+        "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+        "ProvisionedThroughput": units,
+    }
+    definitions = [{"AttributeName": each, "AttributeType": "S"} for each in ("p", "g")]
+    warm = {"ReadUnitsPerSecond": 13000, "WriteUnitsPerSecond": 5000}
+    cloud.net.cut(EAST, WEST)
+    await expire(west, "gone")
+    await west(
+        "UpdateTable",
+        TableName="things",
+        BillingMode="PROVISIONED",
+        ProvisionedThroughput=units,
+        AttributeDefinitions=definitions,
+        GlobalSecondaryIndexUpdates=[{"Create": made}],
+        SSESpecification={"Enabled": True, "SSEType": "KMS"},
+        TableClass=INFREQUENT,
+        WarmThroughput=warm,
+    )
+    await west.active("things")
+    cloud.net.heal(EAST, WEST)
+    await until(lambda: agreed(east, west), 30)
+    await east.active("things")
+    assert await expires(east) == "gone"
+    assert await shown(east, "ProvisionedThroughput", "WriteCapacityUnits") == 9
+    assert await shown(east, "GlobalSecondaryIndexes", "by-g", "ProvisionedThroughput", "WriteCapacityUnits") == 9
+    assert await shown(east, "SSEDescription", "SSEType") == "KMS"
+    assert await shown(east, "TableClassSummary", "TableClass") == INFREQUENT
+    assert await shown(east, "WarmThroughput", "ReadUnitsPerSecond") == 13000
+    for db in (east, west):
+        assert await shown(db, "BillingModeSummary", "BillingMode") == "PROVISIONED"

@@ -202,6 +202,8 @@ def adopt_into(state: DynamoDB, doc: Document, told: Message) -> None:
     doc["Told"] = {}
     shared = told["settings"]
     overrides.undo(doc)
+    if "PAY_PER_REQUEST" in (doc["BillingMode"], shared["BillingMode"]):
+        doc["BilledOnDemandMs"] = doc.get("BilledOnDemandMs") or state.region.clock.now_ms()
     for member in CHANGING:
         if shared.get(member) is not None:
             doc[member] = shared[member]
