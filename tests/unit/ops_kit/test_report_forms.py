@@ -159,6 +159,17 @@ def test_what_is_worse_is_told_and_an_objective_that_is_missed_now_fails(report:
     assert compare(after, report).exit is Exit.GOOD
 
 
+def test_what_does_not_show_is_the_same(report: Any) -> None:
+    """A switch of 20 ms and one of 40 are both 0.0 s: neither is better."""
+    before, after = copy.deepcopy(report), copy.deepcopy(report)
+    for seconds, one in ((0.02, before), (0.04, after)):
+        one["rto"]["phases"] = [{"name": "switched", "seconds": seconds}]
+    trends = {each.name: each.trend for each in compare(before, after).figures}
+    assert trends["until switched"] == "the same"
+    after["rto"]["phases"][0]["seconds"] = 0.3
+    assert {each.name: each.trend for each in compare(before, after).figures}["until switched"] == "worse"
+
+
 def test_the_bill_grows_with_the_load_and_the_cluster_is_told_apart() -> None:
     small, large = monthly(Use(1.0, 20.0)), monthly(Use(100.0, 20.0))
     assert small["with_cluster_usd"] - small["without_cluster_usd"] == pytest.approx(1825.0 - 0.4)

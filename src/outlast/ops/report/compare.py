@@ -13,6 +13,8 @@ Trend = Literal["better", "worse", "the same", "not comparable"]
 Read = Callable[[Mapping[str, Any]], float | None]
 NOISE: Final = 0.1
 """Durations and shares that differ by less than a tenth are the same: two runs never are."""
+LEAST: Final[Mapping[str, float]] = {"s": 0.1, "ms": 10.0, "%": 0.1}
+"""What differs by less than this does not show, and is the same."""
 
 
 def _phase(name: str) -> Read:
@@ -103,7 +105,7 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
 def _compared(name: str, unit: str, before: float | None, after: float | None) -> Compared:
     if before is None or after is None:
         trend: Trend = "the same" if before is after else "not comparable"
-    elif (unit and abs(after - before) <= NOISE * max(abs(before), abs(after))) or after == before:
+    elif (unit and abs(after - before) <= max(LEAST[unit], NOISE * max(abs(before), abs(after)))) or after == before:
         trend = "the same"
     else:
         trend = "better" if after < before else "worse"
