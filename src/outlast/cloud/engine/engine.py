@@ -27,7 +27,7 @@ from outlast.cloud.engine.stranded import Stranded, stranded
 from outlast.cloud.engine.transaction import Transaction
 
 PURGE_KEYS = 500
-REST_TRIES, REST_TRY_S = 50, 0.1
+REST_TRIES, REST_TRY_S = 300, 0.1
 
 
 class Engine:
