@@ -3,7 +3,9 @@
 A tombstone of a replicated space goes when it is older than the retention, every replica has everything that was
 written here up to it, and every replica says that this Region has everything written there up to it (the question
 also moves the replica's clock past the tombstone). Without that, a write that waited behind a cut link would bring a
-deleted item back. One timer for the oldest tombstone; none when there is none.
+deleted item back. One timer for the oldest tombstone; none when there is none. A Region that is asked looks at once
+whether its own may go: one that keeps a deletion which others have forgotten would take their next write of that item
+for one that did not know of it.
 
 A Region whose folder was put back from an older copy may still have the item. So for each writer it is kept up to which
 stamp everything of it had been here when a tombstone went: such a write that comes again, for an item that is not here,
@@ -39,6 +41,7 @@ class Tombstones:
         self._home = replication
         self._engine = replication.engine
         self._scheduled = False
+        self._looked_ms = -retention_ms
         self.retention_ms = retention_ms
         self.load()
 
@@ -83,14 +86,24 @@ class Tombstones:
         self._scheduled = False
         self._home.spawn(self.collect())
 
-    def _first(self) -> bytes | None:
-        found = next(self._engine.store.range(layout.TOMBSTONE, layout.successor(layout.TOMBSTONE)), None)
+    def _first(self, after_ms: int = 0) -> bytes | None:
+        start = layout.tombstone_key(max(0, after_ms) << 16, 0, b"")
+        found = next(self._engine.store.range(start, layout.successor(layout.TOMBSTONE)), None)
         return None if found is None else found[0]
+
+    def _follow(self) -> None:
+        """A peer is letting go of what is old: see to it that here too it goes, if it was not tried lately."""
+        now_ms = self._engine.effects.clock.now_ms()
+        lately = now_ms - self._looked_ms < self.retention_ms // 2
+        first = self._first(self._looked_ms - self.retention_ms + 1 if lately else 0)
+        if first is not None and stamp_ms(int.from_bytes(first[1:9], "big")) <= now_ms - self.retention_ms:
+            self._home.spawn(self.collect())
 
     async def collect(self) -> int:
         """Remove what may go; how many went."""
         removed = 0
-        limit = self._engine.effects.clock.now_ms() - self.retention_ms
+        self._looked_ms = self._engine.effects.clock.now_ms()
+        limit = self._looked_ms - self.retention_ms
         clean: dict[int, bool] = {}
         stamp = max(self._engine.clock.last, 0)
         start = layout.TOMBSTONE
@@ -150,6 +163,7 @@ class Tombstones:
     def answer(self, peer: str, parts: list[bytes]) -> bytes:
         """For each space asked about: 1 when the peer has everything written here up to the stamp and always will."""
         stamp = int.from_bytes(parts[0], "big")
+        self._follow()
         self._engine.clock.hear(stamp)
         self._engine.store.check()
         self._engine.store.submit({})  # a group of its own makes the clock durable
