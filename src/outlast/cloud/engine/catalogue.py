@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from outlast.cloud.engine import layout
-from outlast.cloud.engine.errors import EngineError, Misplaced
+from outlast.cloud.engine.errors import IdentitiesUsedUp, Misplaced
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.store import Store
 
 MAX_REGIONS = 255
+USED_UP = "255 identities of Regions are known here, and there is no room for another; each lost disk takes one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +106,20 @@ class Catalogue:
         """The number of a Region; -1 when it has none."""
         return self._numbers.get(name, -1)
 
+    def numbers(self, names: Sequence[str], writes: Writes) -> tuple[int, ...]:
+        """The numbers of Regions, as `region`: of all of them or, by IdentitiesUsedUp, of none."""
+        n_new = len({name for name in names if name not in self._numbers})
+        if n_new and len(self.regions) + n_new > MAX_REGIONS:
+            raise IdentitiesUsedUp(USED_UP)
+        return tuple([self.region(name, writes) for name in names])
+
     def region(self, name: str, writes: Writes) -> int:
-        """The number of a Region, given to it on first use."""
+        """The number of a Region, given to it on first use. Raises IdentitiesUsedUp."""
         number = self._numbers.get(name)
         if number is None:
             number = len(self.regions)
             if number >= MAX_REGIONS:
-                raise EngineError("more than 255 Regions")
+                raise IdentitiesUsedUp(USED_UP)
             self.regions.append(name)
             self._numbers[name] = number
             writes[layout.REGION + b"\0" + bytes((number,))] = name.encode()

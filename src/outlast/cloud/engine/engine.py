@@ -177,7 +177,7 @@ class Engine:
     @property
     def writer(self) -> str:
         """How writes made here are known everywhere: the Region and this folder's identity."""
-        return self.replication.names_list[self.origin]
+        return self.replication.lineage.writer
 
     def lacks(self, space: Space, writes: Sequence[tuple[bytes, str, int]]) -> list[bool]:
         """For each (key, writer, stamp): whether neither it nor a write that knew it is here or in the ledger.

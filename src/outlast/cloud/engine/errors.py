@@ -33,6 +33,10 @@ class Damaged(EngineError):
     """A checksum does not hold; the damaged part is named and not served."""
 
 
+class IdentitiesUsedUp(EngineError):
+    """This folder knows as many identities of Regions as it can: one more cannot be told apart from them."""
+
+
 class StorageUnavailable(EngineError, CannotTake):
     """A write could not be made durable: a failed sync or a full disk. Reads go on."""
 

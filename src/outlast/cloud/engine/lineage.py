@@ -173,12 +173,17 @@ class Lineage:
         return True
 
     def renew(self, writes: Writes) -> tuple[int, int]:
-        """Take another identity: the numbers of the one before and of the new one."""
+        """Take another identity: the numbers of the one before and of the new one. Raises IdentitiesUsedUp."""
         before = self.origin
-        self.identity = self._entropy.hex(IDENTITY_CHARS).encode()
-        writes[layout.IDENTITY_KEY] = self.identity
-        self.origin = self._catalogue.region(f"{self._region}#{self.identity.decode()}", writes)
+        identity = self._entropy.hex(IDENTITY_CHARS).encode()
+        self.origin = self._catalogue.region(f"{self._region}#{identity.decode()}", writes)
+        writes[layout.IDENTITY_KEY] = self.identity = identity
         return before, self.origin
+
+    @property
+    def writer(self) -> str:
+        """How writes made here are known everywhere: the Region and this folder's identity."""
+        return f"{self._region}#{self.identity.decode()}"
 
     def unproven_since(self, peer: str) -> int:
         """The clock when the first life began in which this peer has not found this folder to be the newest."""

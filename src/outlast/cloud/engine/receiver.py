@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from outlast.cloud.engine import layout, version
-from outlast.cloud.engine.errors import StorageUnavailable
+from outlast.cloud.engine.errors import IdentitiesUsedUp, StorageUnavailable
 from outlast.cloud.engine.ledger import Conflict, Side
 from outlast.cloud.engine.lineage import Standing
 from outlast.cloud.engine.messages import BATCH, CLEAN, DONE, HELLO, NOT_YET, Batch, Section, pack, read_batch, unpack
@@ -64,7 +64,8 @@ class Receiver:
             standing = lineage.standing_now()
             try:
                 standing, results = await self._take_all(peer, speaker, batch)
-            except StorageUnavailable:  # the peer keeps it all, and asks again less and less often
+            except (StorageUnavailable, IdentitiesUsedUp) as error:  # the peer keeps it all, and asks ever less often
+                self._engine.refusals.untaken(peer, error)
                 results = bytes([NOT_YET] * len(batch.sections))
             return pack([standing, results])
         if parts[0] == CLEAN and len(parts) >= 3:
@@ -75,7 +76,8 @@ class Receiver:
         raise ValueError("an unknown kind of replication message")
 
     async def _take_all(self, peer: str, speaker: Standing, batch: Batch) -> tuple[bytes, bytes]:
-        """Apply a batch and return once it is durable: one sync for all of it. Raises StorageUnavailable.
+        """Apply a batch and return once it is durable: one sync for all of it. Raises StorageUnavailable and
+        IdentitiesUsedUp.
 
         The standing then, and a result for each section.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from outlast.cloud.engine.errors import StorageUnavailable
+from outlast.cloud.engine.errors import EngineError, IdentitiesUsedUp, StorageUnavailable
 
 if TYPE_CHECKING:
     from outlast.cloud.engine.engine import Engine
@@ -21,6 +21,7 @@ class Refusals:
         self._engine = engine
         self._told = ""
         self._watching = False
+        self._untaken: set[str] = set()
         engine.store.on_failure(self._failed)
 
     def _failed(self) -> None:
@@ -34,6 +35,12 @@ class Refusals:
         if not self._watching:
             self._watching = True
             self._engine.replication.spawn(self._watch())
+
+    def untaken(self, peer: str, error: EngineError) -> None:
+        """Nothing can be exchanged with a peer for want of an identity: tell why, once in a process."""
+        if isinstance(error, IdentitiesUsedUp) and peer not in self._untaken:
+            self._untaken.add(peer)
+            log.error("nothing is exchanged with %s: %s", peer, error)
 
     async def _watch(self) -> None:
         """Try with a group of no writes, now and then, until one is durable."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from outlast.cloud.engine import layout, version
 from outlast.cloud.engine.clock import stamp_ms
-from outlast.cloud.engine.errors import StorageUnavailable
+from outlast.cloud.engine.errors import IdentitiesUsedUp, StorageUnavailable
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.outbox import restarted
 from outlast.cloud.engine.version import MAX_SEEN, SEEN
@@ -104,6 +104,7 @@ class Renewal:
     def note_again(self, writes: Writes) -> None:
         """Add to `writes`, when the store lacks it: everything is owed to everybody, and to be marked first."""
         if self._fork is not None and self._store.get(layout.RENEWAL_KEY) is None:
+            self._fork = replace(self._fork, new=self._home.origin)  # its number may have been lost with the note
             writes[layout.RENEWAL_KEY] = NOTE.pack(self._fork.old, self._fork.new, self._fork.since)
             self._owe_everything(writes)
 
@@ -120,6 +121,13 @@ class Renewal:
         while self.is_running:
             try:
                 self._change()
+            except IdentitiesUsedUp as error:
+                self._home.engine.refusals.untaken(self._found[0] if self._found is not None else "any peer", error)
+                return  # it serves what it has, alone
+            except StorageUnavailable:
+                await self._home.engine.effects.clock.sleep(RETRY_S)
+                continue
+            try:
                 await self._home.engine.settled()
                 await self._mark()
             except StorageUnavailable:
@@ -133,9 +141,9 @@ class Renewal:
         if self._found is not None:
             old, new = self._home.lineage.renew(writes)
             self._fork, self._found = Fork(old, new, self._found[1]), None
-            self._home.engine.origin = new
         else:
             self._home.lineage.note_again(writes)
+        self._home.engine.origin = self._home.origin
         self.note_again(writes)
         if writes:
             self._store.submit(writes)

@@ -78,12 +78,14 @@ class Replication:
 
     # ---- what the engine calls
 
-    def attach(self, space: Space) -> None:
-        """Start sending a space to its replicas."""
+    def attach(self, space: Space, *, anew: bool = False) -> None:
+        """Start sending a space to its replicas; `anew`: whatever was kept of them is of an earlier time."""
         if space.replicas:
             space.outbox = outbox = Outbox(self.engine.store, space.name, space.number, space.replicas)
             self._outboxes[space.number] = outbox
             for stream in outbox.streams.values():
+                if anew:
+                    stream.load(None)
                 self._begin(stream)
 
     def change_replicas(self, space: Space, before: tuple[str, ...], writes: Writes) -> None:
@@ -91,7 +93,7 @@ class Replication:
         for peer in set(before) - set(space.replicas):
             writes[layout.stream_prefix(space.number) + peer.encode()] = None
         if space.outbox is None:
-            self.attach(space)
+            self.attach(space, anew=True)
         else:
             for peer in set(before) - set(space.replicas):
                 self._end(space.outbox.streams.pop(peer))
@@ -272,6 +274,8 @@ class Replication:
         self.tombstones.load()
         for outbox in self._outboxes.values():
             outbox.load()
+            for stream in outbox.streams.values():
+                self._check_identity(stream)  # that a peer had come back empty may be among what was lost
             self.wake(outbox)
 
     @property
@@ -288,10 +292,10 @@ class Replication:
         return self._catalogue.number(f"{peer}#{self._known.get(peer, b'').decode()}")
 
     def intern(self, names: tuple[str, ...]) -> tuple[int, ...]:
-        """Numbers for names, given on first sight."""
+        """Numbers for names, given on first sight. Raises IdentitiesUsedUp, StorageUnavailable."""
         writes: Writes = {}
         self.engine.store.check()
-        numbers = tuple([self._catalogue.region(name, writes) for name in names])
+        numbers = self._catalogue.numbers(names, writes)
         if writes:
             self.engine.store.submit(writes)
         return numbers

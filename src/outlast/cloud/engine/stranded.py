@@ -36,12 +36,12 @@ def stranded(
     """As `Engine.stranded`."""
     for stream in tuple(replication.streams_to(peer)):
         if space is None or stream.outbox is space.outbox:
-            yield from _owed(stream, replication.origin, replication.names_list, from_stamp)
+            yield from _owed(stream, replication.lineage.writer, replication.names_list, from_stamp)
 
 
-def _owed(stream: Stream, origin: int, names: list[str], from_stamp: int) -> Iterator[Stranded]:
+def _owed(stream: Stream, writer: str, names: list[str], from_stamp: int) -> Iterator[Stranded]:
     outbox = stream.outbox
-    region = names[origin].partition("#")[0]
+    region = writer.partition("#")[0]
     own = {number: name for number, name in enumerate(names) if name.partition("#")[0] == region}
     first = next(outbox.records(stream.acked), None)
     if stream.status == CREATING:  # items that wait for their turn and that no log record names
@@ -49,7 +49,7 @@ def _owed(stream: Stream, origin: int, names: list[str], from_stamp: int) -> Ite
             if item.origin in own and from_stamp <= item.stamp and (first is None or item.stamp < first.stamp):
                 yield Stranded(outbox.name, key, item.stamp, item.context, own[item.origin])
     for record in outbox.records(_before(stream, from_stamp)):
-        yield Stranded(outbox.name, record.key, record.stamp, record.context, names[origin])
+        yield Stranded(outbox.name, record.key, record.stamp, record.context, writer)
 
 
 def _before(stream: Stream, stamp: int) -> int:
