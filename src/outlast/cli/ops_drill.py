@@ -24,8 +24,9 @@ from outlast.cli.ops_report import objectives
 from outlast.cli.ops_target import HomeOption, Target, one_line, open_target
 from outlast.ops.act.audit import AuditLog
 from outlast.ops.deployment import Deployment
-from outlast.ops.drill.changes import WithChanges
+from outlast.ops.drill.changes import CHANGES, WithChanges
 from outlast.ops.drill.customers import Crowd
+from outlast.ops.drill.faults import FisFaults
 from outlast.ops.drill.file import DrillFile, find, library
 from outlast.ops.drill.folder import set_aside
 from outlast.ops.drill.guardian import guarded
@@ -46,6 +47,7 @@ from outlast.ops.report.terminal import STEP_STYLES
 from outlast.ops.report.write import write
 
 CLEANER_LOG = "drill-clean-up.log"
+PLACES = ("first", "second")
 
 
 def register(app: typer.Typer) -> None:
@@ -81,6 +83,8 @@ def drill(
         deployment = target.deployment()
         journal = Journal(target.home / CHANGES_FILE)
         world = faults_of(target, deployment.observer_region)
+        if not clean_up:
+            check_faults(file, target, world)
         changes = WithChanges(world, target.clients, deployment, journal)
         with hold(target.home / LOCK):
             _clean_up(target, changes, tell_nothing=clean_up)
@@ -103,6 +107,19 @@ def drill(
         terminal.show(report, Console())
         typer.echo(f"The report: {page}")
     raise typer.Exit(int(report["verdict"]["exit_code"]))
+
+
+def check_faults(file: DrillFile, target: Target, world: FisFaults) -> None:
+    """Raise UsageError for a Region or a parameter that no fault here has, before customers are sent anywhere."""
+    for fault in (*file.also, file.fault):
+        strange = [each for each in fault.regions if each not in PLACES and not target.has(each)]
+        if strange:
+            raise UsageError(
+                f"{fault.kind}: this world has no Region {strange[0]}; it has {', '.join(target.regions)}, and the "
+                "deployment's are first and second."
+            )
+        if fault.kind not in CHANGES:
+            world.check(fault)
 
 
 def _clean_up(target: Target, changes: WithChanges, *, tell_nothing: bool) -> None:

@@ -111,6 +111,31 @@ class Fis:
         self.stopped.append(id)
 
 
+class Actions:
+    """FIS, asked what its actions take."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    def get_action(self, id: str) -> dict[str, Any]:
+        if self.error:
+            raise self.error
+        own = {"outlast:gray-failure": ["error_share", "delay_ms"]}.get(id, [])
+        return {"action": {"parameters": {name: {} for name in ("regions", "services", "duration", *own)}}}
+
+
+def test_a_parameter_that_a_fault_does_not_have_is_refused_before_it_begins() -> None:
+    faults = FisFaults(Actions(), lambda: "arn:role", sleep=lambda _: None)
+    faults.check(GRAY)
+    faults.check(FaultPlan("link-cut"))
+    with pytest.raises(UsageError, match=r"has no parameter error_shar; it has delay_ms, error_share\."):
+        faults.check(FaultPlan("gray-failure", parameters={"error_shar": 0.3}))
+    with pytest.raises(UsageError, match="it has none"):
+        faults.check(FaultPlan("link-cut", parameters={"x": 1}))
+    silent = FisFaults(Actions(fault("ServiceUnavailable", status=503)), lambda: "arn:role", sleep=lambda _: None)
+    silent.check(FaultPlan("gray-failure", parameters={"error_shar": 0.3}))
+
+
 GRAY = FaultPlan("gray-failure", parameters={"error_share": 0.3, "delay_ms": 2000})
 
 

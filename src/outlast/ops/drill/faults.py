@@ -17,11 +17,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from outlast.ops.clients import again, error_code, may_pass
 from outlast.ops.drill.file import FaultPlan
-from outlast.ops.outcome import OpsError
+from outlast.ops.outcome import OpsError, UsageError
 
 ACTION_OF: Final = "outlast:{kind}"
 """The action of a local world for each kind of fault."""
 ENDED: Final = frozenset({"completed", "stopped", "failed", "cancelled"})
+COMMON: Final = frozenset({"regions", "services", "operations", "duration"})
+"""Parameters of every action that a drill's file has members of their own for."""
 START_S: Final = 30.0
 BEGUN: Final = frozenset({"running", "completed"})
 """An experiment runs once its fault has taken hold; one of a second may be over already."""
@@ -74,6 +76,19 @@ class FisFaults:
         self._client = client
         self._role_arn = functools.cache(role_arn)
         self._sleep = sleep
+
+    def check(self, fault: FaultPlan) -> None:
+        """Raise UsageError for a parameter that the fault does not have, before anything is begun; a FIS that does not
+        answer now is asked again when the fault begins."""
+        try:
+            told = again(lambda: self._client.get_action(id=ACTION_OF.format(kind=fault.kind)), sleep=self._sleep)
+        except (ClientError, BotoCoreError):
+            return
+        known = set(told["action"].get("parameters", {})) - COMMON
+        unknown = sorted(set(fault.parameters) - known)
+        if unknown:
+            has = f"it has {', '.join(sorted(known))}" if known else "it has none"
+            raise UsageError(f"The fault {fault.kind} has no parameter {unknown[0]}; {has}.")
 
     def begin(self, fault: FaultPlan, regions: Sequence[str], duration_s: float) -> Running:
         """Make a template of one action and start it; waits until it runs."""
