@@ -6,6 +6,8 @@ import asyncio
 import struct
 from pathlib import Path
 
+import pytest
+
 from outlast.cloud.engine import Engine, Space, StorageUnavailable
 from outlast.cloud.engine.layout import Writes, log_prefix, successor
 from outlast.cloud.engine.records import MAX_WRITES
@@ -108,17 +110,35 @@ def test_a_write_that_a_full_disk_took_back_is_owed_to_nobody(tmp_path: Path) ->
         await put_together(east, a, 0, 3)
         faults = world.disks[EAST].faults
         faults.full = True
-        try:
+        with pytest.raises(StorageUnavailable, match="the disk is full"):
             await put_together(east, a, 3, 2)
-        except StorageUnavailable:
-            pass
-        else:
-            raise AssertionError("a full disk takes nothing")
         assert owed(east, a) == expected(0, 3)
         faults.full = False
         await asyncio.sleep(5)
         await put_together(east, a, 3, 4)
         assert owed(east, a) == expected(0, 7)
+        await healed(world)
+
+    simulate(play())
+
+
+def test_a_write_whose_record_cannot_be_made_is_refused_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    async def play() -> None:
+        world, east, a = await cut_off(tmp_path)
+        await put_together(east, a, 0, 3)
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+
+        def broken() -> None:
+            raise KeyError("a record")
+
+        east.store.before_commit = broken
+        with pytest.raises(StorageUnavailable, match="writes are refused"):
+            await asyncio.wait_for(put_together(east, a, 3, 2), 10)
+        assert owed(east, a) == expected(0, 3)
+        world.crash(EAST)
+        east = await world.start(EAST)
+        assert owed(east, east.space("t")) == expected(0, 3)
+        await put_together(east, east.space("t"), 3, 2)
         await healed(world)
 
     simulate(play())

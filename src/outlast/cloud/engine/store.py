@@ -248,7 +248,11 @@ class Store:
         if self._closed or not self._gathered:
             self._busy = self._wanted = False
             return
-        self.before_commit()
+        try:
+            self.before_commit()
+        except Exception as error:  # what lacks its record is not acknowledged
+            self._ended(self._undo[-1][0], error)
+            raise
         if self._log.size > SEGMENT_BYTES or (self._frozen and self._log.size > TABLE_BYTES):
             self._roll()
         batches, self._gathered, self._wanted = self._gathered, [], False
