@@ -15,6 +15,8 @@ from outlast.cloud.engine.messages import HELLO, pack
 if TYPE_CHECKING:
     from outlast.cloud.engine.replication import Replication
 
+CLOCK_BYTES = 8
+
 
 class Greetings:
     """Whom this process has greeted."""
@@ -33,7 +35,7 @@ class Greetings:
         lineage = self._lineage
         if self._home.renewal.is_running:
             return [lineage.standing_now()]
-        clock = self._home.engine.clock.last.to_bytes(8, "big")
+        clock = self._home.engine.clock.last.to_bytes(CLOCK_BYTES, "big")
         return [lineage.standing_now(), lineage.packed_lives(), lineage.proofs_of(peer), clock]
 
     def take(self, peer: str, words: Sequence[bytes]) -> bool:
@@ -41,6 +43,8 @@ class Greetings:
         if len(words) < 4 or self._home.renewal.is_running:
             return False
         standing, lives = Standing.read(words[0]), read_lives(words[1])
+        if len(words[3]) != CLOCK_BYTES:
+            raise ValueError("a clock of another length")
         for at in range(0, len(words[2]), STANDING.size):
             if self._lineage.is_older_than(Standing.read(words[2][at : at + STANDING.size])):
                 self._home.renewal.begin(peer, int.from_bytes(words[3], "big"))

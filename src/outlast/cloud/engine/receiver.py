@@ -59,6 +59,7 @@ class Receiver:
         speaker = Standing.read(parts[1])
         if not greetings.knows(peer, speaker):
             return pack([lineage.standing_now()])  # it is to greet first
+        self._home.meet(peer, speaker.identity)
         if parts[0] == BATCH and len(parts) >= 3:
             batch = read_batch(parts)
             standing = lineage.standing_now()
