@@ -7,6 +7,8 @@ import json
 import math
 from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -31,6 +33,7 @@ from outlast.ops.sightings import Sample
 from outlast.ops.watch import Watch
 
 CONTROLS_S = 5.0
+WATCH: Final = "The status, live; Ctrl-C ends it. Into a file or a pipe: a line for every change."
 DOUBT_S: Final = 16.0
 """Longer than customers must be let down before a Region counts as impaired."""
 MAX_SAMPLES: Final = 1_000_000
@@ -44,7 +47,7 @@ def register(app: typer.Typer) -> None:
         epilog="Example: outlast status --seconds 5",
         help="Look from every vantage point and say how each Region is. Exit: 0 healthy, 3 impaired, 5 not certain.",
     )(status)
-    app.command("watch", epilog="Example: outlast watch", help="The status, live; Ctrl-C ends it.")(watch)
+    app.command("watch", epilog="Example: outlast watch", help=WATCH)(watch)
 
 
 def controls_of(target: Target, deployment: Deployment) -> dict[str, bool] | None:
@@ -124,10 +127,12 @@ def watch(
 
 
 async def _show(target: Target, deployment: Deployment, hear: Callable[[Sample], None], seconds: float) -> None:
+    """A screen that is drawn anew; into a file or a pipe, a line for every change."""
+    console = Console()
     async with Watch(target.clients, deployment, target.keys, on_sample=hear) as looking:
-        with Live(console=Console(), screen=True, auto_refresh=False) as live:
+        with Live(console=console, screen=True, auto_refresh=False) if console.is_terminal else nullcontext() as live:
             controls: dict[str, bool] | None = None
-            asked_s = 0.0
+            asked_s, told = 0.0, ""
             loop = asyncio.get_running_loop()
             until_s = loop.time() + (seconds or math.inf)
             while loop.time() < until_s:
@@ -135,5 +140,9 @@ async def _show(target: Target, deployment: Deployment, hear: Callable[[Sample],
                 if loop.time() - asked_s >= CONTROLS_S:
                     asked_s = loop.time()
                     controls = await asyncio.to_thread(controls_of, target, deployment)
-                live.update(page.screen(deployment, looking.decision, looking.latest, controls), refresh=True)
+                if live is not None:
+                    live.update(page.screen(deployment, looking.decision, looking.latest, controls), refresh=True)
+                elif (line := page.line(deployment, looking.decision, controls)) != told:
+                    told = line
+                    typer.echo(f"{datetime.now(UTC):%H:%M:%SZ}  {line}")
                 await asyncio.sleep(0.5)

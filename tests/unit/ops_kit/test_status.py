@@ -59,6 +59,15 @@ def test_the_load_stands_beside_the_limits_and_alarms_are_named() -> None:
     assert document["regions"][A]["let_in_per_s"] == 500.0
 
 
+def test_a_line_tells_the_judgement_alone() -> None:
+    told = status.line(HERE, FAILING, {A: True, B: True})
+    assert told == "us-east-1 impaired, on; us-west-2 healthy, on; evacuate us-east-1"
+    later = replace(FAILING, why="us-east-1 is impaired: more so")
+    assert status.line(HERE, later, {A: True, B: True}) == told
+    assert status.line(HERE, FAILING, {A: False, B: True}) == "us-east-1 impaired, OFF; us-west-2 healthy, on"
+    assert "not known" in status.line(HERE, WELL, None)
+
+
 class Board:
     """Routing controls that are only told."""
 

@@ -107,6 +107,14 @@ def advice(deployment: Deployment, decision: Decision, controls: Mapping[str, bo
     return decision.action, decision.region, decision.why
 
 
+def line(deployment: Deployment, decision: Decision, controls: Mapping[str, bool] | None) -> str:
+    """The judgement in one line, the same while nothing changes: each Region's state and switch, and what to do."""
+    told = [f"{each.region} {each.state}, {_switch(controls, each.region).plain}" for each in decision.findings]
+    action, region, _ = advice(deployment, decision, controls)
+    wanted = {"evacuate": f"evacuate {region}", "undecided": f"{region} is impaired: nowhere to go"}.get(action, "")
+    return "; ".join([*told, *([wanted] if wanted else [])])
+
+
 def _advice(deployment: Deployment, decision: Decision, controls: Mapping[str, bool] | None) -> Text:
     action, region, why = advice(deployment, decision, controls)
     if action == "evacuate":
