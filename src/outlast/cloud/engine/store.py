@@ -41,7 +41,7 @@ class Store:
         self._disk = disk
         self._folder = folder
         self._base = Base(folder, keys, disk)
-        self._base.is_urgent = lambda: len(self._frozen) > 1
+        self._base.is_urgent = lambda: len(self._frozen) > 1 or self._table.bytes > TABLE_BYTES // 2
         self._log = Log(folder, keys, disk, entropy)
         self._table = MemTable()
         self._frozen: list[MemTable] = []  # oldest first
