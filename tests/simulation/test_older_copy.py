@@ -468,6 +468,21 @@ def test_older_items_of_a_replica_that_joins_later_are_no_deleted_ones(tmp_path:
     played(play, tmp_path, ALL)
 
 
+def test_two_deletions_in_one_moment_are_two(tmp_path: Path) -> None:
+    async def play(world: SimulatedEngines) -> None:
+        opened = spaces(world, BOTH)
+        await put(world.engines[EAST], opened[EAST], b"k", b"v")
+        await until(lambda: quiet(world))
+        world.net.cut(EAST, WEST)
+        await asyncio.gather(*(delete(world.engines[region], opened[region], b"k") for region in BOTH))
+        world.net.heal_all()
+        await until(lambda: quiet(world))
+        found = [[(each.loser.region, each.winner.region) for each in world.engines[r].conflicts()] for r in BOTH]
+        assert found == [[(EAST, WEST)]] * 2
+
+    played(play, tmp_path)
+
+
 def test_descent() -> None:
     lives = [Life(3, b"three333", 30, 0), Life(4, b"four4444", 40, 0), Life(5, b"five5555", 55, 0)]
 

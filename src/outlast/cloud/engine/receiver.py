@@ -19,6 +19,7 @@ from outlast.cloud.engine.ledger import Conflict, Side
 from outlast.cloud.engine.lineage import Standing
 from outlast.cloud.engine.messages import BATCH, CLEAN, DONE, HELLO, NOT_YET, Batch, Section, pack, read_batch, unpack
 from outlast.cloud.engine.space import Change, Space
+from outlast.cloud.engine.tombstones import AGAIN
 from outlast.cloud.engine.version import Version
 
 if TYPE_CHECKING:
@@ -183,10 +184,11 @@ def lacks(replication: Replication, space: Space, writes: Sequence[tuple[bytes, 
 def is_same_write(one: Version, other: Version, names: list[str]) -> bool:
     """Whether two versions are one write, before and after it was marked as that of another identity.
 
-    Deletions with the same stamp are, whoever made them: several Regions may send one again.
+    Deletions that several Regions have sent again are one, too.
     """
+    is_again = one.value is None and one.context == other.context == AGAIN
     regions = {region_of(names[each.origin]) for each in (one, other)}
-    return one.stamp == other.stamp and one.value == other.value and (one.value is None or len(regions) == 1)
+    return one.stamp == other.stamp and one.value == other.value and (is_again or len(regions) == 1)
 
 
 def translate(incoming: Version, numbers: tuple[int, ...]) -> Version:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 RETENTION_MS = 3600 * 1000
 STEP = 200
+AGAIN = b"deleted again"
+"""Said in place of the request that a deletion was made by."""
 
 
 class Tombstones:
@@ -60,9 +62,9 @@ class Tombstones:
     def delete_again(self, tx: Transaction, space: Space, key: bytes, item: Version) -> None:
         """Send everybody the deletion of an item, with the smallest stamp that it can have had."""
         own, raw, stamp = self._engine.origin, space.raw(key), item.stamp + 1
-        tx.writes[raw] = version.following(version.encode(item), own, stamp, None, b"")
+        tx.writes[raw] = version.following(version.encode(item), own, stamp, None, AGAIN)
         tx.writes[layout.tombstone_key(stamp, space.number, key)] = b""
-        tx.logged[raw] = (space, (stamp, key, b""))
+        tx.logged[raw] = (space, (stamp, key, AGAIN))
         self.schedule()
 
     def _forget(self, number: int, stamp: int, writes: Writes) -> None:
