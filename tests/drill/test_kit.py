@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -116,4 +119,35 @@ def test_the_guard_leaves_a_failing_region_by_itself(world: World) -> None:
     finally:
         world.end_fault(fault)
     outlast(world, "failback", A, "--yes", "--reviewed", "--watch-s", "1", "--steps", "100")
+    assert told(world) == {A, B}
+
+
+def test_a_return_that_makes_things_worse_is_taken_back_by_itself_and_says_why(world: World) -> None:
+    """The Region fails again at the second step: back to the first one, and the same command goes on from there."""
+    outlast(world, "evacuate", A, "--offline", "--yes", "--watch-s", "0")
+    words = ["failback", A, "--yes", "--reviewed", "--watch-s", "30", "--steps", "5,50,100"]
+    command = [sys.executable, "-m", "outlast.cli.main", *words, "--home", str(world.folder)]
+    for _ in range(10):  # a return that is refused as too early is asked for again
+        one = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert one.stderr is not None
+        heard = next((line for line in one.stderr if line.startswith("5 %: ")), "")
+        if heard:
+            break
+        one.communicate(timeout=60)
+    assert heard == "5 %: well\n"
+    parameters = {"error_share": 0.9, "delay_share": 1.0, "delay_ms": 2000}
+    fault = world.fault("gray-failure", A, duration_s=240, services=["execute-api"], parameters=parameters)
+    try:
+        said, rest = one.communicate(timeout=200)
+        assert one.returncode == 3, said + rest
+        assert re.match(r"at 50 %: .*vantage points say bad: .*; back to 5 %\.", said), said
+        assert f"`outlast failback {A}` goes on from there" in rest
+        backed = [each for each in audits.read(world.folder / "audit.jsonl") if each.action == "backed off"][-1]
+        assert (backed.detail["percent"], "say bad" in backed.detail["why"]) == (5, True)
+    finally:
+        world.end_fault(fault)
+    for _ in range(10):
+        done = outlast(world, "failback", A, "--yes", "--reviewed", "--watch-s", "1", "--output", "json", code=None)
+        if "returned" in done:
+            break
     assert told(world) == {A, B}
