@@ -122,19 +122,25 @@ def test_the_guard_leaves_a_failing_region_by_itself(world: World) -> None:
     assert told(world) == {A, B}
 
 
-def test_a_return_that_makes_things_worse_is_taken_back_by_itself_and_says_why(world: World) -> None:
-    """The Region fails again at the second step: back to the first one, and the same command goes on from there."""
-    outlast(world, "evacuate", A, "--offline", "--yes", "--watch-s", "0")
+def returning(world: World, said: str) -> subprocess.Popen[str]:
+    """A return that has begun and has said this of its first step; one that is refused as too early is asked again."""
     words = ["failback", A, "--yes", "--reviewed", "--watch-s", "30", "--steps", "5,50,100"]
     command = [sys.executable, "-m", "outlast.cli.main", *words, "--home", str(world.folder)]
-    for _ in range(10):  # a return that is refused as too early is asked for again
+    for _ in range(10):
         one = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert one.stderr is not None
         heard = next((line for line in one.stderr if line.startswith("5 %: ")), "")
         if heard:
-            break
+            assert heard.strip() == said
+            return one
         one.communicate(timeout=60)
-    assert heard == "5 %: well\n"
+    raise AssertionError("it was refused each time")
+
+
+def test_a_return_that_makes_things_worse_is_taken_back_by_itself_and_says_why(world: World) -> None:
+    """The Region fails again at the second step: back to the first one, and the same command goes on from there."""
+    outlast(world, "evacuate", A, "--offline", "--yes", "--watch-s", "0")
+    one = returning(world, "5 %: well")
     parameters = {"error_share": 0.9, "delay_share": 1.0, "delay_ms": 2000}
     fault = world.fault("gray-failure", A, duration_s=240, services=["execute-api"], parameters=parameters)
     try:
