@@ -36,7 +36,7 @@ PERIODS_S: Final = {
 }
 POLLED_S: Final = 2.0
 SEAM_S: Final = 0.5
-BEFORE_S: Final = 60.0
+BEFORE_S: Final = 120.0
 AFTER_S: Final = 90.0
 WAIT_S: Final = 1.5
 CANARY_S: Final = 4.0
@@ -109,8 +109,8 @@ def struck(recording: Recording, begin_s: float, region: str) -> list[Sample]:
 class Found:
     """What came of one failure. `noise`: the share of bad probes around it, as recorded. `after_s` None: not found.
 
-    `tellable`: the other Region served all who asked in six seconds of the first 27, as recorded: else nothing was to
-    be told apart.
+    `tellable`: the other Region served all who asked in twelve seconds of the first 27, as recorded: else nothing was
+    to be told apart.
     """
 
     noise: float

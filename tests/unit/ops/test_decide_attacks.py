@@ -101,6 +101,27 @@ def test_a_rule_that_holds_for_no_time_still_ends() -> None:
     assert decision.finding(A).state == "healthy"
 
 
+def after_a_stall(at_s: float, vantage: str, region: str) -> float:
+    """All stands still from 60 to 90 s; A's canaries fail for longer than B's, as they were recorded to do."""
+    if vantage in ("observer-canary", "region-canary", "region-alarm"):
+        return float(60 <= at_s < (134 if region == A else 90))
+    return float(60 <= at_s < 90 and vantage.startswith("probe"))
+
+
+def test_canaries_that_still_tell_of_a_stall_that_probes_saw_end_convict_nobody() -> None:
+    for seed in range(8):
+        assert left(judged(200, after_a_stall, seed)) == [], seed
+
+    def alone(at_s: float, vantage: str, region: str) -> float:
+        return float(region == A and at_s > 60 and vantage in ("observer-canary", "region-canary", "region-alarm"))
+
+    def lasting(at_s: float, vantage: str, region: str) -> float:
+        return max(alone(at_s, vantage, region), after_a_stall(at_s, vantage, region))
+
+    assert left(judged(200, lasting, 1))[0][0] > 145, "once what they saw is newer than that, they count"
+    assert left(judged(200, alone, 1))[0][0] < 100, "and where nothing ended, at once"
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_an_observer_whose_own_network_breaks_moves_nobody(seed: int) -> None:
     """Its probes fail and it gets no metrics, again and again; the Regions come back to it up to five seconds apart."""

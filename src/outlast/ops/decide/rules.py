@@ -29,8 +29,8 @@ class Rule:
 
     `quorum` vantage points in `places` must say bad for `settle_s`, `outside` of them customers that look now, and
     customers for `hold_s`; and the latest looks of customers are still bad. An alarm counts where nobody looks, or
-    beside one that looks and says bad. So a busy machine's stall that is shorter than `hold_s` moves nobody, though
-    shares outlast it by the length of their window.
+    beside one that looks and says bad; canaries alone do not, while they may tell of what quicker customers saw end.
+    So a busy machine's stall that is shorter than `hold_s` moves nobody, though shares outlast it by their window.
 
     It is healthy again once nobody has said bad for `calm_s` (alarms and events, which lag, are not waited for), and
     never before `damp_s` have passed: a verdict does not flap. It is left only while the quorum says bad and customers
@@ -53,7 +53,7 @@ class Rule:
     clear_s: float = HOLD_S
     fresh_s: float = 3.0
     margin: int = 2
-    apart: int = 6
+    apart: int = 12
     steady: float = 0.7
 
 
@@ -138,6 +138,7 @@ class _Standing:
     hurt_last_s: float | None = None
     goes_on_s: float | None = None
     calm_since_s: float | None = None
+    quick_bad_s: float | None = None
 
 
 class Judge:
@@ -150,6 +151,7 @@ class Judge:
         self._standing = {region: _Standing() for region in regions}
         self._apart = Apart(regions)
         self._assessed_s: float | None = None
+        self._begun_s = 0.0
 
     def add(self, sample: Sample) -> None:
         """Take a sample; those of Regions that are not judged are left out."""
@@ -221,6 +223,8 @@ class Judge:
 
     def _keep_time(self, now_s: float) -> None:
         passed_s = 0.0 if self._assessed_s is None else now_s - self._assessed_s
+        if self._assessed_s is None or passed_s < -SLEW_S:
+            self._begun_s = now_s
         self._assessed_s = now_s
         if passed_s < -SLEW_S:
             self._windows.clear()
@@ -240,9 +244,13 @@ class Judge:
         return _lasted(standing.bad_since_s, now_s, min(self.rule.settle_s, self.rule.hold_s))
 
     def _clear(self, region: str, now_s: float) -> bool:
-        """Whether customers were not let down there of late, and it did not count as impaired."""
+        """Whether customers were not let down there of late, and it did not count as impaired; before the first look
+        they may have been.
+        """
         last_s = self._standing[region].hurt_last_s
-        return last_s is None or now_s - last_s >= self.rule.clear_s
+        if last_s is None:
+            return now_s - self._begun_s >= LOOK_BACK_S
+        return now_s - last_s >= self.rule.clear_s
 
     def _finding(self, region: str, now_s: float) -> Finding:
         votes = tuple(self._vote(region, vantage, now_s) for vantage in SIDES if (region, vantage) in self._windows)
@@ -254,6 +262,17 @@ class Judge:
         window = self._windows[region, vantage]
         verdict = window.look(now_s)
         return Vote(vantage, SIDES[vantage], verdict, window.share, window.samples, window.detail, window.going_on)
+
+    def _is_over(self, standing: _Standing, votes: Sequence[Vote], now_s: float) -> bool:
+        """Whether customers who look often are served, and only canaries tell of what these saw end, or of what was
+        before the first look: so long as a canary's window can hold a run from then.
+        """
+        quick = [vote.verdict for vote in votes if vote.vantage in QUICK and vote.verdict != "unknown"]
+        if "bad" in quick or standing.quick_bad_s is None:
+            standing.quick_bad_s = now_s
+        if not quick or "bad" in quick:
+            return False
+        return now_s - standing.quick_bad_s < self.rule.sights["observer-canary"].window_s + HOLD_S
 
     def _quorate(self, votes: Sequence[Vote]) -> bool:
         """Whether enough say bad."""
@@ -267,9 +286,10 @@ class Judge:
         bad = [vote for vote in votes if vote.verdict == "bad"]
         good = [vote for vote in votes if vote.verdict == "good"]
         outside = sum(vote.direct and vote.side == "customer" for vote in bad)
-        enough = self._quorate(votes) and outside >= self.rule.outside
-        standing.bad_since_s = _since(standing.bad_since_s, enough, now_s)
-        standing.hurt_since_s = _since(standing.hurt_since_s, outside >= self.rule.outside, now_s)
+        over = self._is_over(standing, votes, now_s)
+        hurt = outside >= self.rule.outside and not over
+        standing.bad_since_s = _since(standing.bad_since_s, hurt and self._quorate(votes), now_s)
+        standing.hurt_since_s = _since(standing.hurt_since_s, hurt, now_s)
         if _goes_on(bad):
             standing.goes_on_s = now_s
         if outside or standing.state == "impaired":
