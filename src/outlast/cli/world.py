@@ -44,12 +44,12 @@ NetworkOption = Annotated[
     str | None,
     typer.Option(
         show_default=False,
-        help="First three numbers of the Regions' loopback addresses. Default: as before; of a new world 127.66.0.",
+        help="First three numbers of the Regions' loopback addresses. Default: as before, or 127.66.0 if it is new.",
     ),
 ]
 HostOption = Annotated[
     str | None,
-    typer.Option(show_default=False, help="Address of the front door. Default: as before; of a new world 127.0.0.1."),
+    typer.Option(show_default=False, help="Address of the front door. Default: as before, or 127.0.0.1 if it is new."),
 ]
 FileOption = Annotated[
     Path | None,

@@ -13,6 +13,18 @@ from outlast.cloud.services.dynamodb import membership, watching
 from tests.unit.dynamodb.harness import Cloud, Home, until
 from tests.unit.dynamodb.test_global_tables import EAST, WEST, _agree, _is, _not, create, gone, has, remove
 
+DEFINITIONS = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "g")]
+
+
+def by_g(units: dict[str, int]) -> dict[str, Any]:
+    """An index over g."""
+    return {
+        "IndexName": "by-g",
+        "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+        "ProvisionedThroughput": units,
+    }
+
 
 @pytest.fixture
 async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
@@ -91,18 +103,12 @@ async def test_read_capacity_is_a_replicas_own_until_somebody_changes_it_for_all
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
     """
     units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
-    index = {
-        "IndexName": "by-g",
-        "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
-        "Projection": {"ProjectionType": "ALL"},
-        "ProvisionedThroughput": units,
-    }
-    definitions = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "g")]
+    index = by_g(units)
     east, west = await both(
         cloud,
         BillingMode="PROVISIONED",
         ProvisionedThroughput=units,
-        AttributeDefinitions=definitions,
+        AttributeDefinitions=DEFINITIONS,
         GlobalSecondaryIndexes=[index],
     )
     own = {
@@ -147,14 +153,8 @@ async def test_on_demand_read_limits_are_a_replicas_own(cloud: Cloud) -> None:
 
 async def test_an_index_made_anew_has_nothing_of_the_one_before(cloud: Cloud) -> None:
     units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
-    index = {
-        "IndexName": "by-g",
-        "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
-        "Projection": {"ProjectionType": "ALL"},
-        "ProvisionedThroughput": units,
-    }
-    definitions = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "g")]
-    settings = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units, "AttributeDefinitions": definitions}
+    index = by_g(units)
+    settings = {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units, "AttributeDefinitions": DEFINITIONS}
     east, west = await both(cloud, **settings, GlobalSecondaryIndexes=[index])
     own = {"IndexName": "by-g", "ProvisionedThroughputOverride": {"ReadCapacityUnits": 70}}
     update = {"Update": {"RegionName": WEST, "GlobalSecondaryIndexes": [own]}}
@@ -167,7 +167,7 @@ async def test_an_index_made_anew_has_nothing_of_the_one_before(cloud: Cloud) ->
         await east(
             "UpdateTable",
             TableName="things",
-            AttributeDefinitions=definitions,
+            AttributeDefinitions=DEFINITIONS,
             GlobalSecondaryIndexUpdates=[change],
         )
         await until(lambda: _is_shown(west, None if "Delete" in change else 5, *reads))  # noqa: B023

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.dynamodb.harness import Cloud, Home, until
 from tests.unit.dynamodb.test_global_tables import EAST, OHIO, WEST, create, has, remove, replicas
-from tests.unit.dynamodb.test_replica_settings import both, shown
+from tests.unit.dynamodb.test_replica_settings import DEFINITIONS, both, by_g, shown
 
 INFREQUENT = "STANDARD_INFREQUENT_ACCESS"
 
@@ -148,13 +148,7 @@ async def test_everything_that_is_always_shared_follows_once_a_region_is_back(cl
     """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html"""
     east, west = await both(cloud)
     units = {"ReadCapacityUnits": 7, "WriteCapacityUnits": 9}
-    made = {
-        "IndexName": "by-g",
-        "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
-        "Projection": {"ProjectionType": "ALL"},
-        "ProvisionedThroughput": units,
-    }
-    definitions = [{"AttributeName": each, "AttributeType": "S"} for each in ("p", "g")]
+    made = by_g(units)
     warm = {"ReadUnitsPerSecond": 13000, "WriteUnitsPerSecond": 5000}
     cloud.net.cut(EAST, WEST)
     await expire(west, "gone")
@@ -163,7 +157,7 @@ async def test_everything_that_is_always_shared_follows_once_a_region_is_back(cl
         TableName="things",
         BillingMode="PROVISIONED",
         ProvisionedThroughput=units,
-        AttributeDefinitions=definitions,
+        AttributeDefinitions=DEFINITIONS,
         GlobalSecondaryIndexUpdates=[{"Create": made}],
         SSESpecification={"Enabled": True, "SSEType": "KMS"},
         TableClass=INFREQUENT,
