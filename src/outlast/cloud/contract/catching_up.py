@@ -2,7 +2,8 @@
 
 A policy that was taken back, or a safety rule that was made, while the Region was down must count there once it is up.
 So a Region asks the home Region for a digest of each shelf and waits, for a bounded time, until its own are the same.
-Where the home does not answer in that time the Region goes by what it holds: data planes depend on no other Region.
+Where the home does not answer the Region soon goes by what it holds: data planes depend on no other Region. Where the
+home answers, and what it says is not here yet, the Region knows that it is behind, and waits longer.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from outlast.cloud.effects import LinkDown
 
 ASK_S: Final = 1.0
 WAIT_S: Final = 3.0
-"""How long copies may be on their way, or the home may take to answer; the world's usual delay of replication fits."""
+"""How long the home may take to answer."""
+BEHIND_S: Final = 10.0
+"""How long copies may be on their way while the home answers; a greeting, a sender's pause and long delays fit."""
 LOOK_EVERY_S: Final = 0.02
 
 
@@ -46,7 +49,8 @@ class CatchingUp:
         region, clock = self._region, self._region.clock
         if self._home not in region.network.peers:
             return
-        until_s = clock.monotonic_s() + WAIT_S
+        begun_s = clock.monotonic_s()
+        until_s = begun_s + WAIT_S
         while clock.monotonic_s() < until_s:
             try:
                 told = orjson.loads(await region.network.ask(self._home, self._channel, b"", ASK_S))
@@ -56,4 +60,5 @@ class CatchingUp:
             else:
                 if told == self._digests():
                     return
+                until_s = min(clock.monotonic_s() + WAIT_S, begun_s + BEHIND_S)
             await clock.sleep(LOOK_EVERY_S)

@@ -18,8 +18,8 @@ from outlast.cloud.services.route53.state import State
 
 CHANNEL: Final = "route53.newest"
 ASK_S: Final = 1.0
-WAIT_S: Final = 3.0
-"""How long the copies may be on their way; the world's usual delay of replication and a sender's longest pause fit."""
+WAIT_S: Final = 10.0
+"""How long the copies may be on their way; a greeting, a sender's longest pause and long delays of replication fit."""
 LOOK_EVERY_S: Final = 0.02
 
 
