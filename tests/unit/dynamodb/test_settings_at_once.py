@@ -86,6 +86,26 @@ async def test_of_one_setting_changed_at_once_the_same_value_stands_everywhere(c
     assert await expires(east) == "west", "of one epoch the greater Region's"
 
 
+async def test_an_override_that_is_ended_for_all_stays_ended_whatever_its_region_changes_at_once(cloud: Cloud) -> None:
+    """The greater Region's change of its own entry, of the same epoch, must not bring its override back."""
+    east, west = await both(cloud)
+    own = {"RegionName": WEST, "TableClassOverride": INFREQUENT}
+    await east("UpdateTable", TableName="things", ReplicaUpdates=[{"Update": own}])
+    await until(lambda: _shows(west, INFREQUENT))
+    await until(lambda: agreed(east, east))
+    cloud.net.cut(EAST, WEST)
+    await west("UpdateTable", TableName="things", DeletionProtectionEnabled=True)
+    await east("UpdateTable", TableName="things", TableClass="STANDARD")
+    cloud.net.heal(EAST, WEST)
+    await until(lambda: agreed(east, west))
+    assert await _shows(west, "STANDARD")
+
+
+async def _shows(db: Home, table_class: str) -> bool:
+    found = await shown(db, "TableClassSummary", "TableClass")
+    return bool(found == table_class)
+
+
 async def test_an_index_made_in_each_region_at_once_is_in_both_and_filled(cloud: Cloud) -> None:
     east, west = await both(cloud)
     await east("PutItem", TableName="things", Item={name: {"S": name} for name in ("p", "g", "h")})

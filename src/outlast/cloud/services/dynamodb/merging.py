@@ -1,7 +1,8 @@
-"""Two Regions may change different things of one global table at once: each setting, index and member has its own mark.
+"""Two Regions may change different things of one global table at once: all that can change alone has a mark.
 
 A mark is the epoch and the Region of the last change, with a digest of the value, so that every change is noticed
 whoever made it. Of each thing the greater mark stands; capacity is one thing, for its parts must fit one another.
+What a member overrides stands apart from the member, for any Region may end it by setting another value for all.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+
+from outlast.cloud.services.dynamodb.overrides import OVERRIDES
 
 CAPACITY = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
 ALONE = ("TableClass", "TimeToLive", "SSEType")
@@ -25,7 +28,19 @@ def things(settings: Given, replicas: Given) -> dict[str, Any]:
     found: dict[str, Any] = {"capacity": {member: settings.get(member) for member in CAPACITY}}
     found |= {member: settings.get(member) for member in ALONE}
     found |= {f"index/{entry['IndexName']}": entry for entry in settings["Indexes"]}
-    return found | {f"member/{region}": entry for region, entry in replicas.items()}
+    for region, entry in replicas.items():
+        found[f"member/{region}"] = {name: value for name, value in entry.items() if name not in OVERRIDES}
+        found |= {f"override/{name}/{region}": entry.get(name) for name in OVERRIDES}
+    return found
+
+
+def _members(found: Given) -> Document:
+    """The members that stand, each with the overrides that stand."""
+    members: Document = {name[7:]: dict(value) for name, value in found.items() if name.startswith("member/")}
+    for region, entry in members.items():
+        own = {name: found.get(f"override/{name}/{region}") for name in OVERRIDES}
+        entry.update({name: value for name, value in own.items() if value is not None})
+    return members
 
 
 def mark(marks: Given, found: Given, epoch: int, by: str) -> Marks:
@@ -61,7 +76,7 @@ def merged(mine: Given, told: Given) -> tuple[Document, bool, bool]:
     marks: Marks = {}
     found: dict[str, Any] = {}
     of_ours = of_theirs = False
-    for name in [*theirs, *(name for name in ours if name not in theirs)]:
+    for name in dict.fromkeys([*theirs, *ours, *values[1], *values[0]]):
         our, their = ours.get(name, [0, "", ""]), theirs.get(name, [0, "", ""])
         is_ours = our[:2] > their[:2]
         of_ours = of_ours or (is_ours and our[2] != their[2])
@@ -70,7 +85,7 @@ def merged(mine: Given, told: Given) -> tuple[Document, bool, bool]:
         if name in values[0 if is_ours else 1]:
             found[name] = values[0 if is_ours else 1][name]
     content["marks"] = marks
-    content["replicas"] = {name[7:]: value for name, value in found.items() if name.startswith("member/")}
+    content["replicas"] = _members(found)
     content["settings"] = _settings(mine["settings"], told["settings"], found)
     return content, of_ours, of_theirs
 

@@ -20,6 +20,8 @@ READS = {
     "OnDemandThroughput": ("OnDemandThroughputOverride", "MaxReadRequestUnits"),
 }
 BILLING = {"ProvisionedThroughputOverride": "PROVISIONED", "OnDemandThroughputOverride": "PAY_PER_REQUEST"}
+OVERRIDES = ("KMSMasterKeyId", *BILLING, "TableClass", "GlobalSecondaryIndexes")
+"""The members of a replica's entry that are its own settings; the rest says what it is."""
 
 
 def check(doc: Given, given: Given) -> None:
