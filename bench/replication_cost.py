@@ -6,7 +6,8 @@ everything, and what is sent after the load has ended counts too. Two questions,
 
 - shared: both Regions and the load on the same cores. What the replica computes, the writer lacks.
 - apart: the writing Region (with its porch) has one core, the replica and the load have the others, as with a Region on
-  another host. What remains is what the writer itself does for its replica.
+  another host. What remains is what the writer itself does for its replica. There are four times as many connections,
+  or the load, whose core the replica takes now and then, would leave the writer without work; how busy it was is told.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from outlast.ops.clients import add_models
 
 EAST, WEST = "us-east-1", "us-west-2"
 PLAIN, REPLICATED = "plain", "replicated"
+APART = 4
+"""How many times the connections keep a writer busy on its own core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,8 @@ def told(what: str, found: dict[str, Turns]) -> dict[str, Any]:
         "per_s_replicated": round(replicated_s),
         "per_s_less": f"{(1 - replicated_s / plain_s) * 100:.1f} %",
         "replica_cpu_us": round(statistics.median(found[REPLICATED].replica_us), 1),
+        "busy": f"{plain_us * plain_s / 1e4:.0f} %",
+        "busy_replicated": f"{replicated_us * replicated_s / 1e4:.0f} %",
         "behind": round(statistics.median(found[REPLICATED].behind)),
     }
 
@@ -186,7 +191,7 @@ def measure(turns: int, seconds: float, connections: int) -> list[dict[str, Any]
             pin(one.pids[WEST], cores[1:])
             os.sched_setaffinity(0, cores[1:])
             try:
-                results.append(told("apart", take_turns(one, api, turns, seconds, connections)))
+                results.append(told("apart", take_turns(one, api, turns, seconds, APART * connections)))
             finally:
                 os.sched_setaffinity(0, cores)
     return results

@@ -1,12 +1,13 @@
 """What Regions say to each other about replication: flat lists of byte strings, each with its length before it.
 
     HELLO   standing, lives, {proof} ..., clock        -> standing, lives, {proof} ..., clock
-    BATCH   standing, names, {space, count, {key, stored} x count} x sections -> standing, one result byte a section
+    BATCH   standing, names, {space, lengths, items} x sections -> standing, one result byte a section
     CLEAN   standing, stamp, {space} ...               -> standing, one result byte a space
 
 A standing says who speaks and how far it is, a proof how far the other was known to be (`lineage.py`). Who is to greet
 first is answered with a standing alone. A Region that changes its identity says a standing alone at greetings.
-`names` is the sender's table of Region identities, joined by NUL; the versions inside `stored` refer to it by index.
+`names` is the sender's table of Region identities, joined by NUL; the versions inside a stored item refer to it by
+index. A section's `items` are its keys and stored items by turns, in one piece; `lengths` has four bytes for each.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain, pairwise
 
 CHANNEL = "replication"
 HELLO, BATCH, CLEAN = b"h", b"b", b"c"
@@ -68,25 +70,32 @@ def pack_batch(standing: bytes, batch: Batch) -> bytes:
     """A BATCH message."""
     parts = [BATCH, standing, "\0".join(batch.names).encode()]
     for section in batch.sections:
-        parts.append(section.space.encode())
-        parts.append(len(section.items).to_bytes(4, "big"))
-        for item in section.items:
-            parts += item
+        flat = list(chain.from_iterable(section.items))
+        parts += (section.space.encode(), struct.pack(f">{len(flat)}I", *map(len, flat)), b"".join(flat))
     return pack(parts)
 
 
 def read_batch(parts: list[bytes]) -> Batch:
     """The batch in a BATCH message's parts; raises ValueError."""
+    if len(parts) < 3:
+        raise ValueError("a replication message lacks its names")
     names = tuple(parts[2].decode().split("\0"))
     sections = []
-    at = 3
-    while at < len(parts):
-        if at + 2 > len(parts):
-            raise ValueError("a replication message lacks a section's count")
-        end = at + 2 + 2 * int.from_bytes(parts[at + 1], "big")
-        if end > len(parts):
-            raise ValueError("a replication message lacks items")
-        flat = parts[at + 2 : end]
-        sections.append(Section(parts[at].decode(), list(zip(flat[::2], flat[1::2], strict=True))))
-        at = end
+    for at in range(3, len(parts), 3):
+        if at + 3 > len(parts):
+            raise ValueError("a replication message lacks a section's items")
+        space, lengths, items = parts[at : at + 3]
+        sections.append(Section(space.decode(), _read_items(lengths, items)))
     return Batch(names, tuple(sections))
+
+
+def _read_items(lengths: bytes, items: bytes) -> list[tuple[bytes, bytes]]:
+    """Keys and stored items in pairs; raises ValueError."""
+    n_parts, rest = divmod(len(lengths), 4)
+    if rest or n_parts % 2:
+        raise ValueError("a replication message has lengths that are cut short")
+    ends = list(accumulate(struct.unpack(f">{n_parts}I", lengths), initial=0))
+    if ends[-1] != len(items):
+        raise ValueError("a replication message has items of other lengths than it says")
+    flat = [items[begin:end] for begin, end in pairwise(ends)]
+    return list(zip(flat[::2], flat[1::2], strict=True))

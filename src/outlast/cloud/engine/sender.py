@@ -24,13 +24,13 @@ from outlast.cloud.engine.unheard import Unheard
 if TYPE_CHECKING:
     from outlast.cloud.engine.replication import Replication
 
-BATCH_ITEMS = 250
+BATCH_ITEMS = 500
 BATCH_BYTES = 512 * 1024
 MAX_UNDER_WAY = 32
 MAX_GREETINGS = 16
 MAX_BYTES_UNDER_WAY = 4 * 1024 * 1024
 MIN_BYTES_UNDER_WAY = 32 * 1024
-GATHER_S = 0.02
+GATHER_S = 0.04
 BRIEFLY_S = 0.005
 BUSY_ITEMS_S = 1500
 """From so many items a second on a batch gathers for longer: it costs the writer some 0.3 ms, however small it is."""
