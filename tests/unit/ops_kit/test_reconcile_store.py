@@ -81,12 +81,41 @@ def cancelled(stub: Any, *codes: str) -> None:
     )
 
 
+def test_a_table_whose_key_is_binary_is_refused_and_not_taken_for_an_empty_one() -> None:
+    clients = StubClients()
+    binary = {"AttributeDefinitions": [{"AttributeName": "order_id", "AttributeType": "B"}]}
+    clients.stub("dynamodb", A).add_response("describe_table", {"Table": {**key_schema("order_id")["Table"], **binary}})
+    with pytest.raises(UsageError, match="key of O is binary"):
+        store(clients).scan(TABLE)
+
+
+def test_a_call_that_is_repeated_has_one_token_and_the_next_call_another() -> None:
+    """What was repaired may break again in the same way: then it is not taken for the repetition of the first."""
+    clients = StubClients()
+    stub = clients.stub("dynamodb", A)
+    tokens: list[str] = []
+    clients.of("dynamodb", A).meta.events.register(
+        "provide-client-params.dynamodb.TransactWriteItems",
+        lambda params, **_: tokens.append(params["ClientRequestToken"]),
+    )
+    stub.add_client_error("transact_write_items", "InternalServerError", http_status_code=500)
+    for _ in range(2):
+        stub.add_response("transact_write_items", {})
+    assert [store(clients).write(REPAIR) for _ in range(2)] == ["", ""]
+    first, again, second = tokens
+    assert first == again != second
+    assert len(first) <= 36
+    clients.used()
+
+
 def test_writes_are_one_transaction_with_a_token() -> None:
     clients = StubClients()
     stub = clients.stub("dynamodb", A)
     stub.add_client_error("transact_write_items", "InternalServerError", http_status_code=500)
-    stub.add_response("transact_write_items", {}, {"TransactItems": ANY, "ClientRequestToken": REPAIR.token})
+    stub.add_response("transact_write_items", {}, {"TransactItems": ANY, "ClientRequestToken": ANY})
     assert store(clients).write(REPAIR) == ""
+    cancelled(stub, "None")
+    assert store(clients).write(REPAIR) == "TransactionCanceledException"
     cancelled(stub, "None", "ConditionalCheckFailed")
     assert store(clients).write(REPAIR) == CHANGED
     cancelled(stub, "None", "TransactionConflict")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from outlast.ops.reconcile.findings import Finding
 from outlast.ops.reconcile.items import Item, Ref, equals, filled, ref
-from outlast.ops.reconcile.rules import KEEPER, ClaimRule, ReferenceRule, RuleFile, Table
+from outlast.ops.reconcile.rules import KEEPER, PLACEHOLDER, ClaimRule, ReferenceRule, RuleFile, Table
 from outlast.ops.reconcile.writes import MAX_WRITES, Check, Condition, Repair, Term, Update, Write
 
 Items = Mapping[Ref, Item]
@@ -84,11 +84,12 @@ class _Claims:
         if mark == keeper:
             first = Check(*self._at(self.claimed, thing), Condition((self._held(keeper),)))
         withdrawn = [self._withdraw(claim, thing, keeper) for claim in others[:AT_ONCE]]
-        repair = Repair(f"keep {keeper.text}, withdraw {names}", (first, self._stands(keeper, thing), *withdrawn))
+        stands = self._stands(keeper, thing, marked=mark != keeper)
+        repair = Repair(f"keep {keeper.text}, withdraw {names}", (first, stands, *withdrawn))
         return self._finding("double", thing, what, {keeper, *others, *({mark} if mark else set())}, repair)
 
     def _unmarked(self, thing: Ref, mark: Ref | None, keeper: Ref) -> Finding:
-        writes: list[Write] = [self._mark(thing, mark, keeper), self._stands(keeper, thing)]
+        writes: list[Write] = [self._mark(thing, mark, keeper), self._stands(keeper, thing, marked=True)]
         word = "is not marked"
         if mark is not None:
             word = f"is marked for {mark.text}, which does not claim it"
@@ -119,11 +120,17 @@ class _Claims:
         return Update(*self._at(self.claimed, thing), condition, sets={**sets, self.rule.holder: keeper.value})
 
     def _withdraw(self, claim: Ref, thing: Ref, keeper: Ref) -> Update:
-        sets = filled(self.rule.withdraw, self._items(self.claims)[claim], {KEEPER: keeper.text})
-        return Update(*self._at(self.claims, claim), self._standing(thing), sets=sets)
+        item = self._items(self.claims)[claim]
+        sets = filled(self.rule.withdraw, item, {KEEPER: keeper.text})
+        condition = _unchanged(self._standing(thing), self.rule.withdraw, item)
+        return Update(*self._at(self.claims, claim), condition, sets=sets)
 
-    def _stands(self, claim: Ref, thing: Ref) -> Check:
-        return Check(*self._at(self.claims, claim), self._standing(thing))
+    def _stands(self, claim: Ref, thing: Ref, *, marked: bool) -> Check:
+        """The claim still stands; where it is what the mark is made of, it also still says the same."""
+        condition = self._standing(thing)
+        if marked:
+            condition = _unchanged(condition, self.rule.mark, self._items(self.claims)[claim])
+        return Check(*self._at(self.claims, claim), condition)
 
     def _standing(self, thing: Ref, *, negated: bool = False) -> Condition:
         terms = [Term(name, "equals", {"S": text}) for name, text in self.rule.where.items()]
@@ -147,8 +154,18 @@ def _references(rule: ReferenceRule, rules: RuleFile, held: Tables) -> Iterator[
         touches = frozenset({(table.alias, key), (other.alias, named)})
         repair = None
         if rule.repair is not None:
-            unchanged = Condition((Term(rule.by, "equals", named.value),))
+            where = (Term(name, "equals", {"S": text}) for name, text in rule.where.items() if name != rule.by)
+            unchanged = _unchanged(Condition((Term(rule.by, "equals", named.value), *where)), rule.repair, item)
             update = Update(table.name, table.key, key, unchanged, sets=filled(rule.repair, item))
             gone = Check(other.name, other.key, named, Condition((Term(other.key, "absent"),)))
             repair = Repair(f"set {', '.join(sorted(rule.repair))}", (update, gone))
         yield Finding("dangling", rule.ident, table.alias, key, what, touches, repair)
+
+
+def _unchanged(condition: Condition, template: Mapping[str, str], item: Item) -> Condition:
+    """The condition, and that what the template copies from the item is still so: while repairs are made, writes go
+    on."""
+    known = {term.name for term in condition.terms} | {KEEPER}
+    names = sorted({name for text in template.values() for name in PLACEHOLDER.findall(text)} - known)
+    copied = (Term(name, "equals", item[name]) if name in item else Term(name, "absent") for name in names)
+    return Condition((*condition.terms, *copied), condition.negated)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -9,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from outlast.ops.clients import again, error_code
 from outlast.ops.outcome import UndecidedError, UsageError
-from outlast.ops.reconcile.items import Item, Ref, ref
+from outlast.ops.reconcile.items import SCALARS, Item, Ref, ref
 from outlast.ops.reconcile.rules import Table
 from outlast.ops.reconcile.writes import Repair, render
 
@@ -88,16 +89,21 @@ class DynamoStore:
         return found
 
     def write(self, repair: Repair) -> str:
-        """One transaction; repeated with the same token when its answer did not come."""
+        """One transaction; repeated with the same token when its answer did not come.
+
+        Each call has a token of its own: what was repaired may break in the same way within the ten minutes that
+        DynamoDB takes a token for a repetition, and would be said to be repaired with nothing done.
+        """
+        token = str(uuid.uuid4())
         try:
-            again(
-                lambda: self._client.transact_write_items(TransactItems=render(repair), ClientRequestToken=repair.token)
-            )
+            again(lambda: self._client.transact_write_items(TransactItems=render(repair), ClientRequestToken=token))
         except ClientError as error:
             if error_code(error) != "TransactionCanceledException":
                 return error_code(error)
             reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}
-            return CHANGED if "ConditionalCheckFailed" in reasons else ", ".join(sorted(reasons - {"None"}))
+            return (
+                CHANGED if "ConditionalCheckFailed" in reasons else ", ".join(reasons - {"None"}) or error_code(error)
+            )
         except BotoCoreError as error:
             return error_code(error)
         return ""
@@ -107,6 +113,9 @@ class DynamoStore:
         keys = [each["AttributeName"] for each in described["KeySchema"]]
         if keys != [table.key]:
             raise UsageError(f"The key of {table.name} is {' and '.join(keys)}; the rules say {table.key} alone.")
+        kinds = {each["AttributeName"]: each["AttributeType"] for each in described.get("AttributeDefinitions", [])}
+        if kinds.get(table.key, SCALARS[0]) not in SCALARS:
+            raise UsageError(f"The key of {table.name} is binary; rules name items by text or number.")
 
     def _pages(self, name: str) -> Iterator[Item]:
         arguments: dict[str, Any] = {"TableName": name, "ConsistentRead": True}

@@ -5,8 +5,6 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWrite
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
@@ -76,12 +74,6 @@ class Repair:
 
     text: str
     writes: tuple[Write, ...]
-
-    @property
-    def token(self) -> str:
-        """The same repair has the same token, so a repeated call is made once (ClientRequestToken, 36 characters)."""
-        written = json.dumps([asdict(write) for write in self.writes], sort_keys=True)
-        return hashlib.sha256(written.encode()).hexdigest()[:36]
 
     def document(self) -> dict[str, Any]:
         """The repair as JSON members."""
