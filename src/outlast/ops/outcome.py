@@ -32,6 +32,10 @@ class UsageError(OpsError):
     exit = Exit.USAGE
 
 
+class UncertainError(OpsError):
+    """Whether it was done is not known: it was asked for, and no answer came."""
+
+
 class RefusedError(OpsError):
     """A safety rule stands against it."""
 

@@ -20,10 +20,10 @@ from outlast.ops.act.patience import patience_for, period_of
 from outlast.ops.act.weights import Weights
 from outlast.ops.clients import Clients
 from outlast.ops.names import NameServer, NoAnswer, Resolved
-from outlast.ops.outcome import OpsError, OverruledError, RefusedError
+from outlast.ops.outcome import OpsError, OverruledError, RefusedError, UncertainError
 from outlast.ops.plan.evacuation import EvacuationPlan, plan_evacuation
 from outlast.ops.plan.failback import plan_failback
-from tests.unit.ops.fakes import FakeClients, sample_deployment
+from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
 from tests.unit.ops.test_plan import FACTS, WELL, A, B
 
 
@@ -151,6 +151,12 @@ async def test_a_switch_that_fails_is_written_down(tmp_path: Path) -> None:
     assert actions(tmp_path) == ["evacuate", "not switched"]
 
 
+async def test_a_switch_of_which_nobody_can_tell_is_written_down_as_that(tmp_path: Path) -> None:
+    with pytest.raises(UncertainError):
+        await evacuator(tmp_path, Board(UncertainError("no answer")), Time()).run(PLAN)
+    assert actions(tmp_path) == ["evacuate", "perhaps switched"]
+
+
 class Pair:
     def __init__(self) -> None:
         self.history: list[int] = []
@@ -199,6 +205,40 @@ async def test_a_step_that_worsens_is_taken_back(tmp_path: Path) -> None:
     assert result.ending == "backed off"
     assert pair.history == [0, 5, 25, 5]
     assert actions(tmp_path)[-1] == "backed off"
+
+
+class Stuck(Pair):
+    """Its control plane is lost once the Region has a quarter of its traffic."""
+
+    def set(self, region: str, percent: int) -> None:
+        if self.history and self.history[-1] == 25:
+            raise fault("ServiceUnavailable", status=503)
+        super().set(region, percent)
+
+
+async def test_where_weights_cannot_be_moved_back_the_region_is_switched_off_again(tmp_path: Path) -> None:
+    board, pair, time = Board(), Stuck(), Time()
+    board.on[A] = False
+    plan = plan_failback(A, (A, B), WELL, watch_s=10)
+    worse = lambda: "A fails" if time.now > 1020 else ""  # noqa: E731
+    result = await failback(tmp_path, board, pair, time, worse).run(plan)
+    assert result.ending == "backed off"
+    assert result.text == f"at 25 %: A fails; its weights could not be moved, so {A} was switched off again"
+    assert board.on == {A: False, B: True}
+    assert actions(tmp_path)[-2:] == ["switched", "backed off"]
+
+
+async def test_where_neither_can_be_moved_back_both_reasons_are_told(tmp_path: Path) -> None:
+    board, pair, time = Board(), Stuck(), Time()
+    plan = plan_failback(A, (A, B), WELL, watch_s=10)
+    run = failback(tmp_path, board, pair, time, lambda: "A fails" if time.now > 1020 else "")
+
+    def lose(_: object) -> None:
+        board.error = OpsError("no endpoint answers")
+
+    run.on_step = lose
+    with pytest.raises(OpsError, match=r"A fails; .*stays at 25 %.* Nor could it be switched off: no endpoint answers"):
+        await run.run(plan)
 
 
 async def test_a_refused_failback_changes_nothing(tmp_path: Path) -> None:

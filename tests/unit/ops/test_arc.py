@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from outlast.ops.act.arc import Switchboard, Try
 from outlast.ops.clients import Clients
-from outlast.ops.outcome import OpsError, RefusedError
+from outlast.ops.outcome import OpsError, RefusedError, UncertainError
 from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
 
 DEPLOYMENT = sample_deployment()
@@ -124,3 +125,56 @@ def test_a_refusal_after_a_try_that_may_have_worked_is_judged_by_what_stands(don
     else:
         with pytest.raises(RefusedError, match="wait period"):
             switch.set(wanted)
+
+
+class Silent(Endpoint):
+    """Takes changes, makes them, and never says so; reads are answered while `tells`."""
+
+    tells = True
+
+    def update_routing_control_states(self, **parameters: Any) -> dict[str, Any]:
+        super().update_routing_control_states(**parameters)
+        raise ReadTimeoutError(endpoint_url="https://cluster")
+
+    def get_routing_control_state(self, **parameters: Any) -> dict[str, Any]:
+        if not self.tells:
+            raise ReadTimeoutError(endpoint_url="https://cluster")
+        return super().get_routing_control_state(**parameters)
+
+
+def silent(kind: type[Endpoint]) -> Switchboard:
+    states: dict[str, str] = {}
+    clients = FakeClients(lambda service, region, url: kind(states, None))
+    return Switchboard(cast(Clients, clients), DEPLOYMENT, sleep=lambda _: None)
+
+
+def test_a_change_whose_every_answer_was_lost_is_found_by_looking() -> None:
+    switch = silent(Silent)
+    switch.set({"us-east-1": False, "us-west-2": True})
+    assert switch.states() == {"us-east-1": False, "us-west-2": True}
+
+
+def test_a_change_that_nobody_can_tell_of_is_called_neither_made_nor_not_made() -> None:
+    class Mute(Silent):
+        tells = False
+
+    with pytest.raises(UncertainError, match="may have done it all the same"):
+        silent(Mute).set({"us-east-1": False})
+
+
+def test_a_change_that_is_not_seen_yet_may_still_come() -> None:
+    class Slow(Silent):
+        def update_routing_control_states(self, **parameters: Any) -> dict[str, Any]:
+            raise ReadTimeoutError(endpoint_url="https://cluster")
+
+    with pytest.raises(UncertainError, match="or do it yet"):
+        silent(Slow).set({"us-east-1": True})
+
+
+def test_endpoints_that_were_not_reached_have_done_nothing() -> None:
+    gone = {f"region-{number}": ConnectTimeoutError(endpoint_url="https://cluster") for number in range(5)}
+    switch, tries, _ = board(dict(gone))
+    with pytest.raises(OpsError, match="no endpoint") as refused:
+        switch.set({"us-east-1": False})
+    assert not isinstance(refused.value, UncertainError)
+    assert {each.operation for each in tries} == {"UpdateRoutingControlStates"}, "nobody is asked what cannot have come"

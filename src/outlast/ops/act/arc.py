@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from outlast.ops.clients import DENIED, STRANGER, Clients, error_code
 from outlast.ops.deployment import ClusterEndpoint, Deployment
-from outlast.ops.outcome import OpsError, RefusedError
+from outlast.ops.outcome import OpsError, RefusedError, UncertainError
 
 Result = TypeVar("Result")
 
@@ -26,6 +26,10 @@ FINAL: Final = frozenset(
     {*STRANGER, *DENIED, "ResourceNotFoundException", "ServiceLimitExceededException", "ValidationException"}
 )
 """Answers that no other endpoint would change."""
+UNHEARD: Final = frozenset(
+    {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "ThrottlingException"}
+)
+"""Failures after which nothing was done: the endpoint was not reached, or took nothing up."""
 STALE: Final = (
     " The deployment file may be of an older cluster: `outlast prepare` writes it anew; if that cannot be reached, "
     "`--switch weighted-records` moves customers without the cluster."
@@ -33,6 +37,9 @@ STALE: Final = (
 ELSE: Final = (
     " What is left: the same command again, in case an endpoint comes back; `--switch weighted-records`, while Route "
     "53's control plane answers; `outlast prepare`, if the file's endpoints are old ones."
+)
+PERHAPS: Final = (
+    " An endpoint that did not answer in time may have done it all the same, or do it yet: `outlast status` tells."
 )
 
 
@@ -63,8 +70,8 @@ class Switchboard:
         self._note = note
         self._shuffle = shuffle
         self._sleep = sleep
-        self._failed: list[str] = []
-        """Endpoints that did not answer, or not in time: what they were asked to do may have been done."""
+        self._unanswered = 0
+        """Calls that an endpoint did not answer, or not in time: what it was asked to do may have been done."""
 
     def states(self) -> dict[str, bool]:
         """Whether each Region's routing control is on. Raises OpsError when no endpoint answers."""
@@ -73,9 +80,9 @@ class Switchboard:
     def set(self, wanted: Mapping[str, bool], override: Sequence[str] = ()) -> None:
         """Set the controls of these Regions, all or none. Safe to repeat.
 
-        An endpoint that did not answer in time may have set them; when a rule's wait period then refuses the next try,
-        what stands decides. Raises RefusedError when a safety rule stands against it (`override` names rules to break),
-        OpsError when no endpoint answers.
+        An endpoint that did not answer in time may have set them; when no other one does, or a rule's wait period then
+        refuses the next try, what stands decides. Raises RefusedError when a safety rule stands against it (`override`
+        names rules to break), UncertainError when nobody tells whether they were set, OpsError when they were not.
         """
         entries = [
             {
@@ -87,12 +94,17 @@ class Switchboard:
         arguments: dict[str, Any] = {"UpdateRoutingControlStateEntries": entries}
         if override:
             arguments["SafetyRulesToOverride"] = list(override)
-        name, tries = "UpdateRoutingControlStates", len(self._failed)
+        before = self._unanswered
         try:
-            self._turn(name, lambda client: client.update_routing_control_states(**arguments))
-        except RefusedError:
-            if len(self._failed) == tries or not self._stands(wanted):
+            self._turn("UpdateRoutingControlStates", lambda client: client.update_routing_control_states(**arguments))
+        except OpsError as error:
+            if self._unanswered == before:
                 raise
+            if self._stands(wanted):
+                return
+            if isinstance(error, RefusedError):
+                raise
+            raise UncertainError(f"{error}{PERHAPS}") from error
 
     def _stands(self, wanted: Mapping[str, bool]) -> bool:
         try:
@@ -127,7 +139,7 @@ class Switchboard:
                     if code in FINAL:
                         hint = STALE if code == "ResourceNotFoundException" else ""
                         raise OpsError(f"{operation} was refused: {_message(error)}{hint}") from error
-                    self._failed.append(endpoint.region)
+                    self._unanswered += code not in UNHEARD
                     continue
                 self._note(Try(operation, endpoint.url, endpoint.region, ""))
                 return answer

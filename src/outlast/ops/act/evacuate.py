@@ -12,7 +12,7 @@ from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.patience import UNKNOWN_S, patiently
 from outlast.ops.load.client import aimed_at
 from outlast.ops.names import Names, NoAnswer
-from outlast.ops.outcome import OpsError, OverruledError, RefusedError
+from outlast.ops.outcome import OpsError, OverruledError, RefusedError, UncertainError
 from outlast.ops.plan.evacuation import EvacuationPlan
 
 Ending = Literal["left", "rolled back", "not seen"]
@@ -147,6 +147,8 @@ class Evacuator:
                 self._stage = "plan"
                 check_unchanged(self.board, plan)
                 raise
+            except UncertainError:
+                raise
             except OpsError:
                 self._stage = "plan"
                 raise
@@ -156,7 +158,8 @@ class Evacuator:
         try:
             await patiently(switch, self.patience_s, period=self.period, sleep=self.sleep, tell=self.tell)
         except OpsError as error:
-            self.audit.add("not switched", region=plan.region, error=str(error))
+            action = "perhaps switched" if isinstance(error, UncertainError) else "not switched"
+            self.audit.add(action, region=plan.region, error=str(error))
             raise
 
     async def _roll_back(self, before: Mapping[str, bool], problem: str, result: Evacuated) -> Evacuated:

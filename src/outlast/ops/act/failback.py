@@ -87,7 +87,7 @@ class Failback:
     async def _go(self, plan: FailbackPlan) -> Returned:
         if not plan.resumed_at:
             await self._set(plan.region, 0)
-            await self._switch_on(plan.region)
+            await self._switch(plan.region, on=True)
             if plan.switch_s:
                 await self.sleep(plan.switch_s)
         steps: list[Step] = []
@@ -97,16 +97,32 @@ class Failback:
             self.on_step(step)
             if step.problem:
                 back = steps[-2].percent if len(steps) > 1 else plan.resumed_at
-                await self._set(plan.region, back)
-                self.audit.add("backed off", region=plan.region, percent=back, why=step.problem)
-                return Returned("backed off", tuple(steps), f"at {percent} %: {step.problem}; back to {back} %")
+                told = await self._back_off(plan.region, back, step.problem)
+                return Returned("backed off", tuple(steps), f"at {percent} %: {step.problem}; {told}")
         self.audit.add("returned", region=plan.region)
         return Returned("returned", tuple(steps), f"{plan.region} has its traffic again")
 
-    async def _switch_on(self, region: str) -> None:
+    async def _back_off(self, region: str, percent: int, problem: str) -> str:
+        """To the step before; what was done, in words. Weights are moved by a control plane, which may be what fails:
+        then the Region is switched off again, by the data plane that let it in."""
+        try:
+            await self._set(region, percent)
+        except OpsError as stuck:
+            if self._percent == percent:  # moved, and not written down
+                raise
+            try:
+                await self._switch(region, on=False)
+            except OpsError as error:
+                raise OpsError(f"{problem}; {stuck} Nor could it be switched off: {error}") from error
+            self.audit.add("backed off", region=region, percent=0, why=f"{problem}; {stuck}")
+            return f"its weights could not be moved, so {region} was switched off again"
+        self.audit.add("backed off", region=region, percent=percent, why=problem)
+        return f"back to {percent} %"
+
+    async def _switch(self, region: str, *, on: bool) -> None:
         def switch() -> None:
-            self.board.set({region: True})
-            self.audit.add("switched", controls={region: True})
+            self.board.set({region: on})
+            self.audit.add("switched", controls={region: on})
 
         await patiently(switch, self.patience_s, period=self.period, sleep=self.sleep, tell=self.tell)
 
