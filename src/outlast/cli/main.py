@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -42,7 +43,13 @@ def build(first_word: str = "") -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command; an error is one line on standard error, never a traceback."""
+    """Run the command; an error is one line on standard error, never a traceback.
+
+    A sign that the terminal's alphabet lacks is written as its number: no name in another script ends a verb.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         build(sys.argv[1] if len(sys.argv) > 1 else "")()
     except KeyboardInterrupt:

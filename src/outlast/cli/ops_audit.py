@@ -11,8 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from outlast.cli.ops_output import OutputOption, print_table
-from outlast.cli.ops_target import HomeOption, one_line
-from outlast.cloud.world import config as configuration
+from outlast.cli.ops_target import HomeOption, folder_of, one_line
 from outlast.ops.act import audit
 from outlast.ops.act.audit import Entry
 from outlast.ops.outcome import Exit, OpsError, UsageError
@@ -85,7 +84,7 @@ def told(detail: Mapping[str, Any]) -> str:
 
 
 def _log(path: Path | None, home: Path | None) -> Path:
-    log = path or (home or configuration.default_folder()).absolute() / LOG
+    log = path or folder_of(home) / LOG
     return log / LOG if log.is_dir() else log
 
 

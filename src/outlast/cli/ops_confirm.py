@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 import sys
 
 import typer
 
+from outlast.cli.say import say
+from outlast.ops.act.audit import operator
 from outlast.ops.outcome import RefusedError
 
 
@@ -24,7 +25,7 @@ async def second(words: str) -> str:
     """The name of a second person who agrees. Raises RefusedError when nobody else does."""
     name = (await asked("Second person, your name")).strip()
     typed = await asked(f"{name}, type `agree to {words}`") if name else ""
-    if not name or name == getpass.getuser() or typed.strip() != f"agree to {words}":
+    if not name or name == operator() or typed.strip() != f"agree to {words}":
         raise RefusedError("No second person agreed; nothing was changed.")
     return name
 
@@ -34,11 +35,13 @@ async def asked(question: str) -> str:
     typer.echo(f"{question}: ", err=True, nl=False)
     line = await _line()
     if not line.endswith("\n"):
-        typer.echo(err=True)  # what is said next stands on a line of its own
+        say()  # what is said next stands on a line of its own
     return line
 
 
 async def _line() -> str:
+    if sys.stdin is None:  # closed: nobody can type
+        return ""
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     try:
         descriptor = sys.stdin.fileno()

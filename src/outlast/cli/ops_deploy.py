@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import threading
 import time
@@ -19,8 +18,9 @@ import outlast
 from outlast.cli.ops_interrupt import stops
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
+from outlast.cli.say import say
 from outlast.ops import deployment as deployments
-from outlast.ops.act.audit import AuditLog
+from outlast.ops.act.audit import AuditLog, operator
 from outlast.ops.deploy.parameters import LOCAL_RHYTHM, Rhythm, Wish
 from outlast.ops.deploy.run import Deployer
 from outlast.ops.deploy.stacks import StackEvent
@@ -80,7 +80,7 @@ def _written_down(audit: AuditLog, what: str, wish: Wish) -> Iterator[None]:
         yield
     except Stopped:
         audit.add("interrupted", what=what, application=wish.application)
-        typer.echo(f"interrupted; CloudFormation goes on with the stacks that it had begun. {AGAIN[what]}", err=True)
+        say(f"interrupted; CloudFormation goes on with the stacks that it had begun. {AGAIN[what]}")
         raise
     except (OpsError, ClientError, BotoCoreError) as error:
         audit.add(f"not done: {what}", application=wish.application, error=str(error))
@@ -101,7 +101,7 @@ class Told:
         elapsed_s = time.monotonic() - self._begun_s
         reason = f"  {event.reason}" if event.reason else ""
         with self._lock:
-            typer.echo(f"{elapsed_s:6.1f} s  {event.region:<14} {event.resource:<28} {event.status}{reason}", err=True)
+            say(f"{elapsed_s:6.1f} s  {event.region:<14} {event.resource:<28} {event.status}{reason}")
 
 
 def deploy(
@@ -131,7 +131,7 @@ def deploy(
         where = open_target(target, home, profile)
         wish = wish_of(where, source_of(source), zone, (first, second, observer), where.kind == "local", switch)
         deployer = Deployer(where.clients, wish, Told())
-        audit = AuditLog(where.home / "audit.jsonl", getpass.getuser())
+        audit = AuditLog(where.home / "audit.jsonl", operator())
         with stops(), _written_down(audit, "remove" if remove else "deploy", wish):
             if remove:
                 deployer.remove()

@@ -9,6 +9,7 @@ import typer
 
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, ProfileOption, TargetOption, one_line, open_target
+from outlast.cli.say import say
 from outlast.ops.clients import DENIED, STRANGER
 from outlast.ops.doctor.examine import examine
 from outlast.ops.doctor.findings import exit_of
@@ -42,7 +43,7 @@ def doctor(
             raise OpsError(f"These credentials are refused by everything that was asked ({min(codes)}).")
         findings = examine(facts)
     for text in facts.not_asked:
-        typer.echo(f"not asked: {text}.", err=True)
+        say(f"not asked: {text}.")
     if output == "json":
         told = {"measured": target, "findings": [each.document() for each in findings]}
         typer.echo(json.dumps({**told, "not_asked": list(facts.not_asked)}))

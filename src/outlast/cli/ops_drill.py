@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 import time
@@ -22,7 +21,8 @@ from outlast.cli.ops_interrupt import run
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_report import objectives
 from outlast.cli.ops_target import HomeOption, Target, one_line, open_target
-from outlast.ops.act.audit import AuditLog
+from outlast.cli.say import Teller, say
+from outlast.ops.act.audit import AuditLog, operator
 from outlast.ops.deployment import Deployment
 from outlast.ops.drill.changes import CHANGES, WithChanges
 from outlast.ops.drill.customers import Crowd
@@ -124,11 +124,11 @@ def check_faults(file: DrillFile, target: Target, world: FisFaults) -> None:
 
 def _clean_up(target: Target, changes: WithChanges, *, tell_nothing: bool) -> None:
     """Take back what a killed drill has left, and say so; say that nothing was left only when `tell_nothing`."""
-    left = changes.clean_up(AuditLog(target.home / "audit.jsonl", getpass.getuser()))
+    left = changes.clean_up(AuditLog(target.home / "audit.jsonl", operator()))
     if left:
-        typer.echo(f"outlast: taken back what a drill that was killed had left: {', '.join(left)}.", err=True)
+        say(f"outlast: taken back what a drill that was killed had left: {', '.join(left)}.")
     elif tell_nothing:
-        typer.echo("outlast: nothing was left.", err=True)
+        say("outlast: nothing was left.")
 
 
 def _cleaner(target: Target) -> list[str]:
@@ -146,11 +146,11 @@ def _made(folder: Path) -> Iterator[None]:
         raise UsageError(f"The folder {folder} cannot be made: {error.strerror}.") from error
     earlier = set_aside(folder)
     if earlier:
-        typer.echo(f"outlast: the earlier drill in {folder} was set aside, to {earlier}.", err=True)
+        say(f"outlast: the earlier drill in {folder} was set aside, to {earlier}.")
     try:
         yield
     except Stopped:
-        typer.echo("outlast: The drill was stopped; what it had changed was put back, or is named above.", err=True)
+        say("outlast: The drill was stopped; what it had changed was put back, or is named above.")
         raise
     except OpsError:
         if not there and not any(folder.iterdir()):
@@ -162,7 +162,7 @@ async def play(
     target: Target, deployment: Deployment, file: DrillFile, folder: Path, moment: str, changes: WithChanges
 ) -> Story:
     """One drill, with its progress on standard error; cancelled, it tidies up first."""
-    console = Console(stderr=True)
+    console = Teller()
     begun_s = time.time()
     story = Story(
         title=file.title,
@@ -184,7 +184,7 @@ async def play(
         faults=changes,
         folder=folder,
         variables=target.variables,
-        who=getpass.getuser(),
+        who=operator(),
         journal=changes.journal,
     )
     crowd = Crowd(deployment, file.load, COASTS, folder, f"{moment}-", target.variables)
@@ -197,13 +197,13 @@ def region_of(file: DrillFile, deployment: Deployment) -> str:
     return deployment.region(places.get(file.region, file.region)).name
 
 
-def _tell(console: Console, event: Event, begun_s: float) -> None:
+def _tell(console: Teller, event: Event, begun_s: float) -> None:
     line = Text(f"{event.at_s - begun_s:6.1f} s  {event.kind:<10} {event.text}", overflow="fold")
-    console.print(line, soft_wrap=True)
+    console.say(line)
 
 
-def _tell_step(console: Console, step: StepSeen, begun_s: float) -> None:
+def _tell_step(console: Teller, step: StepSeen, begun_s: float) -> None:
     word, style = STEP_STYLES[step.state]
     moment = f"{(step.at_s or begun_s) - begun_s:6.1f} s"
     line = Text.assemble(moment, f"  step {step.number:>2}    ", (word, style), f"  {step.title}: {step.evidence}")
-    console.print(line, soft_wrap=True)
+    console.say(line)

@@ -15,6 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, Target, one_line, open_target
+from outlast.cli.say import say
+from outlast.cli.seconds import seconds_option
 from outlast.cloud.contract.faults import KINDS
 from outlast.ops.clients import Clients, again, error_code
 from outlast.ops.drill.faults import ENDED, FisFaults, Running, ensure_role, words_of
@@ -91,7 +93,7 @@ def whereabouts(clients: Clients, regions: Sequence[str], ident: str) -> str:
 def begin(
     kind: Annotated[str, typer.Argument(help=f"The kind of fault: {', '.join(sorted(KINDS))}.")],
     regions: Annotated[list[str], typer.Argument(help="Its Region; for links: from and to, that direction alone.")],
-    seconds: Annotated[float, typer.Option(min=1.0, help="It ends by itself after this.")] = 600.0,
+    seconds: Annotated[float, seconds_option("It ends by itself after this.", least_s=1.0)] = 600.0,
     given: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter.")] = None,
     service: Annotated[list[str] | None, typer.Option(help="Only this service; repeat for more.")] = None,
     operation: Annotated[list[str] | None, typer.Option(help="Only this operation; repeat for more.")] = None,
@@ -129,7 +131,7 @@ def show(home: HomeOption = None, output: OutputOption = "text") -> None:
         target = open_target("local", home, None)
         found, silent = experiments(target.clients, target.regions)
     for region, why in silent.items():
-        typer.echo(f"{region} could not be asked: {why}", err=True)
+        say(f"{region} could not be asked: {why}")
     if output == "json":
         typer.echo(json.dumps(found, default=str))
         return

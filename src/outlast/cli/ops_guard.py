@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import time
 from contextlib import AsyncExitStack
@@ -19,13 +18,15 @@ from outlast.cli.ops_interrupt import run
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_switch import SwitchOption, Wish, carry_out, note, show_plan
 from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
-from outlast.ops.act.audit import AuditLog, read
+from outlast.cli.say import say
+from outlast.cli.seconds import seconds_option
+from outlast.ops.act.audit import AuditLog, operator, read
 from outlast.ops.act.boards import board_of
-from outlast.ops.act.evacuate import Board, Evacuated
+from outlast.ops.act.evacuate import Board, Evacuated, check_unchanged
 from outlast.ops.decide.rules import Decision
 from outlast.ops.deployment import Deployment, Switch
 from outlast.ops.observe.facts import gather
-from outlast.ops.outcome import Exit, OpsError, RefusedError
+from outlast.ops.outcome import Exit, OpsError, OverruledError, RefusedError
 from outlast.ops.plan.evacuation import EvacuationPlan, plan_evacuation
 from outlast.ops.report.status import advice
 from outlast.ops.watch import Watch
@@ -54,10 +55,8 @@ def guard(
     mode: Annotated[
         Mode, typer.Option(help="recommend: say it and end; approve: ask; automatic: do it without asking.")
     ] = "recommend",
-    seconds: Annotated[float, typer.Option(min=0.0, help="End after this if nothing happens; 0: not.")] = 0.0,
-    watch_s: Annotated[
-        float, typer.Option(min=0.0, help="Seconds to watch the survivors; worse is taken back.")
-    ] = 30.0,
+    seconds: Annotated[float, seconds_option("End after this if nothing happens; 0: not.")] = 0.0,
+    watch_s: Annotated[float, seconds_option("Seconds to watch the survivors; worse is taken back.")] = 30.0,
     switch: SwitchOption = None,
     output: OutputOption = "text",
 ) -> None:
@@ -132,10 +131,20 @@ def overtaken(plan: EvacuationPlan, now: Decision) -> str:
     return f"{', '.join(sick)} is impaired by now" if sick else ""
 
 
+def overruled(plan: EvacuationPlan, board: Board) -> str:
+    """What somebody else has switched since a plan was made: while one person reads and types, another may act. Empty
+    while nobody has."""
+    try:
+        check_unchanged(board, plan)
+    except OverruledError as error:
+        return str(error).rstrip(".")
+    return ""
+
+
 async def _guard(
     target: Target, deployment: Deployment, mode: Mode, limit_s: float, watch_s: float, switch: Switch | None
 ) -> tuple[Decision, Evacuated | None]:
-    audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
+    audit = AuditLog(target.home / "audit.jsonl", operator())
     board = board_of(switch, target.clients, deployment, lambda tried: note(audit, tried))
     until_s = time.monotonic() + limit_s
     async with AsyncExitStack() as held:
@@ -150,7 +159,7 @@ async def _guard(
             if decision.action != "evacuate":  # it was left already
                 if decision.why.partition(":")[0] != refused:
                     refused = decision.why.partition(":")[0]
-                    typer.echo(decision.why, err=True)
+                    say(decision.why)
                 await asyncio.sleep(min(LOOK_S, max(0.0, left_s)))
                 continue
             if mode == "recommend":
@@ -166,12 +175,12 @@ async def _guard(
             if against != refused:
                 refused = against
                 audit.add("not left", region=decision.region, why=decision.why, against=against)
-                typer.echo(f"{decision.region} is not left: {against}", err=True)
+                say(f"{decision.region} is not left: {against}")
             await watch.until(lambda decision: decision.action != "evacuate", min(1.0, max(0.0, left_s)))
         show_plan(plan)
-        typer.echo(f"dissent: {'; '.join(decision.dissent) or 'nobody'}", err=True)
+        say(f"dissent: {'; '.join(decision.dissent) or 'nobody'}")
         await confirm(f"evacuate {decision.region}", yes=mode == "automatic")
-        if changed := overtaken(plan, watch.decision):
+        if changed := overtaken(plan, watch.decision) or await asyncio.to_thread(overruled, plan, board):
             audit.add("not left", region=decision.region, why=decision.why, against=changed)
             raise RefusedError(f"{decision.region} is not left: {changed}. Nothing was changed.")
         wish = Wish(decision.region, decision.why, switch, False, "", False, False, watch_s, mode == "automatic")

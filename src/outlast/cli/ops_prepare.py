@@ -10,6 +10,7 @@ import typer
 from outlast.cli.ops_deploy import Told, source_of, wish_of
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, ProfileOption, TargetOption, one_line, open_target
+from outlast.cli.say import say
 from outlast.ops import deployment as deployments
 from outlast.ops.act.arc import Try
 from outlast.ops.act.boards import board_of
@@ -57,5 +58,5 @@ def prepare(
         typer.echo(f"What an evacuation needs is in {where.deployment_path}; keep a copy where you can reach it.")
         typer.echo(f"{made.switch}: {', '.join(f'{name} {on}' for name, on in told.items())}.")
     for tried in (each for each in failed if each.error):
-        typer.echo(f"{tried.endpoint} in {tried.region} did not answer: {tried.error}", err=True)
+        say(f"{tried.endpoint} in {tried.region} did not answer: {tried.error}")
     raise typer.Exit(int(Exit.GOOD))

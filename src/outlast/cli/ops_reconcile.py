@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +23,9 @@ from outlast.cli.ops_target import (
     one_line,
     open_target,
 )
-from outlast.ops.act.audit import AuditLog
+from outlast.cli.say import say
+from outlast.cli.seconds import seconds_option
+from outlast.ops.act.audit import AuditLog, operator
 from outlast.ops.ledger.gather import gather
 from outlast.ops.ledger.model import Conflict
 from outlast.ops.ledger.moment import since as moment_of
@@ -65,7 +66,7 @@ def reconcile(
         str | None, typer.Option(help="Only conflicts noticed since: 10m, 2h.", show_default=False)
     ] = None,
     patience_s: Annotated[
-        float, typer.Option(min=0.0, help="Seconds that a finding must last: what is on its way is not broken.")
+        float, seconds_option("Seconds that a finding must last: what is on its way is not broken.")
     ] = PATIENCE_S,
     limit: Annotated[int, typer.Option(min=1, help="Items read of one table, at most.")] = LIMIT,
     yes: YesOption = False,
@@ -80,7 +81,7 @@ def reconcile(
         look = run.look()
         if settle:
             settled = run.settle(look, settle)
-            typer.echo(f"{len(settled)} conflicts are settled.", err=True)
+            say(f"{len(settled)} conflicts are settled.")
             look = run.look()
         if apply and look.findings:
             run.check(look)
@@ -115,10 +116,10 @@ def reconciler_of(
     return Reconciler(
         stores=[DynamoStore(target.clients.of("dynamodb", each), each, limit) for each in regions],
         rules=file,
-        audit=AuditLog(target.home / "audit.jsonl", getpass.getuser()),
+        audit=AuditLog(target.home / "audit.jsonl", operator()),
         conflicts=_conflicts(target, regions, since_s),
         patience_s=patience_s,
-        tell=lambda text: typer.echo(text, err=True),
+        tell=say,
     )
 
 
@@ -136,7 +137,7 @@ def _applied(run: Reconciler, look: Look) -> Applied:
         return run.apply(look)
     except Stopped:
         run.audit.add("interrupted", what="reconcile", rules=run.rules.name)
-        typer.echo("interrupted; what was repaired is in the audit log, and the same command does the rest.", err=True)
+        say("interrupted; what was repaired is in the audit log, and the same command does the rest.")
         raise
 
 

@@ -10,6 +10,7 @@ import typer
 
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import one_line
+from outlast.cli.seconds import seconds_option
 from outlast.ops.decide.replay import replay
 from outlast.ops.decide.rules import HOLD_S, Decision
 from outlast.ops.observe.recording import load
@@ -30,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def replay_file(
     path: Annotated[Path, typer.Argument(help="The recording.")],
     quorum: Annotated[int, typer.Option(min=1, max=10, help="Vantage points that must say bad.")] = 3,
-    hold_s: Annotated[float, typer.Option(min=0.0, help="Seconds that customers must be let down.")] = HOLD_S,
+    hold_s: Annotated[float, seconds_option("Seconds that customers must be let down.")] = HOLD_S,
     output: OutputOption = "text",
 ) -> None:
     """Tell every change of mind."""

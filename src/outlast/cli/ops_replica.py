@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import time
 from collections import Counter
@@ -16,7 +15,8 @@ from outlast.cli.ops_confirm import confirm
 from outlast.cli.ops_interrupt import run, stops
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, YesOption, one_line, open_target
-from outlast.ops.act.audit import AuditLog
+from outlast.cli.say import say
+from outlast.ops.act.audit import AuditLog, operator
 from outlast.ops.act.boards import board_of
 from outlast.ops.act.replica import Replicas
 from outlast.ops.clients import Kind
@@ -67,8 +67,8 @@ def _change(
         where = open_target(target, home, profile)
         deployment = where.deployment()
         deployment.region(region)
-        audit = AuditLog(where.home / "audit.jsonl", getpass.getuser())
-        replicas = Replicas(where.clients, deployment, audit, lambda text: typer.echo(text, err=True))
+        audit = AuditLog(where.home / "audit.jsonl", operator())
+        replicas = Replicas(where.clients, deployment, audit, say)
         replicas.check(region, board_of(None, where.clients, deployment).states())
         found = replicas.plan(region, verb, _alone(where, region) if verb == "remove" else None)
         Console(stderr=True).print(checks(f"To {verb} the replicas of {region}:", found))
@@ -78,7 +78,7 @@ def _change(
                 changed = replicas.remove(region) if verb == "remove" else replicas.rebuild(region)
             except Stopped:
                 audit.add("interrupted", what=f"replica {verb}", region=region)
-                typer.echo(f"interrupted; `outlast replica {verb} {region}` goes on from there.", err=True)
+                say(f"interrupted; `outlast replica {verb} {region}` goes on from there.")
                 raise
     if output == "json":
         typer.echo(json.dumps({"region": region, "changed": changed}))

@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 
 from outlast.cli.ops_output import JUnitOption, OutputOption, print_table
-from outlast.cli.ops_target import HomeOption, one_line
-from outlast.cloud.world import config as configuration
+from outlast.cli.ops_target import HomeOption, folder_of, one_line
+from outlast.cli.say import say
 from outlast.ops.outcome import UsageError
 from outlast.ops.report import terminal
 from outlast.ops.report.compare import Comparison, compare
@@ -59,7 +59,7 @@ def report(
     with one_line():
         if len(words) > 1:
             raise UsageError("One report at a time, or `outlast report compare BEFORE AFTER`.")
-        folder = Path(words[0]) if words else latest((home or configuration.default_folder()).absolute())
+        folder = Path(words[0]) if words else latest(folder_of(home))
         document = read(folder)
         _, page = write(document, folder if folder.is_dir() else folder.parent)
         if xml is not None:
@@ -91,7 +91,7 @@ def side_by_side(paths: Sequence[str], output: str) -> None:
         typer.echo(json.dumps(found.document()))
     else:
         for warning in found.warnings:
-            typer.echo(f"not quite comparable: {warning}", err=True)
+            say(f"not quite comparable: {warning}")
         print_table(("figure", "before", "after", "trend"), _figures(found))
         print_table(("objective", "before", "after"), [(text, MET[a], MET[b]) for text, a, b in found.objectives])
     raise typer.Exit(int(found.exit))

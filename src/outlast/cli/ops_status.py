@@ -19,6 +19,8 @@ from rich.live import Live
 from outlast.cli.ops_interrupt import run
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
+from outlast.cli.say import say
+from outlast.cli.seconds import seconds_option
 from outlast.ops.act.boards import board_of
 from outlast.ops.decide.rules import Decision
 from outlast.ops.deployment import Deployment
@@ -70,7 +72,7 @@ def status(
     target: TargetOption = "local",
     home: HomeOption = None,
     profile: ProfileOption = None,
-    seconds: Annotated[float, typer.Option(min=1.0, help="How long to look; longer where it is not certain.")] = 8.0,
+    seconds: Annotated[float, seconds_option("How long to look; longer where it is not certain.", least_s=1.0)] = 8.0,
     output: OutputOption = "text",
 ) -> None:
     """One screen."""
@@ -78,13 +80,13 @@ def status(
         where = open_target(target, home, profile)
         deployment = where.deployment()
         if output == "text":
-            typer.echo(f"looking from every vantage point, {seconds:g} s", err=True)
+            say(f"looking from every vantage point, {seconds:g} s")
         decision, looked = run(_look(where, deployment, seconds))
         controls = controls_of(where, deployment)
         left = [] if is_held(where.home / LOCK) else Journal(where.home / CHANGES_FILE).read().values()
     if left:
         told = ", ".join(each.what for each in left)
-        typer.echo(f"A drill that was cut short has left {told}: `outlast drill --clean-up`.", err=True)
+        say(f"A drill that was cut short has left {told}: `outlast drill --clean-up`.")
     if output == "json":
         typer.echo(json.dumps(page.document(deployment, decision, looked.latest, controls)))
     elif output == "table":
@@ -100,7 +102,7 @@ async def _look(target: Target, deployment: Deployment, seconds: float) -> tuple
     async with Watch(target.clients, deployment, target.keys) as looking:
         await looking.until(lambda _: False, seconds)
         if exit_of(looking.decision) is Exit.UNDECIDED:
-            typer.echo(f"not certain: looking on, {DOUBT_S:g} s at most", err=True)
+            say(f"not certain: looking on, {DOUBT_S:g} s at most")
             await looking.until(lambda decision: exit_of(decision) is not Exit.UNDECIDED, DOUBT_S)
         return looking.decision, looking
 
@@ -112,7 +114,7 @@ def watch(
     record: Annotated[
         Path | None, typer.Option(help="Keep every signal in this file, for `outlast replay`.", show_default=False)
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.0, help="End by itself after this; 0: not.")] = 0.0,
+    seconds: Annotated[float, seconds_option("End by itself after this; 0: not.")] = 0.0,
 ) -> None:
     """Until Ctrl-C."""
     with one_line():

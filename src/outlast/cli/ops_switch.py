@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import time
 from collections.abc import Sequence
@@ -27,8 +26,10 @@ from outlast.cli.ops_target import (
     one_line,
     open_target,
 )
+from outlast.cli.say import say
+from outlast.cli.seconds import seconds_option
 from outlast.ops.act.arc import Try
-from outlast.ops.act.audit import AuditLog
+from outlast.ops.act.audit import AuditLog, operator
 from outlast.ops.act.boards import board_of
 from outlast.ops.act.evacuate import Board, Evacuated, Evacuator, check_unchanged
 from outlast.ops.act.failback import Failback, Returned, Step
@@ -65,13 +66,12 @@ SwitchOption = Annotated[
 ]
 WaitOption = Annotated[
     float | None,
-    typer.Option(
+    seconds_option(
+        "How long to ask again while a safety rule refuses: by default as long as its wait period, at most a minute; "
+        "0 does not wait.",
         "--wait",
-        min=0.0,
         metavar="SECONDS",
         show_default=False,
-        help="How long to ask again while a safety rule refuses: by default as long as its wait period, at most a "
-        "minute; 0 does not wait.",
     ),
 ]
 RegionArgument = Annotated[str, typer.Argument(help="The Region.")]
@@ -113,9 +113,7 @@ def evacuate(
     refuse_at_gateway: Annotated[
         bool, typer.Option("--refuse-at-gateway", help="Then let nothing into the Region's API: stubborn clients move.")
     ] = False,
-    watch_s: Annotated[
-        float, typer.Option(min=0.0, help="Seconds to watch the survivors; worse is rolled back.")
-    ] = 20.0,
+    watch_s: Annotated[float, seconds_option("Seconds to watch the survivors; worse is rolled back.")] = 20.0,
     wait_s: WaitOption = None,
     yes: YesOption = False,
     output: OutputOption = "text",
@@ -139,7 +137,7 @@ def evacuate(
         print_table(("region", *told), [(region, *told.values())])
     else:
         typer.echo(f"{region}: {result.text}.")
-        _tell(NEXT[result.ending].format(region=region))
+        say(NEXT[result.ending].format(region=region))
     raise typer.Exit(int(Exit.GOOD if result.ending == "left" else Exit.MISSED))
 
 
@@ -162,12 +160,12 @@ class Wish:
 async def _evacuate(target: Target, deployment: Deployment, wish: Wish) -> Evacuated:
     """Look unless offline, plan, agree, switch. Offline the watch opens after the switch: nothing waits for it."""
     watch = Watch(target.clients, deployment, target.keys, may_be_denied=True)
-    audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
+    audit = AuditLog(target.home / "audit.jsonl", operator())
     board = board_of(wish.switch, target.clients, deployment, lambda tried: note(audit, tried))
     async with AsyncExitStack() as open_watch:
         if not wish.offline:
             await open_watch.enter_async_context(watch)
-            _tell(f"looking first, {LOOK_S:.0f} s at most; --offline does not")
+            say(f"looking first, {LOOK_S:.0f} s at most; --offline does not")
             await watch.until(lambda decision: decision.action == "evacuate", LOOK_S)
         facts = await asyncio.to_thread(
             gather, target.clients, deployment, watch.latest, None if wish.offline else watch.decision,
@@ -213,7 +211,7 @@ async def carry_out(
         await open_watch.enter_async_context(watch)
 
     names = {coast: names_for(deployment, subnet) for coast, subnet in COASTS.items()}
-    evacuator = Evacuator(board, names, deployment.service_name, audit, worse, tell=_tell)
+    evacuator = Evacuator(board, names, deployment.service_name, audit, worse, tell=say)
     if wish.offline and wish.watch_s:
         evacuator.on_switched = begin_to_watch
     rule = deployment.arc.safety_rule_arn if (wish.switch or deployment.switch) == "routing-controls" else ""
@@ -241,7 +239,7 @@ def _refuse(gateway: Gateway, region: str, audit: AuditLog) -> None:
         gateway.refuse(region)
     except OpsError as error:
         audit.add("not refused at the gateway", region=region, why=str(error))
-        typer.echo(f"not refused at the gateway: {error}", err=True)
+        say(f"not refused at the gateway: {error}")
         return
     audit.add("refused at the gateway", region=region)
 
@@ -251,14 +249,14 @@ async def _admit(gateway: Gateway, region: str, audit: AuditLog, yes: bool) -> N
     try:
         if not await asyncio.to_thread(gateway.refuses, region):
             return
-        typer.echo(f"The stage in {region} lets nothing in: it is let in first, so that it can be looked at.", err=True)
+        say(f"The stage in {region} lets nothing in: it is let in first, so that it can be looked at.")
         await confirm(f"admit {region}", yes)
         await asyncio.to_thread(gateway.admit, region)
         audit.add("admitted at the gateway", region=region)
     except OpsError as error:
         if isinstance(error, RefusedError):
             raise
-        typer.echo(f"whether the stage lets requests in is not known: {error}", err=True)
+        say(f"whether the stage lets requests in is not known: {error}")
 
 
 def failback(
@@ -267,7 +265,7 @@ def failback(
     home: HomeOption = None,
     profile: ProfileOption = None,
     steps: Annotated[str, typer.Option(help="Per cent of the Region's side at each step.")] = ",".join(map(str, STEPS)),
-    watch_s: Annotated[float, typer.Option(min=0.0, help="Seconds to watch each step.")] = 10.0,
+    watch_s: Annotated[float, seconds_option("Seconds to watch each step.")] = 10.0,
     reviewed: Annotated[bool, typer.Option("--reviewed", help="The conflicts have been reviewed.")] = False,
     wait_s: WaitOption = None,
     yes: YesOption = False,
@@ -287,7 +285,7 @@ def failback(
     else:
         typer.echo(f"{result.text}.")
         if result.ending != "returned":
-            _tell(f"next: `outlast failback {region}` goes on from there, `outlast evacuate {region}` leaves again")
+            say(f"next: `outlast failback {region}` goes on from there, `outlast evacuate {region}` leaves again")
     raise typer.Exit(int(Exit.GOOD if result.ending == "returned" else Exit.MISSED))
 
 
@@ -312,7 +310,7 @@ async def _failback(
     yes: bool,
     wait_s: float | None,
 ) -> Returned:
-    audit = AuditLog(target.home / "audit.jsonl", getpass.getuser())
+    audit = AuditLog(target.home / "audit.jsonl", operator())
     weights = Weights(target.clients, deployment)
     percent = await asyncio.to_thread(_percent, weights, region)
     await _admit(Gateway(target.clients, deployment), region, audit, yes)
@@ -323,7 +321,7 @@ async def _failback(
             keeps_up = watch.latest.keeps_up(deployment.region_names, CONVERGED_MS)
             return keeps_up and decision.finding(region).state == "healthy"
 
-        _tell(f"looking first, until {region} is well and the data keeps up, {4 * LOOK_S:.0f} s at most")
+        say(f"looking first, until {region} is well and the data keeps up, {4 * LOOK_S:.0f} s at most")
         await watch.until(ready, 4 * LOOK_S)
         facts = await asyncio.to_thread(gather, target.clients, deployment, watch.latest, watch.decision, 0.0)
         known = await asyncio.to_thread(ledger.conflicts, target.clients, deployment, 0.0)
@@ -348,7 +346,7 @@ async def _failback(
 
         patience_s, period = _patience(deployment, audit, wait_s)
         back = Failback(
-            board, weights, audit, worse, on_step=_tell_step, tell=_tell, patience_s=patience_s, period=period
+            board, weights, audit, worse, on_step=_tell_step, tell=say, patience_s=patience_s, period=period
         )
         return await back.run(plan)
 
@@ -369,12 +367,8 @@ def note(audit: AuditLog, tried: Try) -> None:
         audit.add("tried", operation=tried.operation, endpoint=tried.endpoint, error=tried.error)
 
 
-def _tell(text: str) -> None:
-    typer.echo(text, err=True)
-
-
 def _tell_step(step: Step) -> None:
-    typer.echo(f"{step.percent} %: {step.problem or 'well'}", err=True)
+    say(f"{step.percent} %: {step.problem or 'well'}")
 
 
 def show_plan(plan: EvacuationPlan) -> None:

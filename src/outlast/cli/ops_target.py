@@ -13,6 +13,7 @@ import boto3
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from outlast.cli.say import say
 from outlast.cloud.world import config as configuration
 from outlast.cloud.world.config import WorldError
 from outlast.cloud.world.control import is_running
@@ -72,8 +73,16 @@ class Target:
 
 def open_target(kind: Kind, home: Path | None, profile: str | None) -> Target:
     """The target; raises UsageError that says what to do."""
-    folder = (home or configuration.default_folder()).absolute()
+    folder = folder_of(home)
     return _local(folder) if kind == "local" else _aws(folder, profile)
+
+
+def folder_of(home: Path | None) -> Path:
+    """The folder of the world and of the deployment file, absolute; raises UsageError when nothing says where it is."""
+    try:
+        return (home or configuration.default_folder()).absolute()
+    except WorldError as error:
+        raise UsageError(str(error)) from error
 
 
 def _local(folder: Path) -> Target:
@@ -122,15 +131,15 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except Stopped as stopped:
-        typer.echo(f"outlast: {stopped}.", err=True)
+        say(f"outlast: {stopped}.")
         raise typer.Exit(128 + stopped.number) from None
     except OpsError as error:
-        typer.echo(f"outlast: {error}", err=True)
+        say(f"outlast: {error}")
         raise typer.Exit(int(error.exit)) from error
     except (ClientError, BotoCoreError) as error:
-        typer.echo(f"outlast: {error}", err=True)
+        say(f"outlast: {error}")
         raise typer.Exit(int(Exit.ERROR)) from error
     except OSError as error:  # a full disk, a folder that is not ours
         where = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"outlast: {where}{error.strerror or error}.", err=True)
+        say(f"outlast: {where}{error.strerror or error}.")
         raise typer.Exit(int(Exit.ERROR)) from error

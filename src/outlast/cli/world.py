@@ -19,6 +19,7 @@ import typer
 from outlast.cli import masterkey
 from outlast.cli.masterkey import CommandOption, PassphraseFdOption, PassphraseOption, Sources
 from outlast.cli.preparing import FRONT, key_of, prepare, prepare_filed
+from outlast.cli.seconds import seconds_option
 from outlast.cloud.world import config as configuration
 from outlast.cloud.world.config import WorldConfig, WorldError
 from outlast.cloud.world.control import control
@@ -99,8 +100,11 @@ def register(app: typer.Typer) -> None:
 
 
 def folder_of(home: Path | None) -> Path:
-    """The world's folder, absolute."""
-    return (home or configuration.default_folder()).absolute()
+    """The world's folder, absolute; fails with one line when nothing says where it is."""
+    try:
+        return (home or configuration.default_folder()).absolute()
+    except WorldError as error:
+        fail(str(error))
 
 
 def up(
@@ -115,7 +119,7 @@ def up(
         str, typer.Option(help="Delay of replication: LOW-HIGH milliseconds, or `none`.")
     ] = "600-1200",
     health_interval_s: Annotated[
-        float, typer.Option(min=0.0, help="Interval of Route 53 health checkers; 0 keeps what each check says.")
+        float, seconds_option("Interval of Route 53 health checkers; 0 keeps what each check says.")
     ] = 0.0,
     https_port: Annotated[
         int,

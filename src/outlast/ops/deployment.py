@@ -10,14 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final, Literal, get_origin, get_type_hints
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from outlast.ops.clients import Kind
 from outlast.ops.names import NameServer
 from outlast.ops.outcome import UsageError
 
 SCHEMA: Final = "outlast.deployment/1"
+MOST: Final = 1e9
+"""No number in the file is larger."""
 PLAIN: Final[Mapping[Any, tuple[type, ...]]] = {
     str: (str,),
     int: (int,),
@@ -148,12 +152,12 @@ def load(path: Path) -> Deployment:
         raise UsageError(f"{path} is not a deployment file of this version; run `outlast deploy` again.")
     try:
         return parse(read)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"The deployment file {path} is damaged ({error}); run `outlast deploy` again.") from error
 
 
 def parse(read: Mapping[str, Any]) -> Deployment:
-    """The deployment in the members of a file; raises KeyError and TypeError."""
+    """The deployment in the members of a file; raises KeyError, TypeError and ValueError."""
     arc = read["arc"]
     nested = {
         "regions": tuple(RegionPart(**part) for part in read["regions"]),
@@ -172,13 +176,38 @@ def parse(read: Mapping[str, Any]) -> Deployment:
         _check(part)
     if not made.name_servers or not made.regions:
         raise TypeError("it names no Region or no name server")
+    _check_places(made)
     return made
 
 
+def _check_places(made: Deployment) -> None:
+    """Raise ValueError for what nothing can be asked at, TypeError for limits that are no numbers."""
+    for url in (*(part.api_url for part in made.regions), *(each.url for each in made.arc.endpoints)):
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise ValueError(f"{url!r} is no URL")
+    for port in (made.https_port, *(each.port for each in made.name_servers)):
+        if not 0 < port < 65536:
+            raise ValueError(f"{port} is no port")
+    for server in made.name_servers:
+        ip_address(server.host)
+    for held in made.capacity.values():
+        if not isinstance(held, dict) or not all(each is None or _is_count(each) for each in held.values()):
+            raise TypeError("capacity is not numbers by Region")
+
+
+def _is_count(value: Any) -> bool:
+    """Whether it is a number from 0 on that can be reckoned with; `nan` is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST
+
+
 def _check(part: Any) -> None:
-    """Raise TypeError for a member that is not of its type."""
+    """Raise TypeError for a member that is not of its type, ValueError for one that is of no use."""
     for name, hint in get_type_hints(type(part)).items():
         value = getattr(part, name)
+        if get_origin(hint) is Literal and value not in get_args(hint):
+            raise ValueError(f"{name} is not one of {', '.join(get_args(hint))}")
         wanted = PLAIN.get(hint) or PLAIN.get(get_origin(hint))
         if wanted and (not isinstance(value, wanted) or isinstance(value, bool)):
             raise TypeError(f"{name} is {type(value).__name__}")
+        if wanted and isinstance(value, int | float) and not _is_count(value):
+            raise ValueError(f"{name} is {value}")

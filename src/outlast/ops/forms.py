@@ -22,9 +22,11 @@ Place = tuple[str | int, ...]
 """Where something stands in a file: the names of members and the numbers of list members, from 1, that lead to it."""
 LIMIT_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 30
+LARGEST: Final = 1e300
+"""No number in a file is larger: a whole number may be longer than any that can be reckoned with."""
 KINDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "string": lambda read: isinstance(read, str),
-    "number": lambda read: isinstance(read, int | float) and not isinstance(read, bool) and math.isfinite(read),
+    "number": lambda read: isinstance(read, int | float) and not isinstance(read, bool) and abs(read) <= LARGEST,
     "integer": lambda read: isinstance(read, int) and not isinstance(read, bool),
     "array": lambda read: isinstance(read, list),
     "object": lambda read: isinstance(read, dict),
@@ -108,6 +110,8 @@ def yaml_of(text: str, source: str) -> Written:
         raise UsageError(_not_yaml(source, error)) from error
     except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"{source} is not YAML: {' '.join(str(error).split())}.") from error
+    except (LookupError, AttributeError) as error:  # what YAML's own tags make of a text that they do not fit
+        raise UsageError(f"{source} is not YAML: a tag such as !!int stands before what it cannot be.") from error
 
 
 def _not_yaml(source: str, error: yaml.MarkedYAMLError) -> str:

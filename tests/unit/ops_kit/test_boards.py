@@ -328,6 +328,21 @@ def test_what_changed_while_somebody_read_the_plan_is_seen() -> None:
     assert "us-west-2 is impaired by now" in ops_guard.overtaken(plan, decided({A: "impaired", B: "impaired"}))
 
 
+def test_a_guard_that_was_agreed_with_sees_whom_another_has_switched_meanwhile() -> None:
+    class Silent(Board):
+        def states(self) -> dict[str, bool]:
+            raise OpsError("no endpoint answers")
+
+    plan, board = plan_evacuation(A, "it fails", (A, B), FACTS), Board()
+    assert ops_guard.overruled(plan, board) == ""
+    board.on = {A: False, B: True}
+    assert ops_guard.overruled(plan, board) == "", "the same was done: nothing is lost"
+    board.on = {A: True, B: False}
+    told = ops_guard.overruled(plan, board)
+    assert told == "Somebody else has switched since this plan was made: us-west-2 is off now. Look, and plan again"
+    assert ops_guard.overruled(plan, Silent()) == "", "the switch itself will tell"
+
+
 def test_after_a_switch_was_taken_back_nothing_is_left_unasked_for_ten_minutes(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     assert ops_guard.taken_back(path, 1000.0) == ""

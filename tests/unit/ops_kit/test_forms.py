@@ -85,7 +85,7 @@ stop: [elapsed > 240 s]
 """
 BY_LINE = [
     ("kind: gray-failure", "kind: grey", "line 4: fault: kind must be one of region-killed,"),
-    ("healthy_s: 8", "healthy_s: -8", "line 7: phases: healthy_s must be 0 or more, not -8."),
+    ("healthy_s: 8", "healthy_s: -8", "line 7: phases: healthy_s must be from 0 to 604800, not -8."),
     ("healthy_s", "helthy_s", "line 7: phases has no member helthy_s; it has act_after_s,"),
     ("[5, 100]", "[5, 50]", "line 8: phases: steps must rise, and end with 100."),
     ("[5, 100]", "[50, 5, 100]", "line 8: phases: steps must rise, and end with 100."),

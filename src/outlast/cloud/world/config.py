@@ -115,12 +115,15 @@ class WorldConfig:
 
 
 def default_folder() -> Path:
-    """`$OUTLAST_HOME`, else `.outlast` in the user's state folder."""
+    """`$OUTLAST_HOME`, else `outlast` in the user's state folder. Raises WorldError for somebody without a home."""
     given = os.environ.get("OUTLAST_HOME")
     if given:
         return Path(given)
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(state) / "outlast"
+    state = os.environ.get("XDG_STATE_HOME")
+    try:
+        return Path(state or Path.home() / ".local" / "state") / "outlast"
+    except RuntimeError:
+        raise WorldError("There is no home folder: set OUTLAST_HOME, or give --home.") from None
 
 
 def hosts_of(regions: tuple[str, ...], network: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ elsewhere (in the report), also tells whether the end was cut off.
 from __future__ import annotations
 
 import fcntl
+import getpass
 import hashlib
 import json
 import os
@@ -20,6 +21,8 @@ from typing import Any, BinaryIO, Final
 from outlast.ops.outcome import OpsError, UsageError
 
 ROOT: Final = "0" * 64
+LAST_S: Final = 253_402_300_799
+"""The end of the year 9999: no calendar goes further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,14 @@ class AuditLog:
         return entry
 
 
+def operator() -> str:
+    """Who acts, as the log names them; a user that this machine has no name for is named by number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 def seal(number: int, at_s: float, who: str, action: str, detail: Mapping[str, Any], previous: str) -> Entry:
     """An entry with its hash."""
     sealed = {"number": number, "at_s": at_s, "who": who, "action": action, "detail": detail, "previous": previous}
@@ -133,5 +144,6 @@ def _parsed(line: bytes) -> Entry | None:
         entry = Entry(**json.loads(line))
     except (ValueError, TypeError, RecursionError):
         return None
-    sound = isinstance(entry.number, int) and isinstance(entry.hash, str) and isinstance(entry.at_s, int | float)
-    return entry if sound else None
+    texts = (entry.who, entry.action, entry.previous, entry.hash)
+    sound = isinstance(entry.number, int) and isinstance(entry.at_s, int | float) and 0 <= entry.at_s <= LAST_S
+    return entry if sound and isinstance(entry.detail, dict) and all(isinstance(each, str) for each in texts) else None

@@ -8,6 +8,7 @@ long it is. https://docs.aws.amazon.com/recovery-cluster/latest/api/safetyrule.h
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -37,7 +38,8 @@ def period_of(wait_ms: int | None, audit_path: Path, now_s: float) -> str:
     if wait_ms is None:
         return "the deployment file does not know its wait period: `outlast prepare` asks"
     switched_s = [each.at_s for each in _entries(audit_path) if each.action in SWITCHED]
-    left_s = max(0.0, wait_ms / 1000 - (now_s - switched_s[-1])) if switched_s else 0.0
+    since_s = max(0.0, now_s - switched_s[-1]) if switched_s else math.inf  # the clock may have been set back
+    left_s = max(0.0, wait_ms / 1000 - since_s)
     told = f"its wait period is {wait_ms / 1000:g} s"
     return f"{told}, {left_s:.1f} s of it are left since our last switch" if left_s else told
 

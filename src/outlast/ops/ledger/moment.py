@@ -24,4 +24,7 @@ def since(text: str, now_s: float) -> float:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(f"{text!r} is no moment; write `10m`, `2h` or `2026-11-23T10:00:00Z`.") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    at_s = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    if at_s > now_s:
+        raise UsageError(f"{text!r} is still to come, by this machine's clock.")
+    return at_s
