@@ -1,4 +1,4 @@
-"""Any schedule of writes, cuts, losses, crashes, destroyed disks and drifting clocks ends equal after healing.
+"""Any schedule of writes, cuts, losses, crashes, full and destroyed disks and drifting clocks ends equal after healing.
 
 Every acknowledged write is then explained: it stands, or it is in the conflict ledger of a Region that still has its
 disk, or it went into a write that does or is; or its Region was destroyed when no other had it.
@@ -65,24 +65,29 @@ def dot_of(engine: Engine, space: Space, key: bytes) -> Dot | None:
     return item.stamp, engine.replication.names_list[item.origin]
 
 
-async def write(engine: Engine, model: Model, key: bytes, value: bytes | None) -> None:
+async def write(engine: Engine, model: Model, keys: tuple[bytes, ...], value: bytes | None) -> None:
+    """One transaction; a full disk may refuse it at its beginning, or when it is to become durable."""
     space = engine.space("t")
-    before = dot_of(engine, space, key)
-    with engine.begin() as tx:
-        if value is None:
-            tx.delete(space, key)
-        else:
-            tx.put(space, key, value)
-    after = dot_of(engine, space, key)
-    if after is None or after == before:
+    before = {key: dot_of(engine, space, key) for key in keys}
+    try:
+        with engine.begin() as tx:
+            for key in keys:
+                if value is None:
+                    tx.delete(space, key)
+                else:
+                    tx.put(space, key, value)
+    except StorageUnavailable:
+        assert {key: dot_of(engine, space, key) for key in keys} == before
         return
-    model.attempted[key, after] = value
-    model.before[key, after] = before
+    after = {key: dot_of(engine, space, key) for key in keys}
+    changed = {(key, dot): before[key] for key, dot in after.items() if dot is not None and dot != before[key]}
+    model.attempted.update(dict.fromkeys(changed, value))
+    model.before.update(changed)
     try:
         await engine.settled()
     except StorageUnavailable:
         return
-    model.acknowledged[key, after] = value
+    model.acknowledged.update(dict.fromkeys(changed, value))
 
 
 region_index = st.integers(0, len(REGIONS) - 1)
@@ -90,7 +95,9 @@ action = st.one_of(
     st.tuples(st.just("put"), region_index, st.sampled_from(KEYS)),
     st.tuples(st.just("put"), region_index, st.sampled_from(KEYS)),
     st.tuples(st.just("delete"), region_index, st.sampled_from(KEYS)),
+    st.tuples(st.just("put all"), region_index, st.just(0)),
     st.tuples(st.just("unsettled"), region_index, st.sampled_from(KEYS)),
+    st.tuples(st.sampled_from(("full", "room")), region_index, st.just(0)),
     st.tuples(st.just("cut"), region_index, region_index),
     st.tuples(st.just("cut one way"), region_index, region_index),
     st.tuples(st.just("heal"), region_index, region_index),
@@ -126,6 +133,20 @@ rush = st.lists(
 )
 
 
+cramped = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(("put", "delete")), region_index, st.sampled_from(KEYS)),
+        st.tuples(st.just("put all"), region_index, st.just(0)),
+        st.tuples(st.just("full"), region_index, st.just(0)),
+        st.tuples(st.sampled_from(("full", "room", "power", "start")), region_index, st.just(0)),
+        st.tuples(st.sampled_from(("cut", "heal")), region_index, region_index),
+        st.tuples(st.just("wait"), st.integers(0, 3000), st.just(0)),
+    ),
+    min_size=10,
+    max_size=40,
+)
+
+
 async def act(world: SimulatedEngines, model: Model, number: int, what: tuple[str, int, object]) -> None:
     name, first, second = what
     if name == "wait":
@@ -138,12 +159,17 @@ async def act(world: SimulatedEngines, model: Model, number: int, what: tuple[st
         if engine is not None:
             value = None if name == "delete" else b"%d" % number
             if name == "unsettled":
-                task = asyncio.ensure_future(write(engine, model, second, value))
+                task = asyncio.ensure_future(write(engine, model, (second,), value))
                 await asyncio.sleep(0)
                 world.crash(region, power=number % 2 == 0)
                 task.cancel()
             else:
-                await write(engine, model, second, value)
+                await write(engine, model, (second,), value)
+    elif name == "put all":
+        if engine is not None:
+            await write(engine, model, KEYS, b"%d" % number)
+    elif name in ("full", "room"):
+        world.disks[region].faults.full = name == "full"
     elif name in ("crash", "power"):
         world.crash(region, power=name == "power")
     elif name == "destroy":
@@ -176,6 +202,8 @@ async def act(world: SimulatedEngines, model: Model, number: int, what: tuple[st
 
 async def converge(world: SimulatedEngines) -> None:
     world.net.heal_all()
+    for disk in world.disks.values():
+        disk.faults.full = False
     for region in REGIONS:
         if region not in world.engines:
             opened(await world.start(region))
@@ -251,6 +279,13 @@ def test_one_item_in_a_rush_ends_explained_though_a_region_is_destroyed(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         simulate(play(Path(folder), seed, [*schedule, ("destroy", gone, 0)]))
+
+
+@quick
+@given(seed=st.integers(0, 2**32), schedule=cramped)
+def test_disks_that_fill_end_equal_and_explained(seed: int, schedule: list[tuple[str, int, object]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        simulate(play(Path(folder), seed, schedule))
 
 
 @settings(max_examples=5, deadline=None)
