@@ -16,7 +16,7 @@ import typer
 from outlast.cli.ops_confirm import confirm
 from outlast.cli.ops_interrupt import run
 from outlast.cli.ops_output import OutputOption, print_table
-from outlast.cli.ops_switch import SwitchOption, Wish, carry_out, note, show_plan
+from outlast.cli.ops_switch import SwitchOption, Wish, carry_out, note, say_choices, show_plan
 from outlast.cli.ops_target import HomeOption, ProfileOption, Target, TargetOption, one_line, open_target
 from outlast.cli.say import say
 from outlast.cli.seconds import seconds_option
@@ -44,7 +44,8 @@ def register(app: typer.Typer) -> None:
         "guard",
         epilog="Example: outlast guard --mode approve",
         help="Watch until a Region is to be left; then recommend it, ask, or leave it. A plan that anything stands "
-        "against is never carried out. Exit: 0 left or nothing to do, 3 recommended or rolled back, 4 refused.",
+        "against is never carried out. Exit: 0 left or nothing to do, 3 recommended or rolled back, 4 refused, 5 left, "
+        "and all are bad now.",
     )(guard)
 
 
@@ -80,14 +81,16 @@ def guard(
         typer.echo(f"dissent: {told['dissent'] or 'nobody'}.")
         if result:
             typer.echo(f"{decision.region}: {result.text}.")
+    if result:
+        say_choices(result)
     raise typer.Exit(int(exit_of(decision, result)))
 
 
 def exit_of(decision: Decision, result: Evacuated | None) -> Exit:
-    """3 when something is left to be done."""
-    if decision.action != "evacuate" or (result is not None and result.ending == "left"):
+    """3 when something is left to be done; 5 when all are bad, and nobody could be sent back."""
+    if decision.action != "evacuate":
         return Exit.GOOD
-    return Exit.MISSED
+    return Exit.MISSED if result is None else result.exit
 
 
 async def advised(deployment: Deployment, decision: Decision, board: Board) -> Decision:

@@ -18,7 +18,7 @@ MODULES: Final = {
     "watch": "ops_status",
     "fault": "ops_faults",
     "evacuate": "ops_switch",
-    "failback": "ops_switch",
+    "failback": "ops_failback",
     "drill": "ops_drill",
     "report": "ops_report",
 }

@@ -1,17 +1,15 @@
-"""`outlast evacuate` and `outlast failback`: the plan first, then a typed confirmation, then the switch."""
+"""`outlast evacuate`: the plan first, then a typed confirmation, then the switch."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Annotated, Final
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from outlast.cli.ops_confirm import confirm, second
@@ -32,20 +30,14 @@ from outlast.ops.act.arc import Try
 from outlast.ops.act.audit import AuditLog, operator
 from outlast.ops.act.boards import board_of
 from outlast.ops.act.evacuate import Board, Evacuated, Evacuator, check_unchanged
-from outlast.ops.act.failback import Failback, Returned, Step
 from outlast.ops.act.gateway import Gateway
 from outlast.ops.act.patience import patience_for, period_of
-from outlast.ops.act.weights import Weights
-from outlast.ops.clients import error_code
-from outlast.ops.decide.rules import Decision
-from outlast.ops.decide.survivors import Survivors
+from outlast.ops.decide.survivors import Survivors, unready
 from outlast.ops.deployment import Deployment, Switch
-from outlast.ops.observe import ledger
 from outlast.ops.observe.facts import gather
 from outlast.ops.observe.survey import COASTS, names_for
-from outlast.ops.outcome import Exit, OpsError, RefusedError, UsageError
+from outlast.ops.outcome import OpsError, RefusedError, UsageError
 from outlast.ops.plan.evacuation import Check, EvacuationPlan, plan_evacuation
-from outlast.ops.plan.failback import CONVERGED_MS, STEPS, FailbackPlan, plan_failback, rises
 from outlast.ops.report.status import checks
 from outlast.ops.watch import Watch
 
@@ -53,6 +45,7 @@ LOOK_S = 6.0
 NEXT: Final = {
     "left": "next: `outlast watch`, and once {region} is well `outlast failback {region}`",
     "rolled back": "next: `outlast status` says how both are; `--watch-s 0` does not watch the survivors",
+    "no way back": "next: `outlast status` says how both are; nothing more is done unasked. The choices:",
     "not seen": "next: `outlast status` says what DNS tells; the same command again looks on",
 }
 """What comes after an evacuation, by how it ended."""
@@ -78,17 +71,13 @@ RegionArgument = Annotated[str, typer.Argument(help="The Region.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add `evacuate` and `failback`."""
+    """Add `evacuate`."""
     app.command(
         "evacuate",
         epilog="Example: outlast evacuate us-east-1 --yes",
-        help="Take all traffic out of a Region. Shows its plan first; needs no control plane.",
+        help="Take all traffic out of a Region. Shows its plan first; needs no control plane. Exit: 0 left, 3 taken "
+        "back or not seen in DNS, 4 refused, 5 all are bad, and nobody was sent back.",
     )(evacuate)
-    app.command(
-        "failback",
-        epilog="Example: outlast failback us-east-1 --yes",
-        help="Give a Region its traffic back in steps, once its data has converged.",
-    )(failback)
 
 
 def evacuate(
@@ -113,7 +102,9 @@ def evacuate(
     refuse_at_gateway: Annotated[
         bool, typer.Option("--refuse-at-gateway", help="Then let nothing into the Region's API: stubborn clients move.")
     ] = False,
-    watch_s: Annotated[float, seconds_option("Seconds to watch the survivors; worse is rolled back.")] = 20.0,
+    watch_s: Annotated[
+        float, seconds_option("Seconds to watch the survivors; worse is rolled back, to a Region that is well. 0: not.")
+    ] = 20.0,
     wait_s: WaitOption = None,
     yes: YesOption = False,
     output: OutputOption = "text",
@@ -132,13 +123,20 @@ def evacuate(
         result = run(_evacuate(where, deployment, wish))
     told = {"ending": result.ending, "switched_s": result.switched_s, "seen_s": result.seen_s}
     if output == "json":
-        typer.echo(json.dumps(told))
+        typer.echo(json.dumps({**told, "text": result.text, "choices": result.choices}))
     elif output == "table":
         print_table(("region", *told), [(region, *told.values())])
     else:
         typer.echo(f"{region}: {result.text}.")
         say(NEXT[result.ending].format(region=region))
-    raise typer.Exit(int(Exit.GOOD if result.ending == "left" else Exit.MISSED))
+    say_choices(result)
+    raise typer.Exit(int(result.exit))
+
+
+def say_choices(result: Evacuated) -> None:
+    """What the operator can do, where nothing more is done unasked."""
+    for number, choice in enumerate(result.choices, 1):
+        say(f"{number}. {choice}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +210,12 @@ async def carry_out(
 
     names = {coast: names_for(deployment, subnet) for coast, subnet in COASTS.items()}
     evacuator = Evacuator(board, names, deployment.service_name, audit, worse, tell=say)
+    evacuator.unready = lambda regions: unready(watch.decision, regions)
     if wish.offline and wish.watch_s:
         evacuator.on_switched = begin_to_watch
     rule = deployment.arc.safety_rule_arn if (wish.switch or deployment.switch) == "routing-controls" else ""
     if rule:
-        evacuator.patience_s, evacuator.period = _patience(deployment, audit, wish.wait_s)
+        evacuator.patience_s, evacuator.period = patience_of(deployment, audit, wish.wait_s)
     else:
         evacuator.patience_s = 0.0
     result = await evacuator.run(
@@ -227,7 +226,7 @@ async def carry_out(
     return result
 
 
-def _patience(deployment: Deployment, audit: AuditLog, wait_s: float | None) -> tuple[float, str]:
+def patience_of(deployment: Deployment, audit: AuditLog, wait_s: float | None) -> tuple[float, str]:
     """How long a safety rule is asked again, and what is known of its wait period."""
     wait_ms = deployment.arc.wait_ms
     return patience_for(wait_ms) if wait_s is None else wait_s, period_of(wait_ms, audit.path, time.time())
@@ -244,141 +243,13 @@ def _refuse(gateway: Gateway, region: str, audit: AuditLog) -> None:
     audit.add("refused at the gateway", region=region)
 
 
-async def _admit(gateway: Gateway, region: str, audit: AuditLog, yes: bool) -> None:
-    """A Region whose stage refuses everybody looks unwell: let it in before it is looked at. Raises RefusedError."""
-    try:
-        if not await asyncio.to_thread(gateway.refuses, region):
-            return
-        say(f"The stage in {region} lets nothing in: it is let in first, so that it can be looked at.")
-        await confirm(f"admit {region}", yes)
-        await asyncio.to_thread(gateway.admit, region)
-        audit.add("admitted at the gateway", region=region)
-    except OpsError as error:
-        if isinstance(error, RefusedError):
-            raise
-        say(f"whether the stage lets requests in is not known: {error}")
-
-
-def failback(
-    region: RegionArgument,
-    target: TargetOption = "local",
-    home: HomeOption = None,
-    profile: ProfileOption = None,
-    steps: Annotated[str, typer.Option(help="Per cent of the Region's side at each step.")] = ",".join(map(str, STEPS)),
-    watch_s: Annotated[float, seconds_option("Seconds to watch each step.")] = 10.0,
-    reviewed: Annotated[bool, typer.Option("--reviewed", help="The conflicts have been reviewed.")] = False,
-    wait_s: WaitOption = None,
-    yes: YesOption = False,
-    output: OutputOption = "text",
-) -> None:
-    """Plan, confirm, step by step; one that was interrupted goes on from where it was."""
-    wanted = _steps(steps)
-    with one_line():
-        where = open_target(target, home, profile)
-        deployment = where.deployment()
-        deployment.region(region)
-        result = run(_failback(where, deployment, region, wanted, watch_s, reviewed, yes, wait_s))
-    if output == "json":
-        typer.echo(json.dumps({"ending": result.ending, "steps": [step.percent for step in result.steps]}))
-    elif output == "table":
-        print_table(("per cent", "problem"), [(step.percent, step.problem or None) for step in result.steps])
-    else:
-        typer.echo(f"{result.text}.")
-        if result.ending != "returned":
-            say(f"next: `outlast failback {region}` goes on from there, `outlast evacuate {region}` leaves again")
-    raise typer.Exit(int(Exit.GOOD if result.ending == "returned" else Exit.MISSED))
-
-
-def _percent(weights: Weights, region: str) -> int:
-    """The Region's weight now. Raises OpsError: without Route 53's control plane nobody can return."""
-    try:
-        return weights.percent(region)
-    except (ClientError, BotoCoreError) as error:
-        raise OpsError(
-            f"Nobody can return to {region} yet: weights are moved by Route 53's control plane, which does not answer "
-            f"({error_code(error)}). Nothing was changed; the survivor serves on. Try again later."
-        ) from error
-
-
-async def _failback(
-    target: Target,
-    deployment: Deployment,
-    region: str,
-    steps: Sequence[int],
-    watch_s: float,
-    reviewed: bool,
-    yes: bool,
-    wait_s: float | None,
-) -> Returned:
-    audit = AuditLog(target.home / "audit.jsonl", operator())
-    weights = Weights(target.clients, deployment)
-    percent = await asyncio.to_thread(_percent, weights, region)
-    await _admit(Gateway(target.clients, deployment), region, audit, yes)
-    async with Watch(target.clients, deployment, target.keys) as watch:
-
-        def ready(decision: Decision) -> bool:
-            # What is seen first is the heartbeat of whoever looked last, as old as that is.
-            keeps_up = watch.latest.keeps_up(deployment.region_names, CONVERGED_MS)
-            return keeps_up and decision.finding(region).state == "healthy"
-
-        say(f"looking first, until {region} is well and the data keeps up, {4 * LOOK_S:.0f} s at most")
-        await watch.until(ready, 4 * LOOK_S)
-        facts = await asyncio.to_thread(gather, target.clients, deployment, watch.latest, watch.decision, 0.0)
-        known = await asyncio.to_thread(ledger.conflicts, target.clients, deployment, 0.0)
-        plan = plan_failback(
-            region,
-            deployment.region_names,
-            facts,
-            steps=steps,
-            watch_s=watch_s,
-            reviewed=reviewed,
-            unreviewed=None if known is None else len(known),
-            percent=percent,
-        )
-        _show_failback(plan)
-        if plan.refused:
-            raise RefusedError("; ".join(check.text for check in plan.refused))
-        await confirm(f"fail back to {region}", yes)
-        board = board_of(None, target.clients, deployment, lambda tried: note(audit, tried))
-
-        def worse() -> str:
-            return watch.decision.finding(region).worsened
-
-        patience_s, period = _patience(deployment, audit, wait_s)
-        back = Failback(
-            board, weights, audit, worse, on_step=_tell_step, tell=say, patience_s=patience_s, period=period
-        )
-        return await back.run(plan)
-
-
-def _steps(text: str) -> list[int]:
-    try:
-        steps = [int(each) for each in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"{text} is not a list of whole numbers", param_hint="--steps") from None
-    if not rises(steps):
-        raise typer.BadParameter(f"{text} does not rise from 1 or more to 100", param_hint="--steps")
-    return steps
-
-
 def note(audit: AuditLog, tried: Try) -> None:
     """Write a try of an endpoint down; reading states is not worth a line."""
     if tried.operation != "GetRoutingControlState":
         audit.add("tried", operation=tried.operation, endpoint=tried.endpoint, error=tried.error)
 
 
-def _tell_step(step: Step) -> None:
-    say(f"{step.percent} %: {step.problem or 'well'}")
-
-
 def show_plan(plan: EvacuationPlan) -> None:
     """The plan on standard error: what is switched, what stands for it and against it."""
     changes = [Check(f"switch {region}", "fine", "on" if on else "off") for region, on in sorted(plan.controls.items())]
     Console(stderr=True).print(checks(f"To evacuate {plan.region}:", [*changes, *plan.checks]))
-
-
-def _show_failback(plan: FailbackPlan) -> None:
-    told = f"{', '.join(f'{step} %' for step in plan.steps)}; about {plan.expected_s:.0f} s"
-    told += f"; goes on from {plan.resumed_at} %" if plan.resumed_at else ""
-    steps = Check("steps", "fine", told)
-    Console(stderr=True).print(checks(f"To fail back to {plan.region}:", [steps, *plan.checks]))

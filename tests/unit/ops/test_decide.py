@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from outlast.ops.decide.rules import Decision, Judge, Rule
+from outlast.ops.decide.survivors import unready
 from outlast.ops.decide.window import Sight, Window
 from outlast.ops.sightings import LAGGING, SIDES, Sample
 
@@ -77,6 +78,30 @@ def test_a_gray_failure_is_found_within_thirty_seconds(seed: int) -> None:
     assert 60 < decided[0].at_s <= 90
     assert "impaired" in decided[0].why
     assert any("heartbeat says good" in dissent for dissent in decided[0].dissent)
+
+
+def test_a_region_that_was_left_is_ready_again_only_once_it_is_seen_to_serve() -> None:
+    """It fails from the first minute to the second; then it must have served for ten seconds, and not be judged ill."""
+
+    def chance(at_s: float, vantage: str, region: str) -> float:
+        return gray(60)(at_s, vantage, region) if at_s < 120 else 0.0
+
+    told = {decision.at_s: (decision.finding(A), unready(decision, [A])) for decision in play(240, chance)}
+    assert told[55][1] == "", "it was well for a minute"
+    assert "us-east-1 has served its customers for 4 s only" in told[5][1]
+    for at_s in range(75, 131):
+        assert told[at_s][1], at_s
+    assert "us-east-1 is impaired itself: " in told[100][1]
+    ready_s = min(at_s for at_s, (_, why) in told.items() if at_s > 120 and not why)
+    assert told[ready_s][0].state == "healthy"
+    assert ready_s < 200
+
+
+def test_a_region_that_nobody_sees_is_not_ready() -> None:
+    (*_, decision) = play(60, lambda *_: 0.0)
+    blind = Judge((A, B)).assess(60.0)
+    assert unready(decision, [A, B]) == ""
+    assert unready(blind, [A]) == "how us-east-1 is nobody can see"
 
 
 @pytest.mark.slow

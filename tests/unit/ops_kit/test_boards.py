@@ -363,4 +363,5 @@ def test_a_recommendation_leaves_something_to_do() -> None:
     assert ops_guard.exit_of(advice, None) is Exit.MISSED
     assert ops_guard.exit_of(advice, left) is Exit.GOOD
     assert ops_guard.exit_of(advice, replace(left, ending="rolled back")) is Exit.MISSED
+    assert ops_guard.exit_of(advice, replace(left, ending="no way back")) is Exit.UNDECIDED
     assert ops_guard.exit_of(replace(advice, action="none"), None) is Exit.GOOD

@@ -1,4 +1,6 @@
-"""Carrying out an evacuation: switch, then look whether it is so. What worsens the survivors is taken back."""
+"""Carrying out an evacuation: switch, then look whether it is so. What worsens the survivors is taken back, unless the
+Region that was left is in no state to take anybody back: then customers stay, and the operator has the choice.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,10 @@ from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.patience import UNKNOWN_S, patiently
 from outlast.ops.load.client import aimed_at
 from outlast.ops.names import Names, NoAnswer
-from outlast.ops.outcome import OpsError, OverruledError, RefusedError, UncertainError
+from outlast.ops.outcome import Exit, OpsError, OverruledError, RefusedError, UncertainError
 from outlast.ops.plan.evacuation import EvacuationPlan
 
-Ending = Literal["left", "rolled back", "not seen"]
+Ending = Literal["left", "rolled back", "not seen", "no way back"]
 LOOK_S: Final = 0.5
 SPARE_S: Final = 10.0
 """Beyond the TTL, how long DNS may take to show the switch."""
@@ -52,18 +54,41 @@ def check_unchanged(board: Board, plan: EvacuationPlan) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Evacuated:
-    """What came of it, in epoch seconds. `seen_s`: when no place was sent to the Region any more, None if never."""
+    """What came of it, in epoch seconds. `seen_s`: when no place was sent to the Region any more, None if never.
+
+    `choices`: what the operator can do now, and what each would mean, where nothing more is done unasked.
+    """
 
     ending: Ending
     begun_s: float
     switched_s: float
     seen_s: float | None
     text: str
+    choices: tuple[str, ...] = ()
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code that it stands for."""
+        if self.ending == "no way back":
+            return Exit.UNDECIDED
+        return Exit.GOOD if self.ending == "left" else Exit.MISSED
+
+
+def choices(plan: EvacuationPlan) -> tuple[str, ...]:
+    """What can be done when the survivors are bad and so is the Region that was left."""
+    region, others = plan.region, ", ".join(plan.survivors)
+    back = " and ".join(f"`outlast evacuate {each} --break-glass REASON`" for each in plan.survivors)
+    return (
+        f"stay: {others} serves whom it can; more room there, or less load, is what helps",
+        f"return in steps: `outlast failback {region}`, which refuses until {region} is healthy and its data converged",
+        f"go back at once: {back} sends everybody to {region} as it is now; who is served by {others} may not be then",
+    )
 
 
 @dataclass(slots=True)
 class Evacuator:
-    """Carries out plans. `worse` says why the survivors are worse off, empty while they are not."""
+    """Carries out plans. `worse` says why the survivors are worse off, empty while they are not; `unready` why nobody
+    may be sent back to these Regions, empty when somebody may."""
 
     board: Board
     names: Mapping[str, Names]
@@ -79,6 +104,7 @@ class Evacuator:
     patience_s: float = UNKNOWN_S
     """How long a safety rule that refuses is asked again; `period` says in words what is known of its wait period."""
     period: str = ""
+    unready: Callable[[Sequence[str]], str] = lambda _: ""
     _stage: str = field(init=False, default="plan")
     _switched_s: float = field(init=False, default=0.0)
 
@@ -121,15 +147,20 @@ class Evacuator:
             await self.on_switched(switched_s)
         self.tell(f"switched; until no place is sent to {plan.region}, at most {plan.expected_s + SPARE_S:.0f} s")
         seen_s = await self._until_left(plan)
+        self._stage = "watch" if seen_s else "look"
+        problem = barred = ""
         if watch_s:
             self.tell(f"the survivors are watched for {watch_s:.0f} s; what worsens them is taken back")
-        self._stage = "watch" if seen_s else "look"
-        problem = await self._watch(watch_s)
-        if problem:
+            problem, barred = await self._watch(plan, watch_s)
+        if problem and not barred:
             self._stage = "back"
-            told = f"the switch was taken back: {problem}"
-            result = Evacuated("rolled back", begun_s, switched_s, seen_s, told)
-            return await self._roll_back(plan.before, problem, result)
+            barred = await self._roll_back(plan, problem)
+            if not barred:
+                return Evacuated("rolled back", begun_s, switched_s, seen_s, f"the switch was taken back: {problem}")
+        if problem:
+            told = f"{problem}; nobody is sent back, for {barred}: customers stay where they are"
+            self.audit.add("no way back", region=plan.region, why=problem, barred=barred)
+            return Evacuated("no way back", begun_s, switched_s, seen_s, told, choices(plan))
         if seen_s is None:
             self.audit.add("not seen", region=plan.region)
             return Evacuated("not seen", begun_s, switched_s, None, f"DNS still sends customers to {plan.region}")
@@ -162,17 +193,29 @@ class Evacuator:
             self.audit.add(action, region=plan.region, error=str(error))
             raise
 
-    async def _roll_back(self, before: Mapping[str, bool], problem: str, result: Evacuated) -> Evacuated:
-        if not before:
+    async def _roll_back(self, plan: EvacuationPlan, problem: str) -> str:
+        """Set the controls as they were; or why not, when those who would be sent to worsened in the last moment."""
+        if not plan.before:
             self.audit.add("not rolled back", why=f"{problem}; the states before are not known")
             raise OpsError(f"{problem}, and the states before are not known: decide by hand.")
+        barred = ""
 
         def back() -> None:
-            self.board.set(before)
-            self.audit.add("rolled back", controls=before, why=problem)
+            nonlocal barred
+            barred = self._barred(plan)
+            if not barred:
+                self.board.set(plan.before)
+                self.audit.add("rolled back", controls=plan.before, why=problem)
 
         await patiently(back, UNKNOWN_S, period=self.period, sleep=self.sleep, tell=self.tell)
-        return result
+        return barred
+
+    def _barred(self, plan: EvacuationPlan) -> str:
+        """Why the switch is not taken back; empty when it may be, and where nobody knows how it stood before."""
+        returning = [region for region, on in plan.before.items() if on and not plan.controls.get(region)]
+        if plan.before and not returning:
+            return f"{plan.region} was off before: there is nothing to take back"
+        return self.unready(returning)
 
     async def _until_left(self, plan: EvacuationPlan) -> float | None:
         """When every place that asks got an answer that is not the Region."""
@@ -192,11 +235,18 @@ class Evacuator:
             return ""
         return aimed_at(resolved.names) if resolved.addresses else ""
 
-    async def _watch(self, watch_s: float) -> str:
-        until_s = self.now_s() + watch_s
-        while self.now_s() < until_s:
+    async def _watch(self, plan: EvacuationPlan, watch_s: float) -> tuple[str, str]:
+        """What worsened the survivors, and why it is not taken back. A Region that was left may recover meanwhile."""
+        until_s, told = self.now_s() + watch_s, False
+        while True:
             problem = self.worse()
-            if problem:
-                return problem
+            barred = self._barred(plan) if problem else ""
+            if problem and not barred:
+                return problem, ""
+            if barred and not told:
+                told = True
+                self.audit.add("not rolled back", why=problem, barred=barred)
+                self.tell(f"{problem}; nobody is sent back now, for {barred}; watching on")
+            if self.now_s() >= until_s:
+                return problem, barred
             await self.sleep(LOOK_S)
-        return self.worse()

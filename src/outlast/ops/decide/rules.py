@@ -77,12 +77,16 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the vantage points together say of a Region. `since_s`: when it came to this state."""
+    """What the vantage points together say of a Region. `since_s`: when it came to this state.
+
+    `quiet_s`: for how long no customer was seen to be let down there, and it did not count as impaired.
+    """
 
     region: str
     state: State
     since_s: float
     votes: tuple[Vote, ...]
+    quiet_s: float = 0.0
 
     def with_verdict(self, verdict: Verdict) -> tuple[Vote, ...]:
         """The votes of one kind."""
@@ -99,6 +103,18 @@ class Finding:
         """Why more traffic should not go there, empty when nothing says so: one lone look does not."""
         direct = [vote for vote in self.with_verdict("bad") if vote.direct]
         return self.why if self.state == "impaired" or len(direct) > 1 else ""
+
+    @property
+    def unready(self) -> str:
+        """Why customers who left may not be sent back at once, empty when they may: it must be seen to serve them
+        again, by the rule that it was left by, for as long as it takes to judge it impaired."""
+        if self.state == "unknown":
+            return f"how {self.region} is nobody can see"
+        if not self.fit or self.worsened:
+            return f"{self.region} is {self.state} itself: {self.why}"
+        if self.quiet_s < HOLD_S:
+            return f"{self.region} has served its customers for {self.quiet_s:.0f} s only, as far as was seen"
+        return ""
 
     @property
     def why(self) -> str:
@@ -188,7 +204,7 @@ class Judge:
         refuges = [
             finding
             for finding in findings
-            if finding.fit and self._clear(finding.region, now_s) and len(finding.with_verdict("bad")) <= bearable
+            if finding.fit and self._clear(finding) and len(finding.with_verdict("bad")) <= bearable
         ]
         if not refuges:
             return self._told_apart(hurting, findings, now_s) or _nowhere(worst, findings, now_s)
@@ -243,20 +259,19 @@ class Judge:
         """Whether the quorum says bad, and has for long enough."""
         return _lasted(standing.bad_since_s, now_s, min(self.rule.settle_s, self.rule.hold_s))
 
-    def _clear(self, region: str, now_s: float) -> bool:
+    def _clear(self, finding: Finding) -> bool:
         """Whether customers were not let down there of late, and it did not count as impaired; before the first look
         they may have been.
         """
-        last_s = self._standing[region].hurt_last_s
-        if last_s is None:
-            return now_s - self._begun_s >= LOOK_BACK_S
-        return now_s - last_s >= self.rule.clear_s
+        never = self._standing[finding.region].hurt_last_s is None
+        return finding.quiet_s >= (LOOK_BACK_S if never else self.rule.clear_s)
 
     def _finding(self, region: str, now_s: float) -> Finding:
         votes = tuple(self._vote(region, vantage, now_s) for vantage in SIDES if (region, vantage) in self._windows)
         standing = self._standing[region]
         self._advance(standing, votes, now_s)
-        return Finding(region, standing.state, standing.since_s, votes)
+        quiet_s = now_s - (self._begun_s if standing.hurt_last_s is None else standing.hurt_last_s)
+        return Finding(region, standing.state, standing.since_s, votes, quiet_s)
 
     def _vote(self, region: str, vantage: str, now_s: float) -> Vote:
         window = self._windows[region, vantage]

@@ -1,4 +1,5 @@
-"""Whether the survivors get worse after a switch: impaired by the rule, or turning customers away.
+"""Whether the survivors get worse after a switch: impaired by the rule, or turning customers away; and whether the
+Region that was left is well enough to take its customers back.
 
 Throttling shows late or never in probes and canaries, which ask little; the endpoint's own count of refused requests
 shows it. Refusals that are the service's own business were there before, so the rise counts, not the share.
@@ -38,3 +39,9 @@ class Survivors:
             if now is not None and now - then > RISE:
                 return f"{region} turns away {now:.0%} of all requests, {then:.0%} before the switch"
         return ""
+
+
+def unready(decision: Decision, regions: Sequence[str]) -> str:
+    """Why nobody may be sent back to these Regions now, empty when somebody may. A Region that was left because it was
+    impaired must have recovered, as vantage points see it: moving from bad to bad loses everybody on the way."""
+    return "; ".join(filter(None, (decision.finding(region).unready for region in regions)))

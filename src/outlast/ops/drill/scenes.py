@@ -9,7 +9,7 @@ from outlast.ops.act.evacuate import Evacuator
 from outlast.ops.act.failback import Failback, Step
 from outlast.ops.act.weights import Weights
 from outlast.ops.decide.rules import Decision
-from outlast.ops.decide.survivors import Survivors
+from outlast.ops.decide.survivors import Survivors, unready
 from outlast.ops.drill import evidence
 from outlast.ops.drill.aftermath import bury, compare, read_cut
 from outlast.ops.drill.changes import EVACUATION
@@ -129,6 +129,7 @@ class Scenes:
             lambda: survivors.worse(self.watch.decision, self.watch.latest.refused), stage.now_s,
             self.pace.breathe,
         )  # fmt: skip
+        evacuator.unready = lambda regions: unready(self.watch.decision, regions)
         evacuator.on_switched = self._at_cut
         stage.journal.put(EVACUATION, EVACUATION, story.region, {})
         result = await evacuator.run(plan, watch_s=phases.watch_s)
