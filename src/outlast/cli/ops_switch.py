@@ -159,6 +159,7 @@ async def _evacuate(target: Target, deployment: Deployment, wish: Wish) -> Evacu
     """Look unless offline, plan, agree, switch. Offline the watch opens after the switch: nothing waits for it."""
     watch = Watch(target.clients, deployment, target.keys, may_be_denied=True)
     audit = AuditLog(target.home / "audit.jsonl", operator())
+    audit.spill = say if wish.break_glass else None
     board = board_of(wish.switch, target.clients, deployment, lambda tried: note(audit, tried))
     async with AsyncExitStack() as open_watch:
         if not wish.offline:
@@ -218,12 +219,26 @@ async def carry_out(
         evacuator.patience_s, evacuator.period = patience_of(deployment, audit, wish.wait_s)
     else:
         evacuator.patience_s = 0.0
-    result = await evacuator.run(
-        plan, break_glass=wish.break_glass, rule=rule, watch_s=wish.watch_s, second_person=second_person
-    )
-    if wish.refuse_at_gateway and result.ending == "left":
-        await asyncio.to_thread(_refuse, Gateway(target.clients, deployment), wish.region, audit)
+    evacuator.unwritten = say
+    try:
+        result = await evacuator.run(
+            plan, break_glass=wish.break_glass, rule=rule, watch_s=wish.watch_s, second_person=second_person
+        )
+        if wish.refuse_at_gateway and result.ending == "left":
+            await asyncio.to_thread(_refuse, Gateway(target.clients, deployment), wish.region, audit)
+    finally:
+        _settle(audit)
     return result
+
+
+def _settle(audit: AuditLog) -> None:
+    """Write what the disk did not take, and say so when it still does not."""
+    if not audit.unwritten:
+        return
+    if left := audit.settle():
+        say(f"{left} entries of the audit log could not be written: keep the lines above, they belong to {audit.path}")
+    else:
+        say(f"the disk takes the audit log again: what was printed is in {audit.path}")
 
 
 def patience_of(deployment: Deployment, audit: AuditLog, wait_s: float | None) -> tuple[float, str]:

@@ -48,6 +48,12 @@ class OverruledError(OpsError):
     exit = Exit.REFUSED
 
 
+class UnwrittenError(OpsError):
+    """What is to be done cannot be written down first."""
+
+    exit = Exit.REFUSED
+
+
 class UndecidedError(OpsError):
     """The vantage points do not agree, or too few of them could look."""
 

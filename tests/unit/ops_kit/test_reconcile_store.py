@@ -153,11 +153,22 @@ def test_a_dead_region_is_told_and_nothing_is_repaired_without_it(tmp_path: Path
     assert "us-east-1: tables could not be read" in "\n".join(lines(look))
 
 
-def test_no_region_at_all_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("codes", "exit_code"),
+    [
+        (("AccessDeniedException", "UnrecognizedClientException"), Exit.ERROR),
+        (("AccessDeniedException", "KMSInvalidStateException"), Exit.UNDECIDED),
+        (("KMSInvalidStateException", "KMSInvalidStateException"), Exit.UNDECIDED),
+    ],
+)
+def test_nothing_is_decided_without_any_region(tmp_path: Path, codes: tuple[str, str], exit_code: Exit) -> None:
+    """Credentials that are refused everywhere are an error, as for every verb."""
     clients = StubClients()
-    clients.stub("dynamodb", A).add_client_error("describe_table", "AccessDeniedException")
-    with pytest.raises(OpsError, match="No replica can be read"):
-        reconciler(clients, tmp_path, A).look()
+    for region, code in zip((A, B), codes, strict=True):
+        clients.stub("dynamodb", region).add_client_error("describe_table", code)
+    with pytest.raises(OpsError, match="No replica can be read") as raised:
+        reconciler(clients, tmp_path, A, B).look()
+    assert raised.value.exit is exit_code
 
 
 def test_a_repair_is_made_and_written_down(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 A changed, removed or reordered line breaks the chain from there on, and `verify` names it. The last hash, kept
 elsewhere (in the report), also tells whether the end was cut off.
+
+A disk may be full on the night it happens. A log that is told where to spill hands over the lines that it cannot write,
+keeps them, and writes them before the next one once the disk takes them.
 """
 
 from __future__ import annotations
@@ -11,18 +14,22 @@ import getpass
 import hashlib
 import json
 import os
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from outlast.ops.outcome import OpsError, UsageError
 
 ROOT: Final = "0" * 64
 LAST_S: Final = 253_402_300_799
 """The end of the year 9999: no calendar goes further."""
+MOST_KEPT: Final = 10_000
+"""Entries that wait for the disk; what comes above that is handed over, and not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,17 @@ class AuditLog:
         self._path = path
         self._who = who
         self._now_s = now_s
+        self.spill: Callable[[str], None] | None = None
+        """Hears each line that cannot be written; None: such an entry is an error."""
+        self._lock = threading.Lock()
+        self._kept: list[Entry] = []
+        self._lost = 0
+        self._last: Entry | None = None
+
+    @property
+    def unwritten(self) -> int:
+        """Entries that were handed over and are not in the log."""
+        return len(self._kept) + self._lost
 
     @property
     def path(self) -> Path:
@@ -52,35 +70,86 @@ class AuditLog:
         return self._path
 
     def add(self, action: str, **detail: Any) -> Entry:
-        """Append an entry and have it on disk before anything follows. Raises OpsError when it cannot be written."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a+b") as log:
-                fcntl.flock(log, fcntl.LOCK_EX)
-                return self._append(log, action, detail)
-        except OSError as error:
-            raise OpsError(f"The audit log {self._path} cannot be written: {error}.") from error
+        """Append an entry, and what was kept before it, and have it on disk before anything follows.
 
-    def _append(self, log: BinaryIO, action: str, detail: Mapping[str, Any]) -> Entry:
+        Raises OpsError when it cannot be written, unless there is somewhere to spill.
+        """
+        with self._lock:
+            entry = seal(0, round(self._now_s(), 6), self._who, action, detail, ROOT)
+            try:
+                return self._write([*self._kept, entry])
+            except OSError as error:
+                if self.spill is None:
+                    raise OpsError(f"The audit log {self._path} cannot be written: {error}.") from error
+                return self._keep(entry, self.spill)
+
+    def settle(self) -> int:
+        """Write what was kept, if the disk takes it by now; how many entries are still not in the log."""
+        with self._lock:
+            if self._kept:
+                with suppress(OSError):
+                    self._write(self._kept)
+            return self.unwritten
+
+    def _write(self, entries: Sequence[Entry]) -> Entry:
+        """Append entries, all of them or none; the last one as it was written. Raises OSError."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a+b", buffering=0) as log:  # nothing may be left in a buffer that a full disk refused
+            fcntl.flock(log, fcntl.LOCK_EX)
+            self._last = self._append(log, entries)
+        self._kept.clear()
+        return self._last
+
+    def _keep(self, entry: Entry, spill: Callable[[str], None]) -> Entry:
+        """Hand it over, as the line that follows those before it."""
+        sealed = self._last = _after(self._last if self.unwritten else self._tail(), entry)
+        if len(self._kept) < MOST_KEPT:
+            self._kept.append(sealed)
+        else:
+            self._lost += 1
+        spill(_line(sealed))
+        return sealed
+
+    def _tail(self) -> Entry | None:
+        """The last entry of the log; where it cannot be read, the last that is known."""
+        try:
+            return _newest(self._path.read_bytes().split(b"\n")) or self._last
+        except OSError:
+            return self._last
+
+    def _append(self, log: FileIO, entries: Sequence[Entry]) -> Entry:
         """The chain goes on from the last line that is an entry: damage keeps nobody from acting."""
         log.seek(0)
         lines = log.read().split(b"\n")
-        last = next((entry for entry in map(_parsed, reversed(lines)) if entry is not None), None)
-        number, previous = (last.number, last.hash) if last else (0, ROOT)
-        entry = seal(number + 1, round(self._now_s(), 6), self._who, action, detail, previous)
+        last, data = _newest(lines), b""
+        for each in entries:
+            last = _after(last, each)
+            data += _line(last).encode() + b"\n"
+        assert last is not None
         size = log.seek(0, os.SEEK_END)
         if lines[-1] and _parsed(lines[-1]) is None:  # a writer was killed at half a line: it never was an entry
             size -= len(lines[-1])
             log.truncate(size)
         try:
-            log.write((b"\n" if lines[-1] and _parsed(lines[-1]) else b"") + _line(entry).encode() + b"\n")
-            log.flush()
+            left = memoryview((b"\n" if lines[-1] and _parsed(lines[-1]) else b"") + data)
+            while left:
+                left = left[log.write(left) :]
             os.fsync(log.fileno())
         except OSError:
             with suppress(OSError):
                 os.ftruncate(log.fileno(), size)
             raise
-        return entry
+        return last
+
+
+def _after(last: Entry | None, entry: Entry) -> Entry:
+    """The entry as the one that follows `last`."""
+    number, previous = (last.number, last.hash) if last else (0, ROOT)
+    return seal(number + 1, entry.at_s, entry.who, entry.action, entry.detail, previous)
+
+
+def _newest(lines: Sequence[bytes]) -> Entry | None:
+    return next((entry for entry in map(_parsed, reversed(lines)) if entry is not None), None)
 
 
 def operator() -> str:

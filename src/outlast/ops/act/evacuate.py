@@ -14,7 +14,7 @@ from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.patience import UNKNOWN_S, patiently
 from outlast.ops.load.client import aimed_at
 from outlast.ops.names import Names, NoAnswer
-from outlast.ops.outcome import Exit, OpsError, OverruledError, RefusedError, UncertainError
+from outlast.ops.outcome import Exit, OpsError, OverruledError, RefusedError, UncertainError, UnwrittenError
 from outlast.ops.plan.evacuation import EvacuationPlan
 
 Ending = Literal["left", "rolled back", "not seen", "no way back"]
@@ -105,6 +105,8 @@ class Evacuator:
     """How long a safety rule that refuses is asked again; `period` says in words what is known of its wait period."""
     period: str = ""
     unready: Callable[[Sequence[str]], str] = lambda _: ""
+    unwritten: Callable[[str], None] | None = None
+    """Hears what the audit log cannot take once something is being done; None: that is an error."""
     _stage: str = field(init=False, default="plan")
     _switched_s: float = field(init=False, default=0.0)
 
@@ -120,25 +122,34 @@ class Evacuator:
         """Switch, verify by looking, watch the survivors for `watch_s`, roll back if they worsen.
 
         Raises RefusedError when the plan holds a refusal, unless `break_glass` gives the reason to go on all the same;
-        then the safety rule `rule` is overridden too. Cancelled, it writes down how far it came; run again, it goes on.
+        then the safety rule `rule` is overridden too. Raises UnwrittenError, before anything is changed, when the audit
+        log cannot be written and the glass was not broken. Cancelled, it writes down how far it came; run again, it
+        goes on.
         """
         if plan.refused and not break_glass:
             raise RefusedError("; ".join(check.text for check in plan.refused))
         begun_s = self.now_s()
-        self.audit.add(
-            "evacuate",
-            region=plan.region,
-            reason=plan.reason,
-            break_glass=break_glass,
-            second_person=second_person,
-            plan=plan.document(),
-        )
+        self._begin(plan, break_glass, second_person)
         try:
             return await self._go(plan, [rule] if break_glass and rule else [], begun_s, watch_s)
         except asyncio.CancelledError:
             self.audit.add("interrupted", what="evacuate", region=plan.region, stage=self._stage)
             self.tell(f"interrupted; {plan.region}: {STAGES[self._stage]}")
             raise
+
+    def _begin(self, plan: EvacuationPlan, break_glass: str, second_person: str) -> None:
+        """Write down what will be done. From then on nothing stops for the log's sake."""
+        detail = {"region": plan.region, "reason": plan.reason, "break_glass": break_glass}
+        if break_glass:
+            self.audit.spill = self.unwritten
+        try:
+            self.audit.add("evacuate", **detail, second_person=second_person, plan=plan.document())
+        except OpsError as error:
+            raise UnwrittenError(
+                f"{error} Nothing was changed. `outlast evacuate {plan.region} --break-glass REASON` goes on without "
+                "it, and prints what it cannot write."
+            ) from error
+        self.audit.spill = self.unwritten
 
     async def _go(self, plan: EvacuationPlan, override: Sequence[str], begun_s: float, watch_s: float) -> Evacuated:
         await self._switch(plan, override)

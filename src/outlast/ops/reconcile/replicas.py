@@ -9,9 +9,9 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from outlast.ops.clients import error_code
+from outlast.ops.clients import DENIED, STRANGER, error_code
 from outlast.ops.ledger.model import Unseen
-from outlast.ops.outcome import OpsError
+from outlast.ops.outcome import OpsError, UndecidedError
 from outlast.ops.reconcile.findings import Finding
 from outlast.ops.reconcile.items import Item, Ref
 from outlast.ops.reconcile.rules import RuleFile
@@ -35,13 +35,17 @@ class Held:
 
 
 def read(stores: Sequence[Store], rules: RuleFile) -> Held:
-    """Every table of every replica. Raises OpsError when no Region can be read, and what a store raises."""
+    """Every table of every replica. Raises what a store raises, and when no Region can be read UndecidedError; OpsError
+    where our credentials are refused everywhere.
+    """
     with ThreadPoolExecutor(max(1, len(stores))) as pool:
         answers = list(pool.map(lambda store: _read(store, rules), stores))
     regions = {store.region: answer for store, answer in zip(stores, answers, strict=True) if isinstance(answer, dict)}
     unseen = tuple(answer for answer in answers if isinstance(answer, Unseen))
     if not regions:
-        raise OpsError(f"No replica can be read: {'; '.join(f'{each.region}: {each.why}' for each in unseen)}.")
+        told = f"No replica can be read: {'; '.join(f'{each.region}: {each.why}' for each in unseen)}."
+        unwelcome = all(each.why in STRANGER | DENIED for each in unseen)
+        raise OpsError(told) if unwelcome else UndecidedError(told)
     return Held(regions, unseen)
 
 

@@ -100,7 +100,7 @@ class Reconciler:
     _held: Held = field(init=False, default_factory=lambda: Held({}, ()))
 
     def look(self) -> Look:
-        """Find everything, and wait for what settles by itself. Raises OpsError when no replica can be read."""
+        """Find everything, and wait for what settles by itself. Raises UndecidedError when no replica can be read."""
         self._held = held = read(self.stores, self.rules)
         self.tell(f"{held.items} items read in {', '.join(held.regions)}")
         items = held.items
