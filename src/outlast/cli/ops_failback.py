@@ -131,7 +131,9 @@ async def _failback(
 
         say(f"looking first, until {region} is well and the data keeps up, {4 * LOOK_S:.0f} s at most")
         await watch.until(ready, 4 * LOOK_S)
-        facts = await asyncio.to_thread(gather, target.clients, deployment, watch.latest, watch.decision, 0.0)
+        facts = await asyncio.to_thread(
+            gather, target.clients, deployment, watch.latest, watch.decision, 0.0, throughput={}
+        )
         known = await asyncio.to_thread(ledger.conflicts, target.clients, deployment, 0.0)
         plan = plan_failback(
             region,

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from outlast.ops.clients import Kind
 from outlast.ops.names import NameServer
 from outlast.ops.outcome import UsageError
+from outlast.ops.plan import throughput
 
 SCHEMA: Final = "outlast.deployment/1"
 MOST: Final = 1e9
@@ -109,6 +110,8 @@ class Deployment:
     switch: Deployed = "routing-controls"
     capacity: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """What each Region let in when this was written (`throttle_rps`, `concurrency`): for plans made offline."""
+    throughput: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What each Region's tables let in and consumed then, as ops.plan.throughput reads it."""
 
     @property
     def base_url(self) -> str:
@@ -172,6 +175,11 @@ def parse(read: Mapping[str, Any]) -> Deployment:
         "name_servers": tuple(NameServer(**server) for server in read["name_servers"]),
     }
     made = Deployment(**{**read, **nested})
+    try:
+        for held in made.throughput.values():
+            throughput.parse(held)
+    except (ValueError, AttributeError) as error:
+        raise TypeError(f"throughput: {error}") from error
     for part in (made, made.tables, made.arc, *made.regions, *made.arc.endpoints, *made.name_servers):
         _check(part)
     if not made.name_servers or not made.regions:

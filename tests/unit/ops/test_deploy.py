@@ -8,7 +8,8 @@ import os
 import signal
 import threading
 import zipfile
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from outlast.ops.deploy.package import canary_archive, function_archive, pack
 from outlast.ops.deploy.parameters import LOCAL_RHYTHM, Wish
 from outlast.ops.deploy.run import Deployer
 from outlast.ops.deploy.stacks import StackEvent, StackMaker, StackPlan
+from outlast.ops.observe.facts import noted
 from outlast.ops.outcome import OpsError, Stopped, UsageError
 from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
 from tests.unit.ops.test_templates import TEMPLATES, load
@@ -226,6 +228,16 @@ class FakeRest:
     def get_account_settings(self) -> dict[str, Any]:
         return {"AccountLimit": {"ConcurrentExecutions": 1000}}
 
+    def describe_table(self, TableName: str) -> dict[str, Any]:
+        return {"Table": {"TableName": TableName, "ProvisionedThroughput": {"ReadCapacityUnits": 7}}}
+
+    def describe_limits(self) -> dict[str, Any]:
+        return {"TableMaxReadCapacityUnits": 40000}
+
+    def get_metric_data(self, **_: Any) -> dict[str, Any]:
+        moment = datetime.fromtimestamp(60, UTC)
+        return {"MetricDataResults": [{"Id": "r0", "Timestamps": [moment], "Values": [120.0]}]}
+
     def get_routing_control_state(self, RoutingControlArn: str) -> dict[str, str]:
         return {"RoutingControlState": "On" if RoutingControlArn in self.on else "Off"}
 
@@ -252,6 +264,11 @@ def test_a_deployment_makes_every_stack_where_it_belongs() -> None:
     assert made.service_name == "orders.outlast.example"
     assert made.region("us-west-2").api_id == "ApiId/us-west-2"
     assert made.arc.endpoints[0].url == "https://c-1"
+    held = made.throughput["us-west-2"]
+    assert held["limits"][made.tables.customers]["read"] == {"the table's read limit": 7.0, "the read quota": 40000.0}
+    assert held["used"][made.tables.customers] == {"read": 2.0, "write": 0.0}
+    written = json.loads(json.dumps(asdict(made)))["throughput"]
+    assert noted(replace(sample_deployment(), throughput=written))["us-west-2"].at_s == held["at_s"] > 0
 
 
 def test_every_template_gets_the_parameters_it_asks_for() -> None:
@@ -303,6 +320,7 @@ def test_a_bad_deployment_file_is_one_clear_line(tmp_path: Path, content: str | 
 @pytest.mark.parametrize(
     "change",
     [{"regions": []}, {"name_servers": []}, {"record_ttl_s": "3"}, {"service_name": 7}, {"capacity": []},
+     {"throughput": {"us-east-1": {}}}, {"throughput": {"us-east-1": {"at_s": 1, "limits": [], "used": None}}},
      {"canary_period_s": "a"}, {"observer_region": None}, {"ca_path": 5}, {"https_port": True}],
     ids=str,
 )  # fmt: skip

@@ -11,8 +11,10 @@ from outlast.ops.plan.evacuation import EvacuationPlan, plan_evacuation, writes_
 from outlast.ops.plan.facts import Capacity, Facts
 from outlast.ops.plan.failback import plan_failback
 from outlast.ops.plan.room import Room
+from outlast.ops.plan.throughput import Throughput, parse
 
 A, B = "us-east-1", "us-west-2"
+ORDERS = Throughput(1000.0, {"orders": {"read": {"the table's read limit": 100.0}}}, {"orders": {"read": 20.0}})
 FACTS = Facts(
     at_s=1000.0,
     states={A: True, B: True},
@@ -20,6 +22,7 @@ FACTS = Facts(
     health={A: "impaired", B: "healthy"},
     lag_ms={A: 900.0, B: 800.0},
     capacity={A: Capacity(500, 100), B: Capacity(500, 100)},
+    throughput={A: ORDERS, B: ORDERS},
     ttl_s=5,
     write_share=0.5,
     durations_ms={A: 50.0, B: 50.0},
@@ -89,6 +92,72 @@ def test_the_plan_says_what_is_to_come_what_it_costs_and_how_many_retries_there_
 )
 def test_room_is_judged_by_the_limit_that_is_reached_first(room: Room, full: bool, retries: int | None) -> None:
     assert (room.full, room.retries) == (full, retries)
+
+
+def of_throughput(facts: Facts) -> tuple[str, str]:
+    check = next(check for check in plan_evacuation(A, "x", (A, B), facts).checks if check.name.startswith("through"))
+    assert check.name == "throughput of us-west-2"
+    return check.weight, check.text
+
+
+def test_the_plan_holds_what_tables_consume_in_all_regions_against_what_the_survivors_let_in() -> None:
+    assert of_throughput(FACTS) == (
+        "fine",
+        "the fullest of DynamoDB's limits: 40.0 read units a second of orders, of 100 by the table's read limit, "
+        "with all that is to come",
+    )
+    busy = {A: replace(ORDERS, used={"orders": {"read": 61.0}}), B: ORDERS}
+    weight, text = of_throughput(replace(FACTS, throughput=busy))
+    assert weight == "warning"
+    assert text.startswith("DynamoDB nearly or already full: 81.0 read units a second of orders, of 100")
+
+
+def test_writes_are_counted_once() -> None:
+    """AWS counts a write in every replica, so each Region's count is of all of them; a local world's is not."""
+    written = Throughput(1000.0, {"orders": {"write": {"the write quota": 100.0}}}, {"orders": {"write": 50.0}})
+    facts = replace(FACTS, throughput={A: written, B: written})
+    assert "50.0 write units" in of_throughput(facts)[1]
+    weight, text = of_throughput(replace(facts, writes_counted_everywhere=False))
+    assert (weight, "100.0 write units" in text) == ("warning", True)
+
+
+def test_throughput_that_is_not_known_is_not_taken_for_enough() -> None:
+    blind = replace(ORDERS, used=None)
+    for throughput, told in (
+        ({}, "lets in in us-west-2 is not known"),
+        ({B: ORDERS}, "consume in us-east-1 is not known"),
+        ({A: blind, B: ORDERS}, "consume in us-east-1 is not known"),
+        ({A: blind, B: blind}, "consume in us-east-1 and us-west-2 is not known"),
+        ({A: ORDERS, B: replace(ORDERS, limits={})}, "lets in in us-west-2 is not known"),
+    ):
+        weight, text = of_throughput(replace(FACTS, throughput=throughput))
+        assert weight == "unknown"
+        assert told in text
+    free = replace(ORDERS, limits={"orders": {"read": {}}})
+    assert of_throughput(replace(FACTS, throughput={A: ORDERS, B: free})) == (
+        "fine",
+        "no table of us-west-2 has a limit",
+    )
+
+
+@pytest.mark.parametrize(
+    ("age_s", "told"),
+    [(100.0, ""), (240.0, " (noted 4 minutes ago)"), (7200.0, " (noted 2 hours ago)"), (3e5, " (noted 3 days ago)")],
+)
+def test_a_figure_that_is_not_of_now_says_how_old_it_is(age_s: float, told: str) -> None:
+    old = replace(ORDERS, at_s=FACTS.at_s - age_s)
+    text = of_throughput(replace(FACTS, throughput={A: old, B: ORDERS}))[1]
+    assert text.endswith(f"with all that is to come{told}")
+
+
+def test_what_cannot_be_asked_is_filled_from_what_was_noted() -> None:
+    noted = replace(ORDERS, at_s=10.0)
+    assert parse(noted.document()) == noted
+    assert Throughput(1000.0, {}, None).filled(noted) == noted
+    assert ORDERS.filled(noted) == ORDERS
+    assert ORDERS.filled(None) == ORDERS
+    half = replace(ORDERS, used=None).filled(noted)
+    assert (half.at_s, half.limits, half.used) == (10.0, ORDERS.limits, noted.used)
 
 
 def test_the_last_region_that_is_on_is_not_left_for_one_that_nobody_knows_to_be_well() -> None:

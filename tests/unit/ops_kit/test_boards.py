@@ -32,6 +32,7 @@ from outlast.ops.outcome import Exit, OpsError, RefusedError
 from outlast.ops.plan.evacuation import plan_evacuation
 from outlast.ops.plan.facts import Capacity
 from outlast.ops.plan.failback import plan_failback
+from outlast.ops.plan.throughput import Throughput
 from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
 from tests.unit.ops.test_act import Board, Time
 from tests.unit.ops.test_plan import FACTS, A, B
@@ -256,7 +257,9 @@ def test_the_plan_for_replicas_says_what_is_given_up(tmp_path: Path) -> None:
 
 
 def test_offline_plans_know_what_was_let_in_when_the_file_was_written() -> None:
-    deployment = replace(sample_deployment(), capacity={B: {"throttle_rps": 500.0, "concurrency": 100.0}})
+    units = Throughput(5.0, {"orders": {"read": {"the read quota": 9.0}}}, {"orders": {"read": 1.0}})
+    capacity = {B: {"throttle_rps": 500.0, "concurrency": 100.0}}
+    deployment = replace(sample_deployment(), capacity=capacity, throughput={B: units.document()})
 
     def dead(*_: Any) -> Any:
         raise AssertionError("offline asks nobody but the board")
@@ -264,6 +267,7 @@ def test_offline_plans_know_what_was_let_in_when_the_file_was_written() -> None:
     board = Board()
     facts = gather(cast(Clients, FakeClients(dead)), deployment, Latest(), None, 0.0, offline=True, board=board)
     assert facts.capacity == {B: Capacity(500.0, 100)}
+    assert facts.throughput == {B: units}
     assert facts.states == {A: True, B: True}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
@@ -18,7 +19,7 @@ from outlast.ops.deploy.parameters import ARC_REGION, ZONE_REGION, Parameters, W
 from outlast.ops.deploy.stacks import Progress, StackEvent, StackMaker, StackPlan, StackResult
 from outlast.ops.deployment import Arc, ClusterEndpoint, Deployed, Deployment, RegionPart, Tables
 from outlast.ops.names import NameServer
-from outlast.ops.observe.facts import capacities
+from outlast.ops.observe.facts import capacities, throughputs
 from outlast.ops.outcome import OpsError
 
 VALIDATIONS: Final = ".acm-validations.aws"
@@ -170,7 +171,9 @@ class Deployer:
             canary_period_s=wish.rhythm.canary_period_s,
             alarm_period_s=wish.rhythm.alarm_period_s,
         )
-        return replace(made, capacity={name: asdict(each) for name, each in capacities(self._clients, made).items()})
+        capacity = {name: asdict(each) for name, each in capacities(self._clients, made).items()}
+        units = {name: each.document() for name, each in throughputs(self._clients, made, time.time()).items()}
+        return replace(made, capacity=capacity, throughput=units)
 
     def _switch_before(self) -> Deployed:
         """A standby is not replaced by a cluster, which costs, because somebody left an option out."""

@@ -8,14 +8,16 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
+from outlast.ops.doctor import throughput
 from outlast.ops.doctor.facts import Facts, RegionFacts
 from outlast.ops.doctor.findings import Finding, Severity, unequal
-from outlast.ops.doctor.tables import billing_mode
+from outlast.ops.plan.room import HEADROOM
+from outlast.ops.plan.throughput import NOW, Load, loads
 
-HEADROOM: Final = 0.8
 EVERY_METHOD: Final = "*/*"
 TOLD: Final = frozenset({"lambda/L-B99A9384", "apigateway/L-8A5B8E43"})
 """Concurrent executions and API Gateway's throttle: the services' own answers are compared."""
@@ -24,6 +26,8 @@ TOLD: Final = frozenset({"lambda/L-B99A9384", "apigateway/L-8A5B8E43"})
 def rules(facts: Facts) -> Iterator[Finding]:
     """All findings on room."""
     coming = total(facts)
+    known = {region.name: throughput.of(region, facts.at_s) for region in facts.regions}
+    everywhere = facts.deployment.kind == "aws"
     for region in facts.regions:
         part = facts.deployment.region(region.name)
         stage_arn = f"arn:aws:apigateway:{region.name}::/restapis/{part.api_id}/stages/{part.stage}"
@@ -34,7 +38,8 @@ def rules(facts: Facts) -> Iterator[Finding]:
         yield from _room(region, stage_arn, "requests a second", coming["requests"],
                          account.get("rateLimit"), "the account's throttle of API Gateway")  # fmt: skip
         yield from _runs(region, coming["runs"])
-        yield from _units(region, facts)
+        for load in loads(region.name, known, writes_counted_everywhere=everywhere):
+            yield from _units(region, load)
     yield from _quotas(facts)
 
 
@@ -76,23 +81,17 @@ def _runs(region: RegionFacts, coming: float | None) -> Iterator[Finding]:
     yield from _room(region, arn, "runs at once", coming, limit, "the account's concurrency")
 
 
-def _units(region: RegionFacts, facts: Facts) -> Iterator[Finding]:
-    limits = region.table_limits or {}
-    for name, copy in region.tables.items():
-        arn = str(copy.table.get("TableArn", name))
-        provisioned = billing_mode(copy.table) == "PROVISIONED"
-        held: Mapping[str, Any] = copy.table.get("ProvisionedThroughput" if provisioned else "OnDemandThroughput") or {}
-        for kind in ("read", "write"):
-            used = [(each.traffic.read_units if kind == "read" else each.traffic.write_units).get(name)
-                    for each in facts.regions]  # fmt: skip
-            # What is written in one Region is written to every replica: the sum of all is what each one bears already.
-            known = [value for value in used if value is not None]
-            coming = _sum(used) if kind == "read" else max(known, default=None)
-            word = kind.capitalize()
-            own = held.get(f"{word}CapacityUnits") if provisioned else held.get(f"Max{word}RequestUnits")
-            unit = f"{kind} units a second of {name}"
-            yield from _room(region, arn, unit, coming, own, f"the table's {kind} limit")
-            yield from _room(region, arn, unit, coming, limits.get(f"TableMax{word}CapacityUnits"), f"the {kind} quota")
+def _units(region: RegionFacts, load: Load) -> Iterator[Finding]:
+    name = load.resource.partition("/")[0]
+    copy = region.tables.get(name)
+    arn = str(copy.table.get("TableArn", name)) if copy else load.resource
+    for found in _room(region, arn, load.unit, load.coming, load.limit, load.whose):
+        if load.whose != NOW:
+            yield found
+            continue
+        why = "the survivor throttles customers until autoscaling has grown, which takes minutes"
+        fix = f"Raise the minimum of autoscaling in {region.name} to what both Regions need."
+        yield replace(found, severity="warning", why=why, fix=fix)
 
 
 def _quotas(facts: Facts) -> Iterator[Finding]:

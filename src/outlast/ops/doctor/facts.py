@@ -44,7 +44,7 @@ class Method:
 class Traffic:
     """The busiest minute of the time looked at; None where nothing was measured.
 
-    `read_units` and `write_units`: capacity units a second that each table consumed.
+    `read_units` and `write_units`: capacity units a second that each table, and each index (`table/index`), consumed.
     """
 
     requests_per_s: float | None = None
@@ -63,6 +63,8 @@ class RegionFacts:
     name: str
     tables: Mapping[str, TableFacts] = field(default_factory=dict)
     table_limits: Document | None = None
+    scaling: Mapping[str, Document] | None = None
+    """Of DescribeTableReplicaAutoScaling, this Region's part, by table; None where nothing scales or nobody tells."""
     function: Document | None = None
     reserved: int | None = None
     lambda_account: Document | None = None

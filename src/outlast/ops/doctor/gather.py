@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -26,6 +26,8 @@ from outlast.ops.doctor.facts import (
     Unseen,
 )
 from outlast.ops.doctor.load import busiest
+from outlast.ops.doctor.tables import billing_mode
+from outlast.ops.doctor.throughput import resources
 from outlast.ops.outcome import OpsError
 
 Result = TypeVar("Result")
@@ -42,11 +44,16 @@ INVOKED: Final = ":lambda:path/2015-03-31/functions/"
 
 @dataclass(slots=True)
 class Gatherer:
-    """Reads a deployment; what could not be read is in `unseen`."""
+    """Reads a deployment; what could not be read is in `unseen`.
+
+    `hasty`: at night each thing is asked for once, and a Region that does not answer is asked no more.
+    """
 
     clients: Clients
     deployment: Deployment
     unseen: list[Unseen] = field(default_factory=list)
+    hasty: bool = False
+    _silent: set[str] = field(init=False, default_factory=set)
 
     def facts(self, at_s: float) -> Facts:
         """Everything, as of `at_s`. Raises nothing of botocore's."""
@@ -67,10 +74,14 @@ class Gatherer:
 
     def _read(self, region: str, what: str, call: Callable[[], Result], absent: Result | None = None) -> Result | None:
         """What a call gives; `absent` when there is no such thing; None, and written down, when it failed."""
+        if self.hasty and region in self._silent:
+            return None
         try:
-            return again(call, tries=TRIES)
+            return again(call, tries=1 if self.hasty else TRIES)
         except (ClientError, BotoCoreError) as error:
             code = error_code(error)
+            if isinstance(error, BotoCoreError):
+                self._silent.add(region)
             if code not in ABSENT or absent is None:
                 self.unseen.append(Unseen(region, what, code))
             return absent if code in ABSENT else None
@@ -89,10 +100,8 @@ class Gatherer:
         reserved = self._read(
             part.name, "concurrency", lambda: functions.get_function_concurrency(FunctionName=part.function)
         )
-        return RegionFacts(
-            name=part.name,
-            tables=self._tables(part.name),
-            table_limits=self._read(part.name, "table quotas", self.clients.of("dynamodb", part.name).describe_limits),
+        return replace(
+            self.data(part, at_s),
             function=function,
             reserved=(reserved or {}).get("ReservedConcurrentExecutions"),
             lambda_account=self._read(part.name, "Lambda's quotas", functions.get_account_settings),
@@ -106,9 +115,32 @@ class Gatherer:
             certificate=self._certificate(part.name, domain),
             alarms=self._alarms(part.name),
             canary=self._canary(part),
-            traffic=self._traffic(part, at_s),
             quotas=None if self.clients.kind == "local" else self._quotas(part.name),
         )
+
+    def data(self, part: RegionPart, at_s: float, *, settings: bool = True) -> RegionFacts:
+        """The tables, what they let in and what they consumed in the day before `at_s`, and nothing else of the Region.
+
+        `settings`: time to live and backups too.
+        """
+        tables = self._tables(part.name, settings)
+        limits = self._read(part.name, "table quotas", self.clients.of("dynamodb", part.name).describe_limits)
+        scaling = None if self.clients.kind == "local" else self._scaling(part.name, tables)
+        traffic = self._traffic(part, resources(tables), at_s)
+        return RegionFacts(part.name, tables, limits, scaling, traffic=traffic)
+
+    def _scaling(self, region: str, tables: Mapping[str, TableFacts]) -> dict[str, Document]:
+        """How far autoscaling goes, of tables with provisioned capacity. A local world has no autoscaling."""
+        client, found = self.clients.of("dynamodb", region), {}
+        for name, copy in tables.items():
+            if billing_mode(copy.table) != "PROVISIONED":
+                continue
+            ask = partial(client.describe_table_replica_auto_scaling, TableName=name)
+            answer: Document = self._read(region, f"autoscaling of {name}", ask, {}) or {}
+            for replica in (answer.get("TableAutoScalingDescription") or {}).get("Replicas") or []:
+                if replica.get("RegionName") == region:
+                    found[name] = replica
+        return found
 
     def _quotas(self, region: str) -> tuple[Document, ...] | None:
         """The account's quotas of the application's services, as applied.
@@ -126,7 +158,7 @@ class Gatherer:
         found = self._read(region, "Service Quotas", read)
         return None if found is None else tuple(found)
 
-    def _tables(self, region: str) -> dict[str, TableFacts]:
+    def _tables(self, region: str, settings: bool) -> dict[str, TableFacts]:
         client, found = self.clients.of("dynamodb", region), {}
         tables = self.deployment.tables
         for name in (tables.customers, tables.products, tables.orders):
@@ -134,6 +166,9 @@ class Gatherer:
                 region, f"table {name}", partial(client.describe_table, TableName=name), {}
             )
             if not described:
+                continue
+            if not settings:
+                found[name] = TableFacts(described["Table"])
                 continue
             ttl = self._read(region, f"time to live of {name}", partial(client.describe_time_to_live, TableName=name))
             backups = self._read(
@@ -223,9 +258,8 @@ class Gatherer:
         found = self._read(part.name, f"canary {part.canary}", lambda: client.get_canary(Name=part.canary))
         return None if found is None else found["Canary"]
 
-    def _traffic(self, part: RegionPart, at_s: float) -> Traffic:
-        client, tables = self.clients.of("cloudwatch", part.name), self.deployment.tables
-        names = (tables.customers, tables.products, tables.orders)
+    def _traffic(self, part: RegionPart, names: Sequence[str], at_s: float) -> Traffic:
+        client = self.clients.of("cloudwatch", part.name)
         found = self._read(part.name, "traffic", lambda: busiest(client, part, names, at_s))
         return found or Traffic()
 

@@ -17,9 +17,10 @@ from outlast.ops.clients import Clients
 from outlast.ops.deployment import Deployment
 from outlast.ops.drill.faults import Faults
 from outlast.ops.drill.journal import Journal
-from outlast.ops.observe.facts import capacities, gather
+from outlast.ops.observe.facts import capacities, gather, throughputs
 from outlast.ops.outcome import RefusedError
 from outlast.ops.plan.facts import Capacity, Facts
+from outlast.ops.plan.throughput import Throughput
 from outlast.ops.signing import Credentials
 from outlast.ops.watch import Watch
 
@@ -41,6 +42,7 @@ class Stage:
     now_s: Callable[[], float] = time.time
     audit: AuditLog = field(init=False)
     _capacity: Mapping[str, Capacity] = field(init=False, default_factory=dict)
+    _throughput: Mapping[str, Throughput] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.audit = AuditLog(self.folder / "audit.jsonl", self.who, self.now_s)
@@ -56,6 +58,7 @@ class Stage:
             if percent < FULL:
                 raise RefusedError(f"{region} has {percent} % of its traffic: `outlast failback {region}` first.")
         self._capacity = capacities(self.clients, self.deployment)
+        self._throughput = throughputs(self.clients, self.deployment, self.now_s())
 
     def named(self, region: str) -> str:
         """A Region of a fault, by its name or its place in the deployment."""
@@ -75,6 +78,7 @@ class Stage:
             watch.decision,
             self.now_s(),
             capacity=self._capacity,
+            throughput=self._throughput,
             write_share=WRITE_SHARE,
         )
 

@@ -13,9 +13,12 @@ from outlast.ops.act.evacuate import Board
 from outlast.ops.clients import Clients
 from outlast.ops.decide.rules import Decision
 from outlast.ops.deployment import Deployment, RegionPart
+from outlast.ops.doctor.gather import Gatherer
+from outlast.ops.doctor.throughput import of
 from outlast.ops.observe.survey import Latest
 from outlast.ops.outcome import OpsError
 from outlast.ops.plan.facts import SWITCH_S, Capacity, Facts
+from outlast.ops.plan.throughput import Throughput, parse
 from outlast.ops.report.cost import per_request
 
 Result = TypeVar("Result")
@@ -33,15 +36,20 @@ def gather(
     *,
     offline: bool = False,
     capacity: Mapping[str, Capacity] | None = None,
+    throughput: Mapping[str, Throughput] | None = None,
     write_share: float = 1.0,
     board: Board | None = None,
 ) -> Facts:
-    """Facts as of now. `offline` asks no control plane; `capacity` was learnt earlier; `board` tells what is on."""
+    """Facts as of now. `offline` asks no control plane; `capacity` and `throughput` were learnt earlier; `board` tells
+    what is on.
+    """
     read = board or board_of(None, clients, deployment)
     states = _or_none(read.states)
     known = dict(capacity or {})
     if not known:
         known = cached(deployment) if offline else _filled(capacities(clients, deployment), cached(deployment))
+    if throughput is None:
+        throughput = noted(deployment) if offline else throughputs(clients, deployment, now_s)
     return Facts(
         at_s=now_s,
         states=states or {},
@@ -49,6 +57,8 @@ def gather(
         health={finding.region: finding.state for finding in decision.findings} if decision else {},
         lag_ms={part.name: _lag_ms(part.name, latest) for part in deployment.regions},
         capacity=known,
+        throughput=throughput,
+        writes_counted_everywhere=deployment.kind == "aws",
         durations_ms=dict(latest.durations_ms),
         request_usd=per_request(max(latest.durations_ms.values(), default=FUNCTION_MS)),
         ttl_s=deployment.record_ttl_s,
@@ -79,6 +89,19 @@ def cached(deployment: Deployment) -> dict[str, Capacity]:
         throttle, concurrency = held.get("throttle_rps"), held.get("concurrency")
         found[region] = Capacity(throttle, None if concurrency is None else int(concurrency))
     return found
+
+
+def noted(deployment: Deployment) -> dict[str, Throughput]:
+    """What each Region's tables let in and consumed when the deployment file was written."""
+    return {region: parse(held) for region, held in deployment.throughput.items()}
+
+
+def throughputs(clients: Clients, deployment: Deployment, now_s: float) -> dict[str, Throughput]:
+    """What each Region's tables let in and consume; where they do not tell, what the deployment file has noted."""
+    gatherer, before = Gatherer(clients, deployment, hasty=True), noted(deployment)
+    with ThreadPoolExecutor(len(deployment.regions)) as pool:
+        found = list(pool.map(lambda part: gatherer.data(part, now_s, settings=False), deployment.regions))
+    return {each.name: of(each, now_s).filled(before.get(each.name)) for each in found}
 
 
 def capacities(clients: Clients, deployment: Deployment) -> dict[str, Capacity]:

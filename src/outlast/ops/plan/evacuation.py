@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from outlast.ops.outcome import RefusedError
 from outlast.ops.plan.facts import Capacity, Facts
-from outlast.ops.plan.room import Room
+from outlast.ops.plan.room import HEADROOM, Room
+from outlast.ops.plan.throughput import loads
 
 Weight = Literal["fine", "warning", "refusal", "unknown"]
 
@@ -58,6 +59,7 @@ def plan_evacuation(region: str, reason: str, regions: Sequence[str], facts: Fac
         *(_health(each, region, facts) for each in survivors),
         _safety(region, survivors, facts),
         *(_room(each, regions, facts) for each in survivors),
+        *(_throughput(each, regions, facts) for each in survivors),
         _risk(region, facts),
         _time(facts),
         _cost(region, survivors, facts),
@@ -125,6 +127,42 @@ def _room(region: str, regions: Sequence[str], facts: Facts) -> Check:
     if capacity.throttle_rps is None:
         return Check(name, "unknown", f"{room.text} to come; what {region} lets in is not known: watch closely")
     return Check(name, "warning" if room.full else "fine", f"{room.text}, with all that is to come")
+
+
+def _throughput(region: str, regions: Sequence[str], facts: Facts) -> Check:
+    """What is to come to the survivor's tables and indexes, against what each lets in: the fullest ones."""
+    name = f"throughput of {region}"
+    known = {each: found for each in regions if (found := facts.throughput.get(each)) is not None}
+    silent = [each for each in regions if each not in known or known[each].used is None]
+    here = known.get(region)
+    if here is None or not here.limits:
+        return Check(name, "unknown", f"what DynamoDB lets in in {region} is not known: watch closely")
+    age = _age(facts.at_s - min(each.at_s for each in known.values()))
+    if silent:
+        told = f"what the tables consume in {' and '.join(silent)} is not known: watch closely{age}"
+        return Check(name, "unknown", told)
+    against = sorted(
+        loads(region, known, writes_counted_everywhere=facts.writes_counted_everywhere),
+        key=lambda load: load.share,
+        reverse=True,
+    )
+    if not against:
+        return Check(name, "fine", f"no table of {region} has a limit{age}")
+    full = [load for load in against if load.share > HEADROOM]
+    told = "; ".join(
+        f"{load.coming:.1f} {load.unit}, of {load.limit:.0f} by {load.whose}" for load in full[:3] or against[:1]
+    )
+    more = f", and {len(full) - 3} more" if len(full) > 3 else ""
+    begin = "DynamoDB nearly or already full" if full else "the fullest of DynamoDB's limits"
+    return Check(name, "warning" if full else "fine", f"{begin}: {told}{more}, with all that is to come{age}")
+
+
+def _age(seconds: float) -> str:
+    """How old a figure is, in words, when it is not of now."""
+    for unit, word in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f" (noted {seconds / unit:.0f} {word} ago)"
+    return ""
 
 
 def _cost(region: str, survivors: Sequence[str], facts: Facts) -> Check:

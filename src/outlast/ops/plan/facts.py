@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from outlast.ops.plan.throughput import Throughput
+
 SWITCH_S: Final = 2.0
 """Seconds from an ARC answer to changed DNS answers: the health check follows its control within a few."""
 
@@ -31,8 +33,9 @@ class Facts:
 
     `states`: whether each Region is switched on. `rates`: requests a second, by Region. `health`: the finding on each
     Region, in one word. `lag_ms`: age of each origin's heartbeat elsewhere. `write_share`: writes among requests.
-    `durations_ms`: how long a function run takes at the 90th percentile, by Region. `switch_s`: from the switch to
-    changed answers. `request_usd`: what a request costs on AWS.
+    `throughput`: what DynamoDB lets in and what is consumed, by Region; `writes_counted_everywhere`: whether a Region's
+    count has the writes of the others. `durations_ms`: how long a function run takes at the 90th percentile, by Region.
+    `switch_s`: from the switch to changed answers. `request_usd`: what a request costs on AWS.
     """
 
     at_s: float
@@ -41,6 +44,8 @@ class Facts:
     health: Mapping[str, str] = field(default_factory=dict)
     lag_ms: Mapping[str, float | None] = field(default_factory=dict)
     capacity: Mapping[str, Capacity] = field(default_factory=dict)
+    throughput: Mapping[str, Throughput] = field(default_factory=dict)
+    writes_counted_everywhere: bool = True
     ttl_s: int = 60
     switch_s: float = SWITCH_S
     write_share: float = 1.0
