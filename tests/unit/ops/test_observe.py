@@ -184,6 +184,18 @@ class Silent:
         raise fault("SubscriptionRequiredException")
 
 
+class Links:
+    """Every Region still sends its orders to the first one."""
+
+    def list_replication_links(self) -> dict[str, Any]:
+        return {"Links": [
+            {"TableName": "orders-orders", "Region": "us-east-1", "Status": "CREATING"},
+            {"TableName": "orders-customers", "Region": "us-east-1", "Status": "ACTIVE"},
+            {"TableName": "orders-orders", "Region": "eu-west-1", "Status": "CREATING"},
+            {"TableName": "another", "Region": "us-east-1", "Status": "CREATING"},
+        ]}  # fmt: skip
+
+
 async def test_the_survey_looks_from_everywhere_and_survives_what_fails() -> None:
     async def handler(*_: object) -> bytes:
         return reply(200, b'{"status":"ok"}')
@@ -195,7 +207,7 @@ async def test_the_survey_looks_from_everywhere_and_survives_what_fails() -> Non
         return [*alias, (host, 60, "A", "127.0.0.1")]
 
     replica = Replica()
-    made: dict[str, Any] = {"dynamodb": replica, "health": Silent()}
+    made: dict[str, Any] = {"dynamodb": replica, "health": Silent(), "outlast": Links()}
     clients = FakeClients(lambda service, region, _: made.get(service) or CloudWatch(region))
     samples: list[Sample] = []
     async with http_server(handler) as (port, _), dns_server(zone) as dns_port:
@@ -218,7 +230,11 @@ async def test_the_survey_looks_from_everywhere_and_survives_what_fails() -> Non
             "heartbeat",
         }
         async with asyncio.timeout(10):
-            while {sample.vantage for sample in samples} < wanted or len(survey.latest.told) < 2:
+            while (
+                {sample.vantage for sample in samples} < wanted
+                or len(survey.latest.told) < 2
+                or not survey.latest.links
+            ):
                 await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -228,6 +244,8 @@ async def test_the_survey_looks_from_everywhere_and_survives_what_fails() -> Non
     assert latest.errors["health events"] == "SubscriptionRequiredException"
     assert latest.alarms["us-east-2", "orders-only-us-east-1-fails"] == "ALARM"
     assert latest.rates["us-east-1"] == 10.0
+    assert latest.healing("us-east-1") == "its data is not whole; still to come: orders-orders (CREATING)"
+    assert latest.healing("us-west-2") == ""
     assert all(sample.bad == (sample.vantage in ("endpoint-metrics", "observer-alarm", "region-alarm"))
                for sample in samples)  # fmt: skip
 

@@ -122,6 +122,11 @@ def contents(world: World, region: str) -> dict[str, str]:
     return {item["p"]["S"]: item["v"]["S"] for page in pages for item in page["Items"]}
 
 
+def links_of(world: World, region: str) -> set[tuple[str, str | None]]:
+    links = world.client("outlast", region).list_replication_links(TableName=TABLE)["Links"]
+    return {(link["Status"], link.get("Reason")) for link in links}
+
+
 @pytest.mark.timeout(400)
 def test_a_whole_region_put_back_from_an_older_copy_is_noticed_and_heals(make_world: Callable[..., World]) -> None:
     world = filled(make_world, FEW, 10)
@@ -143,6 +148,7 @@ def test_a_whole_region_put_back_from_an_older_copy_is_noticed_and_heals(make_wo
     put(world, WEST, "on the copy")
     after = before | {"on the copy": contents(world, WEST)["on the copy"]}
     wait_until(lambda: all(contents(world, region) == after for region in NAMES))
+    wait_until(lambda: links_of(world, WEST) == {("ACTIVE", None)})
     (told,) = [line for line in (world.folder / "world.log").read_text().splitlines() if "older copy" in line]
     assert f"the data in {folder / 'data'} was put back from an older copy" in told
     put(world, WEST, 0)

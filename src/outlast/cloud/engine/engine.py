@@ -204,6 +204,11 @@ class Engine:
         """
         self.replication.renewal.observe(observer)
 
+    @property
+    def is_renewing(self) -> bool:
+        """Whether an older copy was found and nothing is sent or taken yet: everything will be, once this ends."""
+        return self.replication.renewal.is_running
+
     def beat(self, peers: Iterable[str]) -> dict[str, int]:
         """Milliseconds since each peer last answered; peers that were silent for a second are greeted.
 

@@ -65,7 +65,9 @@ class Stranded:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Replication of one table from one Region towards another. `lag_ms` None: not known."""
+    """Replication of one table from one Region towards another. `lag_ms` None: not known. `reason`: why it is not
+    ACTIVE, where the origin knows.
+    """
 
     table: str
     origin: str
@@ -73,6 +75,7 @@ class Link:
     status: str
     pending: int
     lag_ms: float | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,7 @@ def read_link(read: Mapping[str, Any], region: str) -> Link:
         status=str(read.get("Status", "")),
         pending=int(read.get("PendingWrites", 0)),
         lag_ms=None if lag_ms is None else float(lag_ms),
+        reason=str(read.get("Reason", "")),
     )
 
 

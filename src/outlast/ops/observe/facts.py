@@ -57,6 +57,7 @@ def gather(
         health={finding.region: finding.state for finding in decision.findings} if decision else {},
         lag_ms={part.name: _lag_ms(part.name, latest) for part in deployment.regions},
         capacity=known,
+        healing={name: latest.healing(name) for name in latest.links},
         throughput=throughput,
         writes_counted_everywhere=deployment.kind == "aws",
         durations_ms=dict(latest.durations_ms),

@@ -16,9 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from outlast.ops.clients import Clients, error_code
 from outlast.ops.deployment import Deployment, RegionPart
+from outlast.ops.ledger.model import Link
 from outlast.ops.load.client import aimed_at
 from outlast.ops.names import Machine, Names, NoAnswer, Stub
-from outlast.ops.observe import events, heartbeat, metrics
+from outlast.ops.observe import copies, events, heartbeat, metrics
 from outlast.ops.observe.heartbeat import Beat
 from outlast.ops.observe.probes import Probe
 from outlast.ops.sightings import Sample
@@ -37,6 +38,7 @@ class Rates:
     metrics_s: float = 2.0
     heartbeat_s: float = 1.0
     events_s: float = 10.0
+    copies_s: float = 3.0
     names_s: float = 2.0
 
 
@@ -61,6 +63,7 @@ class Latest:
     refused: dict[str, float] = field(default_factory=dict)
     durations_ms: dict[str, float] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
+    links: dict[str, list[Link]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
     def unwelcome(self, codes: Collection[str]) -> str:
@@ -68,6 +71,10 @@ class Latest:
         met = set(self.errors.values())
         known = self.alarms or self.rates or any(beat.age_ms is not None for beat in self.beats.values())
         return "" if known or not met or met.difference(codes) else min(met)
+
+    def healing(self, region: str) -> str:
+        """What is not whole of a Region's copy of the data, by what was seen; empty when nothing is known of it."""
+        return copies.healing(region, [link for links in self.links.values() for link in links])
 
     def keeps_up(self, regions: Sequence[str], limit_ms: float) -> bool:
         """Whether each Region's heartbeat was seen in every other one, no older than `limit_ms`."""
@@ -122,6 +129,8 @@ class Survey:
                 for part in regions:
                     look = partial(self._look_at_metrics, part)
                     group.create_task(self._every(rates.metrics_s, f"metrics {part.name}", look))
+                    copy = partial(self._look_at_copies, part.name)
+                    group.create_task(self._every(rates.copies_s, f"replicas {part.name}", copy))
                     for other in self._deployment.others(part.name):
                         beat = partial(self._look_at_heartbeat, part.name, other.name)
                         group.create_task(self._every(rates.heartbeat_s, f"heartbeat {part.name}", beat))
@@ -242,6 +251,13 @@ class Survey:
         if late and not beat.error and now_s - self._begun_s < LATE_HEARTBEAT_MS / 1000:
             return None  # the first one of this watch is still on its way
         return beat.sample(now_s, LATE_HEARTBEAT_MS)
+
+    async def _look_at_copies(self, region: str) -> None:
+        try:
+            self.latest.links[region] = await self._call(lambda: copies.read(self._clients, self._deployment, region))
+        except (ClientError, BotoCoreError):
+            self.latest.links.pop(region, None)  # what it said before may not be so any more
+            raise
 
     async def _look_at_events(self) -> list[Sample]:
         client = self._clients.of("health", events.HEALTH_REGION)

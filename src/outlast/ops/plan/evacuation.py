@@ -57,6 +57,7 @@ def plan_evacuation(region: str, reason: str, regions: Sequence[str], facts: Fac
     checks = (
         _already(region, facts),
         *(_health(each, region, facts) for each in survivors),
+        *(_healing(each, facts) for each in survivors if facts.healing.get(each)),
         _safety(region, survivors, facts),
         *(_room(each, regions, facts) for each in survivors),
         *(_throughput(each, regions, facts) for each in survivors),
@@ -101,6 +102,10 @@ def _health(region: str, left: str, facts: Facts) -> Check:
     if facts.health.get(left) == "healthy":
         return Check(name, "refusal", f"{region} is {word}, and {left} is the last Region that is known to be healthy")
     return Check(name, "warning", f"{region} is {word}: its health is not certain")
+
+
+def _healing(region: str, facts: Facts) -> Check:
+    return Check(f"data in {region}", "warning", f"{facts.healing[region]}: customers may read what is not so any more")
 
 
 def _safety(region: str, survivors: Sequence[str], facts: Facts) -> Check:

@@ -33,6 +33,7 @@ class Facts:
 
     `states`: whether each Region is switched on. `rates`: requests a second, by Region. `health`: the finding on each
     Region, in one word. `lag_ms`: age of each origin's heartbeat elsewhere. `write_share`: writes among requests.
+    `healing`: what is not whole of a Region's data, in words, empty where all is; a Region that nobody asked is absent.
     `throughput`: what DynamoDB lets in and what is consumed, by Region; `writes_counted_everywhere`: whether a Region's
     count has the writes of the others. `durations_ms`: how long a function run takes at the 90th percentile, by Region.
     `switch_s`: from the switch to changed answers. `request_usd`: what a request costs on AWS.
@@ -46,6 +47,7 @@ class Facts:
     capacity: Mapping[str, Capacity] = field(default_factory=dict)
     throughput: Mapping[str, Throughput] = field(default_factory=dict)
     writes_counted_everywhere: bool = True
+    healing: Mapping[str, str] = field(default_factory=dict)
     ttl_s: int = 60
     switch_s: float = SWITCH_S
     write_share: float = 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -66,6 +66,7 @@ def plan_failback(
         raise ValueError("steps rise to 100")
     checks = (
         _health(region, facts),
+        *_whole(region, facts),
         *(_converged(origin, facts) for origin in regions),
         _ledger(reviewed, unreviewed),
         _off(region, facts),
@@ -87,6 +88,17 @@ def _health(region: str, facts: Facts) -> Check:
     if word == "healthy":
         return Check(f"health of {region}", "fine", f"{region} is healthy by all who look at it")
     return Check(f"health of {region}", "refusal", f"{region} is {word}: it must be healthy before it gets traffic")
+
+
+def _whole(region: str, facts: Facts) -> Iterator[Check]:
+    """A heartbeat may be fresh in a Region whose older items are still on their way."""
+    if region not in facts.healing:
+        return
+    name, healing = f"data in {region}", facts.healing[region]
+    if healing:
+        yield Check(name, "refusal", f"{healing}: customers would read what is not so any more")
+    else:
+        yield Check(name, "fine", "every replica there is whole")
 
 
 def _converged(origin: str, facts: Facts) -> Check:

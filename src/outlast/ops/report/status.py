@@ -72,6 +72,9 @@ def _lines(deployment: Deployment, latest: Latest) -> list[RenderableType]:
         age = "not seen" if beat.age_ms is None else f"{beat.age_ms:.0f} ms old"
         problem = f" ({beat.error})" if beat.error else ""
         lines.append(Text(f"heartbeat of {origin}: {age} in {seen_in}{problem}"))
+    for region in deployment.region_names:
+        if healing := latest.healing(region):
+            lines.append(Text(f"{region}: {healing}", style="yellow"))
     limits = cached(deployment)
     for region in deployment.region_names:
         if region in latest.rates:
@@ -143,6 +146,7 @@ def document(
                 "routing_control": None if controls is None else controls.get(finding.region),
                 "requests_per_s": latest.rates.get(finding.region),
                 "let_in_per_s": limits.get(finding.region, Capacity()).throttle_rps,
+                "healing": latest.healing(finding.region) or None,
                 "turned_away_share": latest.refused.get(finding.region),
                 "votes": {vote.vantage: {"verdict": vote.verdict, "bad_share": vote.share} for vote in finding.votes},
             }

@@ -189,6 +189,7 @@ def read_id(ident: str, table: Table) -> tuple[bytes, str, int]:
 @world.operation(resource=table_target)
 def list_replication_links(call: Call[DynamoDB], *, table_name: str | None = None) -> Reply:
     """Replication from this Region, table by table and Region by Region."""
+    reason = call.state.healing.reason
     links = [
         {
             "TableName": table.name,
@@ -196,6 +197,7 @@ def list_replication_links(call: Call[DynamoDB], *, table_name: str | None = Non
             "Status": replica.status,
             "PendingWrites": replica.backlog,
             "LagMilliseconds": replica.lag_ms,
+            **({"Reason": reason} if reason and replica.status == "CREATING" else {}),
         }
         for table in chosen(call.state, table_name).values()
         for peer, replica in sorted(table.items.replica_status().items())

@@ -12,6 +12,7 @@ from outlast.cloud.services.dynamodb.latency import Latencies
 from outlast.cloud.services.dynamodb.metrics import NAMESPACE
 from outlast.cloud.services.dynamodb.names import table_name
 from outlast.cloud.services.dynamodb.table import Document, Table, drop_table_spaces
+from outlast.cloud.services.dynamodb.watching import Healing
 
 if TYPE_CHECKING:
     from outlast.cloud.contract import Region
@@ -35,6 +36,8 @@ class DynamoDB:
         self.by_space: dict[str, Table] = {}
         self.usable: dict[str, Table] = {}
         self.wake = asyncio.Event()
+        self.healing = Healing()
+        region.engine.on_older_copy(lambda _: self.healing.found())
         self.latencies = Latencies(region)
         self.user_errors = region.meter.series(NAMESPACE, "UserErrors", {}, "Count")
         for name, doc in self.shelf.items():

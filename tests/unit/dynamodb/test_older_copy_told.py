@@ -1,0 +1,75 @@
+"""A Region whose data was put back from an older copy says so, by its replication links, until it is whole."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from outlast.cloud.services.dynamodb.ledger import world
+from outlast.cloud.services.dynamodb.watching import Healing
+from tests.unit.dynamodb.harness import Cloud, Home, until
+from tests.unit.dynamodb.test_global_tables import EAST, WEST, create, has
+
+
+@pytest.fixture
+async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
+    made = Cloud(tmp_path, (EAST, WEST))
+    for name in made.names:
+        await made.start(name)
+    yield made
+    await made.close()
+
+
+def links(home: Home) -> list[tuple[str, str | None]]:
+    """Status and reason of what the Region sends."""
+    operation: Any = world.operations["ListReplicationLinks"]
+    answer = operation.function(SimpleNamespace(state=home.state, region=home.region))
+    return [(link["Status"], link.get("Reason")) for link in answer["Links"]]
+
+
+async def test_an_older_copy_is_told_until_everybody_has_everything(cloud: Cloud, tmp_path: Path) -> None:
+    east, west = cloud.homes[EAST], cloud.homes[WEST]
+    await east.table()
+    await east("UpdateTable", TableName="things", ReplicaUpdates=[create(WEST)])
+    await east.active("things")
+    await west.active("things")
+    await cloud.stop(WEST)
+    shutil.copytree(tmp_path / WEST, tmp_path / "older")
+    west = await cloud.start(WEST)
+    await west("PutItem", TableName="things", Item={"p": {"S": "later"}})
+    await until(lambda: has(east, "later"))
+    assert links(west) == [("ACTIVE", None)]
+    await cloud.stop(WEST)
+    shutil.rmtree(tmp_path / WEST)
+    (tmp_path / "older").rename(tmp_path / WEST)
+
+    west = await cloud.start(WEST)
+    west.engine.on_older_copy(lambda _: cloud.net.cut(EAST, WEST))
+
+    async def told() -> bool:
+        return links(west) == [("CREATING", "OLDER_COPY")]
+
+    async def over() -> bool:
+        return links(west) == links(east) == [("ACTIVE", None)] and not west.state.healing.reason
+
+    await until(told, 30)
+    assert not await has(west, "later")
+    cloud.net.heal(EAST, WEST)
+    await until(over, 30)
+    assert await has(west, "later")
+
+
+def test_it_is_not_over_before_it_began() -> None:
+    healing = Healing()
+    healing.found()
+    healing.look({"ACTIVE"}, True)
+    assert healing.reason == "OLDER_COPY", "the links are begun again a moment later"
+    healing.look({"ACTIVE", "CREATING"}, False)
+    assert healing.reason == "OLDER_COPY"
+    healing.look({"ACTIVE"}, False)
+    assert healing.reason == ""
