@@ -177,7 +177,7 @@ async def _is_leaving(db: Home) -> bool:
 async def test_survivors_exchange_what_a_lost_region_sent_to_one_of_them(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("outlast.cloud.services.dynamodb.membership.GIVE_UP_MS", 200)
+    monkeypatch.setattr("outlast.cloud.services.dynamodb.sightings.GIVE_UP_MS", 200)
     east, west, ohio = await three(cloud)
     await ohio("PutItem", TableName="things", Item={"p": {"S": "deleted"}})
     await until(lambda: has(east, "deleted"))

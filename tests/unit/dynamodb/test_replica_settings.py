@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from outlast.cloud.services.dynamodb import membership, watching
+from outlast.cloud.services.dynamodb import sightings, watching
 from tests.unit.dynamodb.harness import Cloud, Home, until
 from tests.unit.dynamodb.test_global_tables import EAST, WEST, _agree, _is, _not, create, gone, has, remove
 
@@ -230,7 +230,7 @@ async def test_a_lost_regions_replica_is_removed_and_what_comes_back_is_no_membe
     cloud.net.cut(EAST, WEST)
     await west("PutItem", TableName="things", Item={"p": {"S": "never sent"}})
     await cloud.stop(WEST)
-    monkeypatch.setattr(membership, "GIVE_UP_MS", 200)
+    monkeypatch.setattr(sightings, "GIVE_UP_MS", 200)
     await east("UpdateTable", TableName="things", ReplicaUpdates=[remove(WEST)])
     await until(lambda: _is(east, {}))
     await east.active("things")

@@ -1,7 +1,8 @@
 """What happens to tables and indexes by and by: statuses move, indexes are filled, deleted tables vanish.
 
 Each step is noted on the table's document before it is due, so a restart goes on with it. The steps of one table are
-done one after the other; tables do not wait for one another. A step that fails comes again, later each time.
+done one after the other, but for what waits for other Regions, which no other step waits for; tables do not wait for
+one another. A step that fails comes again, later each time.
 """
 
 from __future__ import annotations
@@ -20,8 +21,14 @@ CREATE_MS = 100
 UPDATE_MS = 100
 DELETE_MS = 100
 BACKFILL_ITEMS = 250
+CONVERGE = "converge"
+"""The step that asks other Regions, and may wait for their answers."""
+LAST = frozenset({"delete", "delete-replica"})
+"""The steps that end a table."""
 FIRST_PAUSE_MS, LAST_PAUSE_MS = 200, 60_000
 """How long a step that failed waits before it is tried again: the first time, and at most."""
+MOST_AHEAD_MS = 5_000
+"""No step is noted longer than this before it is due."""
 Step = Callable[[DynamoDB, Table, dict[str, Any]], Awaitable[None]]
 log = logging.getLogger("outlast.dynamodb")
 
@@ -41,11 +48,12 @@ async def run(state: DynamoDB) -> None:
 
 
 class _Steps:
-    """The steps that are being done, one a table, and those that failed and wait until they are tried again."""
+    """The steps that are being done, and those that failed and wait until they are tried again."""
 
     def __init__(self, state: DynamoDB) -> None:
         self._state = state
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
+        """By the table's name, and CONVERGE or nothing: one of each a table."""
         self._paused: dict[int, tuple[dict[str, Any], int, int]] = {}
         """By the step's identity: the step itself, when it is tried again, and the pause after that, in ms."""
 
@@ -56,17 +64,20 @@ class _Steps:
         due = sorted(self._state.due(), key=lambda entry: entry[0])
         self._paused = {id(step): self._paused[id(step)] for _, _, step in due if id(step) in self._paused}
         for at_ms, table, step in due:
-            if table.name in self._running:
+            lane = table.name, CONVERGE if step["Step"] == CONVERGE else ""
+            if lane in self._running or (step["Step"] in LAST and (table.name, CONVERGE) in self._running):
                 continue  # its end wakes the loop
+            if at_ms > now_ms + MOST_AHEAD_MS:
+                at_ms = now_ms  # the clock was set back since
             if id(step) in self._paused:
-                at_ms = max(at_ms, self._paused[id(step)][1])
+                at_ms = max(at_ms, min(self._paused[id(step)][1], now_ms + LAST_PAUSE_MS))
             if at_ms <= now_ms:
-                self._running[table.name] = asyncio.ensure_future(self._do(table, step))
+                self._running[lane] = asyncio.ensure_future(self._do(table, step, lane))
             elif upcoming is None or at_ms < upcoming:
                 upcoming = at_ms
         return upcoming
 
-    async def _do(self, table: Table, step: dict[str, Any]) -> None:
+    async def _do(self, table: Table, step: dict[str, Any], lane: tuple[str, str]) -> None:
         state = self._state
         try:
             await STEPS[step["Step"]](state, table, step)
@@ -82,7 +93,7 @@ class _Steps:
             again = state.region.clock.now_ms() + pause_ms
             self._paused[id(step)] = (step, again, min(pause_ms * 2, LAST_PAUSE_MS))
         finally:
-            del self._running[table.name]
+            del self._running[lane]
             state.wake.set()
 
     async def stop(self) -> None:
@@ -147,7 +158,7 @@ async def _fill(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
     entry["Backfilling"] = True
     state.save(table)
     cursor: bytes | None = b""
-    while cursor is not None and state.tables.get(table.name) is table and entry in table.doc["Indexes"]:
+    while cursor is not None and state.tables.get(table.name) is table and entry["Status"] == "CREATING":
         cursor = _fill_some(state, table, index, cursor)
         await state.engine.settled()
         await state.region.clock.sleep(0)
@@ -184,10 +195,15 @@ def _fill_some(state: DynamoDB, table: Table, index: Index, cursor: bytes) -> by
 
 
 async def _drop_index(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
+    from outlast.cloud.services.dynamodb.operations.updates import add_index
+
     entry = _entry(table, step["Index"])
     done(table, step)
     if entry is not None and entry["Status"] == "DELETING":
         table.doc["Indexes"].remove(entry)
+        if entry.get("Next") is not None:
+            add_index(table, entry["Next"], table.doc["AttributeDefinitions"])
+            state.schedule(table, "fill-index", 0, Index=step["Index"])
         _prune_definitions(table)
         name = index_space_name(table.doc, entry["Number"])
         if name in state.engine.spaces(name):

@@ -12,21 +12,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from outlast.cloud.services.dynamodb import merging, overrides
+from outlast.cloud.services.dynamodb.index_adoption import adopt_indexes
 from outlast.cloud.services.dynamodb.names import table_arn
+from outlast.cloud.services.dynamodb.sightings import sight, was_lost
 from outlast.cloud.services.dynamodb.table import Document, Table
 
 if TYPE_CHECKING:
     from outlast.cloud.services.dynamodb.state import DynamoDB
 
 CHANNEL = "dynamodb"
-GIVE_UP_MS = 60_000
-"""How long a member that was removed may take to leave, before it counts as lost."""
 STREAM_VIEW = "NEW_AND_OLD_IMAGES"
 SCHEMA = ("AttributeDefinitions", "KeySchema")
 CHANGING = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput", "TableClass")
 SHARED = (*SCHEMA, *CHANGING)
-INDEX_CHANGING = ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
-OWN_OF_INDEX = frozenset({"Status", "Number", "Backfilling", "Counted", "Base"})
+OWN_OF_INDEX = frozenset({"Status", "Number", "Backfilling", "Counted", "Base", "Next"})
 Message = Mapping[str, Any]
 
 
@@ -34,10 +33,11 @@ def settings(doc: Message) -> Document:
     """What all replicas have in common."""
     shared: Document = {member: overrides.shared(doc, member) for member in SHARED}
     shared = {member: value for member, value in shared.items() if value is not None}
+    there = [entry if entry["Status"] != "DELETING" else entry.get("Next") for entry in doc["Indexes"]]
     shared["Indexes"] = [
         {member: overrides.shared(entry, member) for member in entry if member not in OWN_OF_INDEX}
-        for entry in doc["Indexes"]
-        if entry["Status"] != "DELETING"
+        for entry in there
+        if entry is not None
     ]
     sse = doc.get("SSE")
     shared["SSEType"] = sse["SSEType"] if sse else None
@@ -55,10 +55,30 @@ def message(table: Table) -> Document:
         "epoch": doc["Epoch"],
         "by": doc["By"],
         "exchange": doc.get("Exchange", 0),
-        "replicas": doc.get("Replicas") or {},
+        "replicas": members_told(doc),
         "settings": settings(doc),
         "marks": doc.get("Marks") or {},
     }
+
+
+def members_told(doc: Message) -> Document:
+    """The members as others are told of them: a replica that is filled shows itself as ACTIVE before anyone says so."""
+    members = doc.get("Replicas") or doc.get("Alone") or {}
+    return {
+        region: {**entry, "Status": "CREATING"} if entry.get("Filled") and entry["Status"] == "ACTIVE" else entry
+        for region, entry in members.items()
+    }
+
+
+def birth(state: DynamoDB, table: Table) -> list[Any]:
+    """What tells a replica that is made now from each of the same Region that was known of before."""
+    return [table.doc.get("Epoch", 0) + 1, state.region.name]
+
+
+def born(doc: Message, region: str) -> list[Any]:
+    """A member's birth; of one that is not known, and one that was made before births were noted, the least."""
+    entry: Message = (doc.get("Replicas") or {}).get(region) or {}
+    return list(entry.get("Born") or merging.UNKNOWN[:2])
 
 
 def newer(told: Message, doc: Message) -> bool:
@@ -80,7 +100,7 @@ def regions_of(doc: Message, here: str) -> list[str]:
 def receive(state: DynamoDB, peer: str, told: Message) -> Document:
     """Take in a member's message and answer it."""
     if "farewell" in told:
-        return forget(state, peer, told["farewell"])
+        return forget(state, peer, told["farewell"], told.get("born"))
     here = state.region.name
     table = state.tables.get(told["table"])
     mine = table if table is not None and table.doc["Items"] == told["items"] else None
@@ -88,7 +108,10 @@ def receive(state: DynamoDB, peer: str, told: Message) -> Document:
     entry = both["replicas"].get(here)
     gone = state.departed.get(told["items"])
     if gone is not None and (mine is None or mine.status == "DELETING"):
-        if entry is None or entry["Status"] != "CREATING" or told["epoch"] <= gone["Epoch"]:
+        is_old = told["epoch"] <= gone["Epoch"]
+        if entry is not None and "Born" in entry and "Born" in gone:
+            is_old = entry["Born"] <= gone["Born"]
+        if entry is None or entry["Status"] != "CREATING" or is_old:
             return {"left": True}
         if mine is not None:
             return {"busy": True}
@@ -96,9 +119,12 @@ def receive(state: DynamoDB, peer: str, told: Message) -> Document:
     if entry is None or entry["Status"] == "DELETING":
         if mine is not None and entry is not None and mine.doc.get("DeletionProtectionEnabled"):
             return {"protected": True}
-        if mine is not None and (newer(told, mine.doc) or mine.status == "DELETING"):
-            if entry is not None and draining(state, mine):
-                return {"busy": True}
+        if mine is not None and (newer(told, mine.doc) or mine.status == "DELETING" or mine.doc.get("Marks")):
+            if entry is not None:
+                if take_in(state, mine, told):  # so that the others hear of it from here, too
+                    state.save(mine)
+                if draining(state, mine):
+                    return {"busy": True}
             leave(state, mine)
         if mine is None:
             return {"left": True, "lost": True}  # neither the table nor that it left is known here: the disk is another
@@ -137,13 +163,13 @@ def take_in(state: DynamoDB, table: Table, told: Message) -> bool:
     return True
 
 
-def forget(state: DynamoDB, peer: str, items: str) -> Document:
-    """The peer deletes its replica: it is a member no more."""
+def forget(state: DynamoDB, peer: str, items: str, birth: list[Any] | None) -> Document:
+    """The peer deletes its replica of that birth: it is a member no more."""
     from outlast.cloud.services.dynamodb.replicas import changed
 
     for table in state.tables.values():
         members = table.doc.get("Replicas") or {}
-        if table.doc["Items"] == items and peer in members:
+        if table.doc["Items"] == items and peer in members and birth in (None, born(table.doc, peer)):
             del members[peer]
             changed(state, table)
             follow_members(state, table)
@@ -218,7 +244,7 @@ def adopt_into(state: DynamoDB, doc: Document, told: Message) -> None:
         doc.setdefault("Due", []).append({"AtMs": at_ms, "Step": step})
     overrides.apply(doc, here)
     if own is not None:
-        if own.get("Filled"):
+        if own.get("Filled") and own["Status"] == "CREATING":
             own["Status"] = "ACTIVE"
         if own["Status"] == "ACTIVE" and doc["Status"] == "CREATING":
             doc["Status"] = "ACTIVE"
@@ -238,32 +264,18 @@ def _encrypt(state: DynamoDB, doc: Document, sse_type: str | None, own_key: str 
 
 def adopt(state: DynamoDB, table: Table, told: Message) -> None:
     """Take over a newer membership, with indexes that came or went. The caller saves the table."""
-    from outlast.cloud.services.dynamodb.operations.updates import INDEX_MS, add_index
-
     doc, shared = table.doc, told["settings"]
     overrides.undo(doc)
-    wanted = {entry["IndexName"]: entry for entry in shared["Indexes"]}
-    for entry in doc["Indexes"]:
-        if entry["IndexName"] in wanted:
-            for member in INDEX_CHANGING:
-                if wanted[entry["IndexName"]].get(member) is not None:
-                    entry[member] = wanted[entry["IndexName"]][member]
-                else:
-                    entry.pop(member, None)
-        elif entry["Status"] != "DELETING":
-            entry["Status"] = "DELETING"
-            state.schedule(table, "drop-index", INDEX_MS, Index=entry["IndexName"])
-    present = {entry["IndexName"] for entry in doc["Indexes"]}
-    for name, entry in wanted.items():
-        if name not in present:
-            add_index(table, entry, shared["AttributeDefinitions"])
-            state.schedule(table, "fill-index", INDEX_MS, Index=name)
-    now_ms = state.region.clock.now_ms()
+    adopt_indexes(state, table, shared)
     exchanged = doc.get("Exchange", 0)
-    left = [entry for region, entry in (doc.get("Replicas") or {}).items() if region not in told["replicas"]]
+    before: Message = doc.get("Replicas") or {}
+    is_lost = any(was_lost(state, table, region) for region in before if region not in told["replicas"])
+    births = {region: born(doc, region) for region in before}
     adopt_into(state, doc, told)
+    reborn = {region for region, birth in births.items() if born(doc, region) != birth}
+    table.items.set_replicas(tuple(region for region in table.items.replicas if region not in reborn))
     follow_members(state, table)
-    if doc.get("Exchange", 0) > exchanged or any(was_lost(entry, now_ms) for entry in left):
+    if doc.get("Exchange", 0) > exchanged or is_lost:
         table.items.send_again()
     drop_lonely(state, table)
 
@@ -271,6 +283,9 @@ def adopt(state: DynamoDB, table: Table, told: Message) -> None:
 def follow_members(state: DynamoDB, table: Table) -> None:
     """Let the engine replicate to exactly the other members; one that leaves still sends what it took."""
     members = table.doc.get("Replicas") or {}
+    for region, entry in members.items():
+        sight(state, table, region, entry["Status"])
+    table.sightings = {region: seen for region, seen in table.sightings.items() if region in members}
     others = tuple(
         region
         for region, entry in members.items()
@@ -283,7 +298,7 @@ def drop_lonely(state: DynamoDB, table: Table) -> None:
     """A table that is its only replica is a plain table again."""
     members = table.doc.get("Replicas")
     if members is not None and set(members) == {state.region.name}:
-        table.doc.pop("Replicas")
+        table.doc["Alone"] = table.doc.pop("Replicas")  # what others that come back are told
         table.items.set_replicas(())
 
 
@@ -295,15 +310,6 @@ def exchange(table: Table, entry: Message) -> None:
     if entry.get("Arn") or entry.get("Filled"):
         table.doc["Exchange"] = table.doc.get("Exchange", 0) + 1
         table.items.send_again()
-
-
-def was_lost(entry: Message, now_ms: int) -> bool:
-    """Whether a member that went may have sent its last writes to some of the others only.
-
-    One that leaves in good order is gone soon after it was asked; of one that is not, the survivors must exchange what
-    each of them got.
-    """
-    return bool(entry["Status"] != "DELETING" or now_ms - entry.get("SinceMs", now_ms) > GIVE_UP_MS // 2)
 
 
 def draining(state: DynamoDB, table: Table) -> bool:
@@ -327,7 +333,10 @@ def depart(state: DynamoDB, table: Table) -> None:
     """Remember that the table was here, so that a member that does not know yet is told."""
     doc = table.doc
     if doc.get("Epoch"):
-        state.departed.put(doc["Items"], {"Epoch": doc["Epoch"], "AtMs": state.region.clock.now_ms()})
+        gone = {"Epoch": doc["Epoch"], "AtMs": state.region.clock.now_ms()}
+        if state.region.name in (doc.get("Replicas") or {}):
+            gone["Born"] = born(doc, state.region.name)
+        state.departed.put(doc["Items"], gone)
     table.items.set_replicas(())
 
 

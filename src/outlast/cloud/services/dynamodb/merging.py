@@ -8,7 +8,7 @@ What a member overrides stands apart from the member, for any Region may end it 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -17,6 +17,7 @@ from outlast.cloud.services.dynamodb.overrides import OVERRIDES
 
 CAPACITY = ("BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
 ALONE = ("TableClass", "TimeToLive", "SSEType")
+UNKNOWN = [0, "", ""]
 MAX_GONE = 50
 Document = dict[str, Any]
 Given = Mapping[str, Any]
@@ -76,27 +77,50 @@ def merged(mine: Given, told: Given) -> tuple[Document, bool, bool]:
     marks: Marks = {}
     found: dict[str, Any] = {}
     of_ours = of_theirs = False
+    defined: list[tuple[Sequence[Any], Document]] = []
+    sides = ((mine, ours, values[0]), (told, theirs, values[1]))
     for name in dict.fromkeys([*theirs, *ours, *values[1], *values[0]]):
-        our, their = ours.get(name, [0, "", ""]), theirs.get(name, [0, "", ""])
-        is_ours = our[:2] > their[:2]
+        ranks = [_rank(name, marks_of.get(name), value.get(name)) for _, marks_of, value in sides]
+        is_ours = ranks[0] > ranks[1]
+        our, their = ours.get(name, UNKNOWN), theirs.get(name, UNKNOWN)
         of_ours = of_ours or (is_ours and our[2] != their[2])
-        of_theirs = of_theirs or (their[:2] > our[:2] and our[2] != their[2])
+        of_theirs = of_theirs or (ranks[1] > ranks[0] and our[2] != their[2])
         marks[name] = our if is_ours else their
-        if name in values[0 if is_ours else 1]:
-            found[name] = values[0 if is_ours else 1][name]
+        message, _, value = sides[0 if is_ours else 1]
+        if name in value:
+            found[name] = value[name]
+            if name.startswith("index/"):
+                defined.append((marks[name], _defined(message["settings"], value[name])))
     content["marks"] = marks
     content["replicas"] = _members(found)
-    content["settings"] = _settings(mine["settings"], told["settings"], found)
+    definitions: Document = {}
+    for _, each in sorted(defined, key=lambda pair: tuple(pair[0])):  # of one attribute, what the latest index says
+        definitions |= each
+    definitions |= _defined(told["settings"], told["settings"])
+    content["settings"] = _settings(told["settings"], found, definitions)
     return content, of_ours, of_theirs
 
 
-def _settings(mine: Given, told: Given, found: Given) -> Document:
-    """The settings made of what stands; definitions are those that a key needs."""
+def _rank(name: str, mark: Sequence[Any] | None, value: Any) -> tuple[Any, ...]:
+    """What stands of one thing is what has the greatest rank; the order is the same in every Region.
+
+    A member that leaves, or is gone, goes before every change of it but a later birth: that a replica was added again,
+    or was kept because it is protected, by somebody who knew that it was to go.
+    """
+    if mark is None:
+        return ()
+    if not name.startswith("member/"):
+        return tuple(mark)
+    is_leaving = not mark[2] or (value is not None and value["Status"] == "DELETING")
+    since = mark[:2] if is_leaving else (value or {}).get("Born") or UNKNOWN[:2]
+    return (*since, is_leaving, *mark)
+
+
+def _settings(told: Given, found: Given, defined: Given) -> Document:
+    """The settings made of what stands."""
     indexes = [value for name, value in found.items() if name.startswith("index/")]
-    used = {each["AttributeName"] for part in (told, *indexes) for each in part["KeySchema"]}
-    defined = {each["AttributeName"]: each for part in (mine, told) for each in part["AttributeDefinitions"]}
     settings: Document = {**told, "Indexes": indexes}
-    settings["AttributeDefinitions"] = [each for name, each in defined.items() if name in used]
+    settings["AttributeDefinitions"] = list(defined.values())
     for member in CAPACITY:
         settings.pop(member, None)
     alone = {member: found.get(member) for member in ALONE}
@@ -105,3 +129,9 @@ def _settings(mine: Given, told: Given, found: Given) -> Document:
         settings.pop("TableClass", None)
         del alone["TableClass"]
     return {**settings, **capacity, **alone}
+
+
+def _defined(settings: Given, part: Given) -> Document:
+    """The definitions that the key of a part needs: of an index, or of the table itself."""
+    key = {each["AttributeName"] for each in part["KeySchema"]}
+    return {each["AttributeName"]: each for each in settings["AttributeDefinitions"] if each["AttributeName"] in key}

@@ -19,13 +19,14 @@ import orjson
 from outlast.cloud.contract import Call
 from outlast.cloud.contract.fault import ValidationException
 from outlast.cloud.effects import LinkDown
-from outlast.cloud.services.dynamodb import membership, merging, overrides
+from outlast.cloud.services.dynamodb import membership, merging, overrides, sightings
 from outlast.cloud.services.dynamodb.errors import PROTECTED, invalid
-from outlast.cloud.services.dynamodb.lifecycle import STEPS, delete, done
+from outlast.cloud.services.dynamodb.lifecycle import CONVERGE, STEPS, delete, done
 from outlast.cloud.services.dynamodb.membership import CHANNEL, STREAM_VIEW, regions_of, settings
 from outlast.cloud.services.dynamodb.state import DynamoDB
 from outlast.cloud.services.dynamodb.table import Table
 
+ASK_S = 3.0
 RETRY_MS = 250
 MAX_RETRY_MS = 2000
 DRAIN_MS = 200
@@ -80,16 +81,19 @@ def begin_updates(call: Call[DynamoDB], table: Table, updates: Sequence[Given]) 
     if not (doc.get("Stream") or {}).get("Enabled"):
         set_stream(call, table, {"StreamEnabled": True, "StreamViewType": STREAM_VIEW})
     members = doc.setdefault("Replicas", {})
+    born = membership.birth(call.state, table)
     if not members:
-        members[here] = {"RegionName": here, "Status": "ACTIVE", "Arn": table.arn}
+        members.update(doc.pop("Alone", None) or {})
+    if here not in members:
+        members[here] = {"RegionName": here, "Status": "ACTIVE", "Arn": table.arn, "Born": born}
         protect(table, here)
     for update in updates:
         if update.get("Delete") is not None:
-            members[update["Delete"]["RegionName"]].update(Status="DELETING", SinceMs=call.now_ms)
+            members[update["Delete"]["RegionName"]].update(Status="DELETING")
             continue
         given = update.get("Create") or update["Update"]
         region = given["RegionName"]
-        entry = members.setdefault(region, {"RegionName": region, "Status": "CREATING", "SinceMs": call.now_ms})
+        entry = members.setdefault(region, {"RegionName": region, "Status": "CREATING", "Born": born})
         overrides.note(entry, given)
     changed(call.state, table)
 
@@ -106,28 +110,33 @@ def changed(state: DynamoDB, table: Table) -> None:
     doc["By"] = state.region.name
     doc["Marks"] = merging.mark(
         doc.get("Marks") or {},
-        merging.things(settings(doc), doc.get("Replicas") or {}),
+        merging.things(settings(doc), membership.members_told(doc)),
         doc["Epoch"],
         doc["By"],
     )
     doc["Told"] = {}
-    if not any(step["Step"] == "converge" for step in doc.get("Due") or ()):
-        state.schedule(table, "converge", 0, RetryMs=RETRY_MS)
+    if not any(step["Step"] == CONVERGE for step in doc.get("Due") or ()):
+        state.schedule(table, CONVERGE, 0, RetryMs=RETRY_MS)
 
 
 async def _converge(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
     """Tell every member that has not heard of this epoch; come again while anything is open."""
     doc = table.doc
-    for region in regions_of(doc, state.region.name):
-        if (doc.get("Told") or {}).get(region) != [doc["Epoch"], doc["By"]]:
-            await _tell(state, table, region)
-            if state.tables.get(table.name) is not table:
-                return
+    ignorant = [region for region in regions_of(doc, state.region.name) if not _knows(doc, region)]
+    results = await asyncio.gather(*[_tell(state, table, region) for region in ignorant], return_exceptions=True)
+    if state.tables.get(table.name) is not table:
+        return
+    for failure in results:
+        if isinstance(failure, BaseException):
+            raise failure
     _follow_up(state, table)
     done(table, step)
     if _is_open(state, table):
-        state.schedule(table, "converge", step["RetryMs"], RetryMs=min(step["RetryMs"] * 2, MAX_RETRY_MS))
-    elif table.status == "UPDATING" and not doc.get("Due"):
+        state.schedule(table, CONVERGE, step["RetryMs"], RetryMs=min(step["RetryMs"] * 2, MAX_RETRY_MS))
+    others = [each for each in doc.get("Due") or () if each["Step"] != CONVERGE]
+    silent = [region for region, answered in zip(ignorant, results, strict=True) if not answered]
+    is_heard = all(_knows(doc, region) or region in silent for region in regions_of(doc, state.region.name))
+    if table.status == "UPDATING" and not others and is_heard and not _is_moving(state, table):
         doc["Status"] = "ACTIVE"
     if state.tables.get(table.name) is table:
         state.save(table)
@@ -135,15 +144,16 @@ async def _converge(state: DynamoDB, table: Table, step: dict[str, Any]) -> None
 
 async def _say_farewell(state: DynamoDB, table: Table, step: dict[str, Any]) -> None:
     """Send what the members lack, tell them that the table goes, as far as they can be reached; then let it go."""
-    now_ms = state.region.clock.now_ms()
-    since_ms = step.get("SinceMs", now_ms)
-    if now_ms - since_ms < membership.GIVE_UP_MS and membership.draining(state, table):
+    here = state.region.name
+    sightings.sight(state, table, here, "DELETING")
+    if not sightings.is_late(state, table, here) and membership.draining(state, table):
         done(table, step)
-        state.schedule(table, "delete-replica", DRAIN_MS, SinceMs=since_ms)
+        state.schedule(table, "delete-replica", DRAIN_MS)
         state.save(table)
         return
+    born = membership.born(table.doc, here)
     membership.depart(state, table)
-    farewell = orjson.dumps({"farewell": table.doc["Items"]})
+    farewell = orjson.dumps({"farewell": table.doc["Items"], "born": born})
     asked = [
         state.region.network.ask(region, CHANNEL, farewell, 1.0) for region in regions_of(table.doc, state.region.name)
     ]
@@ -151,65 +161,80 @@ async def _say_farewell(state: DynamoDB, table: Table, step: dict[str, Any]) -> 
     await delete(state, table, step)
 
 
-STEPS["converge"] = _converge
+STEPS[CONVERGE] = _converge
 STEPS["delete-replica"] = _say_farewell
 
 
 def _is_open(state: DynamoDB, table: Table) -> bool:
     """Whether some member has not heard, or some replica is not there or gone yet."""
     doc = table.doc
-    for region, entry in (doc.get("Replicas") or {}).items():
-        if entry["Status"] in ("CREATING", "DELETING"):
-            return True
-        if region != state.region.name and (doc.get("Told") or {}).get(region) != [doc["Epoch"], doc["By"]]:
-            return True
-    return False
-
-
-async def _tell(state: DynamoDB, table: Table, region: str) -> None:
-    """Send the membership to one member and take in its answer."""
-    doc = table.doc
-    told = [doc["Epoch"], doc["By"]]
-    try:
-        raw = await state.region.network.ask(region, CHANNEL, orjson.dumps(membership.message(table)), 3.0)
-    except LinkDown:
-        return
-    answer = orjson.loads(raw)
     members = doc.get("Replicas") or {}
+    is_moving = any(entry["Status"] in ("CREATING", "DELETING") for entry in members.values())
+    return is_moving or not all(_knows(doc, region) for region in regions_of(doc, state.region.name))
+
+
+def _is_moving(state: DynamoDB, table: Table) -> bool:
+    """Whether some replica is not there or gone yet, unless that has taken long already.
+
+    A table that other Regions never answer about can be changed: else none of them could be declared lost.
+    """
+    members = table.doc.get("Replicas") or {}
+    return any(
+        entry["Status"] in ("CREATING", "DELETING") and not sightings.is_late(state, table, region)
+        for region, entry in members.items()
+    )
+
+
+def _knows(doc: Given, region: str) -> bool:
+    """Whether a member has heard of this epoch."""
+    return bool((doc.get("Told") or {}).get(region) == [doc["Epoch"], doc["By"]])
+
+
+async def _tell(state: DynamoDB, table: Table, region: str) -> bool:
+    """Send the membership to one member and take in its answer; whether there was one."""
+    doc = table.doc
+    told, born = [doc["Epoch"], doc["By"]], membership.born(doc, region)
+    try:
+        raw = await state.region.network.ask(region, CHANNEL, orjson.dumps(membership.message(table)), ASK_S)
+    except LinkDown:
+        return False
+    answer = orjson.loads(raw)
+    if state.tables.get(table.name) is not table or answer.get("busy"):
+        return True
+    if "replicas" not in answer or answer.get("fresh"):
+        if region in (doc.get("Replicas") or {}) and membership.born(doc, region) == born:
+            _take_word(state, table, region, answer)
+        return True  # else the answer is about a replica that was there before
+    both, _, _ = merging.merged(membership.message(table), answer)
+    if (membership.newer(answer, doc) or doc.get("Marks")) and state.region.name not in both["replicas"]:
+        membership.leave(state, table)  # the others removed this replica while it could not be reached
+        return True
+    if not membership.take_in(state, table, answer):
+        doc.setdefault("Told", {})[region] = told
+    return True
+
+
+def _take_word(state: DynamoDB, table: Table, region: str, answer: Given) -> None:
+    """What a member says of itself: that it left, that it is new, or why it does not do what it was told."""
+    members = table.doc["Replicas"]
+    entry = members[region]
     if answer.get("left"):
-        if region in members:
-            entry = members.pop(region)
-            if answer.get("lost"):
-                membership.exchange(table, entry)
-            changed(state, table)
-        return
-    if answer.get("busy"):
-        return
-    if answer.get("protected"):
-        if region in members:
-            members[region].update(Status="ACTIVE", Protected=True)
-            changed(state, table)
-        return
-    if answer.get("fresh") and region in members:
+        del members[region]
+        if answer.get("lost"):
+            membership.exchange(table, entry)
+    elif answer.get("protected"):
+        entry.update(Status="ACTIVE", Protected=True, Born=membership.birth(state, table))
+    elif answer.get("fresh"):
         # The replica is empty: whatever the engine had sent to a Region of that name before is gone.
         table.items.set_replicas(tuple(other for other in table.items.replicas if other != region))
-        membership.exchange(table, members[region])
-        members[region].update(Status="CREATING", SinceMs=state.region.clock.now_ms())
-        members[region].pop("Filled", None)
-        changed(state, table)
+        membership.exchange(table, entry)
+        entry.update(Status="CREATING", Born=membership.birth(state, table))
+        entry.pop("Filled", None)
+    elif answer.get("refused") and entry["Status"] == "CREATING":
+        entry.update(Status="CREATION_FAILED", ReplicaStatusDescription=answer["refused"])
+    else:
         return
-    if answer.get("refused"):
-        if region in members and members[region]["Status"] == "CREATING":
-            members[region].update(Status="CREATION_FAILED", ReplicaStatusDescription=answer["refused"])
-            changed(state, table)
-        return
-    both, _, _ = merging.merged(membership.message(table), answer)
-    if membership.newer(answer, doc) and state.region.name not in both["replicas"]:
-        membership.leave(state, table)  # the others removed this replica while it could not be reached
-        return
-    if membership.take_in(state, table, answer):
-        return
-    doc.setdefault("Told", {})[region] = told
+    changed(state, table)
 
 
 def _follow_up(state: DynamoDB, table: Table) -> None:
@@ -219,37 +244,40 @@ def _follow_up(state: DynamoDB, table: Table) -> None:
     membership.follow_members(state, table)
     statuses = table.items.replica_status()
     moved = False
-    now_ms = state.region.clock.now_ms()
+    here = state.region.name
     for region, entry in list(members.items()):
         if entry["Status"] == "CREATING" and (doc.get("Told") or {}).get(region) is not None:
             status = statuses.get(region)
-            if status is None or status.status != "ACTIVE" or doc["By"] != state.region.name:
+            maker = membership.born(doc, region)[1]
+            if status is None or status.status != "ACTIVE" or (maker if maker in members else doc["By"]) != here:
                 continue
             if not entry.get("Filled"):
                 entry["Filled"] = True  # told to the replica first: it takes requests before anyone says so
                 moved = True
-            elif doc["Told"].get(region) == [doc["Epoch"], doc["By"]]:
+            elif _knows(doc, region):
                 del entry["Filled"]
                 entry["Status"] = "ACTIVE"
                 entry["Arn"] = f"arn:aws:dynamodb:{region}:{state.region.account_id}:table/{table.name}"
                 moved = True
-        elif entry["Status"] == "DELETING" and now_ms - entry.get("SinceMs", now_ms) > membership.GIVE_UP_MS:
+        elif entry["Status"] == "DELETING" and region != here and sightings.is_late(state, table, region):
             del members[region]
             membership.exchange(table, entry)
             moved = True
     if moved:
         changed(state, table)
-        doc["Status"] = "UPDATING" if table.status == "ACTIVE" and _is_open(state, table) else table.status
+        doc["Status"] = "UPDATING" if table.status == "ACTIVE" and _is_moving(state, table) else table.status
     membership.drop_lonely(state, table)
 
 
 async def agree(state: DynamoDB) -> None:
-    """Compare memberships with every other member, once."""
+    """Compare memberships with every other member, once; one that does not answer is asked about one table only."""
+    silent: set[str] = set()
     for table in list(state.tables.values()):
         for region in regions_of(table.doc, state.region.name):
-            if state.tables.get(table.name) is table and not table.doc.get("Due"):
+            if region not in silent and state.tables.get(table.name) is table and not table.doc.get("Due"):
                 before = (table.doc.get("Epoch"), table.doc.get("By"))
-                await _tell(state, table, region)
+                if not await _tell(state, table, region):
+                    silent.add(region)
                 if (table.doc.get("Epoch"), table.doc.get("By")) != before and state.tables.get(table.name) is table:
                     state.save(table)
 

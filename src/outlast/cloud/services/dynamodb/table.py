@@ -45,6 +45,7 @@ class Table:
 
     After a write `before` is the item as it was stored, and `index_units` the write units of each index.
     `index_counts` are the entries and bytes of each index by its number; those in `filling` are being backfilled.
+    `sightings` tells of each member the status that it was last seen in, and since when (monotonic seconds).
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class Table:
         "local",
         "metrics",
         "name",
+        "sightings",
         "size",
         "snapshots",
         "stream",
@@ -93,6 +95,7 @@ class Table:
         self.expiry: Expiry | None = None
         self.history: History | None = None
         self.snapshots: list[Keeper] = []
+        self.sightings: dict[str, tuple[str, float]] = {}
         self.configure()
 
     def configure(self) -> None:

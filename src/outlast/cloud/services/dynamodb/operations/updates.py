@@ -267,6 +267,7 @@ class _Changes:
             named = update.get("Delete") or update["Update"]
             entry = next(each for each in doc["Indexes"] if each["IndexName"] == named["IndexName"])
             if update.get("Delete"):
+                entry.pop("Next", None)
                 entry["Status"] = "DELETING"
                 state.schedule(self.table, "drop-index", INDEX_MS, Index=named["IndexName"])
                 waiting = True
