@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,16 @@ class Cloud:
         for name in list(self.homes):
             with contextlib.suppress(Exception):
                 await self.stop(name)
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path, *names: str) -> AsyncIterator[Cloud]:
+    """A cloud whose Regions are all started."""
+    made = Cloud(folder, names)
+    for name in names:
+        await made.start(name)
+    yield made
+    await made.close()
 
 
 async def until(question: Callable[[], Awaitable[Any]], seconds: float = 10.0) -> Any:

@@ -8,18 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.unit.dynamodb.harness import Cloud, Home, until
+from tests.unit.dynamodb.harness import Cloud, Home, running, until
 
 EAST, WEST, OHIO = "us-east-1", "us-west-2", "us-east-2"
 
 
 @pytest.fixture
 async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
-    made = Cloud(tmp_path, (EAST, WEST, OHIO))
-    for name in made.names:
-        await made.start(name)
-    yield made
-    await made.close()
+    async with running(tmp_path, EAST, WEST, OHIO) as made:
+        yield made
 
 
 def create(region: str) -> dict[str, Any]:

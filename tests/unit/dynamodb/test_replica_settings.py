@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from outlast.cloud.services.dynamodb import sightings, watching
-from tests.unit.dynamodb.harness import Cloud, Home, until
+from tests.unit.dynamodb.harness import Cloud, Home, running, until
 from tests.unit.dynamodb.test_global_tables import EAST, WEST, _agree, _is, _not, create, gone, has, remove
 
 DEFINITIONS = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "g")]
@@ -28,11 +28,8 @@ def by_g(units: dict[str, int]) -> dict[str, Any]:
 
 @pytest.fixture
 async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
-    made = Cloud(tmp_path, (EAST, WEST))
-    for name in made.names:
-        await made.start(name)
-    yield made
-    await made.close()
+    async with running(tmp_path, EAST, WEST) as made:
+        yield made
 
 
 async def both(cloud: Cloud, **settings: Any) -> tuple[Home, Home]:

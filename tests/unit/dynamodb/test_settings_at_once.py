@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.dynamodb.harness import Cloud, Home, until
+from tests.unit.dynamodb.harness import Cloud, Home, running, until
 from tests.unit.dynamodb.test_global_tables import EAST, OHIO, WEST, create, has, remove, replicas
 from tests.unit.dynamodb.test_replica_settings import DEFINITIONS, both, by_g, shown
 
@@ -17,11 +17,8 @@ INFREQUENT = "STANDARD_INFREQUENT_ACCESS"
 
 @pytest.fixture
 async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
-    made = Cloud(tmp_path, (EAST, WEST, OHIO))
-    for name in made.names:
-        await made.start(name)
-    yield made
-    await made.close()
+    async with running(tmp_path, EAST, WEST, OHIO) as made:
+        yield made
 
 
 async def expire(db: Home, attribute: str) -> None:
