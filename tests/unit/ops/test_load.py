@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from outlast.ops.drill.measure import customers
 from outlast.ops.load.client import Client, Habits, Service, aimed_at, judge
 from outlast.ops.load.log import Record, Tail, from_line, read, to_line
 from outlast.ops.load.run import Coast, Plan, load, save
@@ -113,8 +114,10 @@ async def test_a_kept_connection_that_was_closed_costs_nothing() -> None:
     once_left = [True, True, False, True]
     async with http_server(once) as (port, peers):
         asked = client(FakeNames("127.0.0.1"), port, Habits(), lambda: 0.0)
-        outcomes = [(await asked.ask(ORDER, 0.0)).outcome for _ in range(3)]
-    assert outcomes == ["served"] * 3
+        records = [await asked.ask(ORDER, 0.0) for _ in range(3)]
+    assert [record.outcome for record in records] == ["served"] * 3
+    assert [record.attempts for record in records] == [1, 2, 1]
+    assert customers(records).sent_again == 1
     assert len(peers) == 2
 
 

@@ -70,7 +70,7 @@ def test_the_plan_says_what_is_to_come_what_it_costs_and_how_many_retries_there_
     texts = {check.name: check.text for check in plan_evacuation(A, "x", (A, B), FACTS).checks}
     assert texts["room in us-west-2"] == (
         "30.0 requests a second of 500 let in; 1.5 function runs at once of 100; retry budget: 12 of each request, "
-        "with all that is to come"
+        "370.0 a second, with all that is to come"
     )
     assert texts["cost"] == "nothing more: about 0.72 USD an hour for requests moves to us-west-2"
     blind = plan_evacuation(A, "x", (A, B), replace(FACTS, rates={A: None, B: None}))

@@ -50,7 +50,7 @@ def test_the_load_stands_beside_the_limits_and_alarms_are_named() -> None:
     told = shown(WELL, latest, {A: True, B: True})
     assert (
         "us-east-1: 40.0 requests a second of 500 let in; 1.0 function runs at once of 1000; retry budget: 9 of each "
-        "request; 2% turned away"
+        "request, 360.0 a second; 2% turned away"
     ) in told
     assert "us-west-2: 3.0 requests a second\n" in told.replace(" " * 20, "").replace(" \n", "\n")
     assert "in alarm: orders-impaired in us-east-1" in told

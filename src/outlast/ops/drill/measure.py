@@ -79,13 +79,14 @@ def _phases(marks: Marks, last_bad_s: float | None) -> tuple[tuple[str, float], 
 
 @dataclass(frozen=True, slots=True)
 class Customers:
-    """How many requests there were, and how they ended."""
+    """How many requests there were, and how they ended. `sent_again`: those that their client sent more than once."""
 
     requests: int
     outcomes: Mapping[str, int]
     bad: int
     p50_ms: float
     p99_ms: float
+    sent_again: int = 0
 
     @property
     def bad_share(self) -> float:
@@ -102,6 +103,7 @@ def customers(records: Sequence[Record], slow_ms: float = SLOW_MS) -> Customers:
         bad=sum(record.bad(slow_ms) for record in records),
         p50_ms=percentile(times, 50),
         p99_ms=percentile(times, 99),
+        sent_again=sum(record.attempts > 1 for record in records),
     )
 
 

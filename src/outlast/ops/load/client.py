@@ -64,6 +64,13 @@ class _Known:
     until_s: float
 
 
+@dataclass(slots=True)
+class _Tries:
+    """How often one request was sent."""
+
+    sent: int = 0
+
+
 class Client:
     """A customer's client. `keys` gives the credentials of the moment; `now_s` epoch seconds."""
 
@@ -93,10 +100,10 @@ class Client:
         """Do what a customer wants; always gives a record, never raises."""
         path = "/orders" if want.operation == "order" else f"/orders/{want.order_id}"
         method = "POST" if want.operation == "order" else "GET"
-        known, answer = None, None
+        known, answer, tries = None, None, _Tries()
         try:
             known = await self._address()
-            answer = await self._send(known.address, method, path, want.body())
+            answer = await self._send(known.address, method, path, want.body(), tries)
             outcome, code = judge(want.operation, answer)
         except NoAnswer as error:
             outcome, code = "unresolved", str(error)
@@ -119,13 +126,14 @@ class Client:
             address=known.address if known else "",
             order_id=want.order_id,
             product_id=want.product_id,
+            attempts=max(1, tries.sent),
         )
 
     async def fill(self, prefix: str, customers: int, products: int) -> Answer:
         """Have the service write sample data. Raises NoAnswer, Unreachable, TimeoutError."""
         known = await self._address()
         body = {"prefix": prefix, "customers": customers, "products": products}
-        return await self._send(known.address, "POST", "/fill", body)
+        return await self._send(known.address, "POST", "/fill", body, _Tries())
 
     def close(self) -> None:
         """End all connections."""
@@ -152,7 +160,7 @@ class Client:
                 connection.close()
         self._idle = kept
 
-    async def _send(self, address: str, method: str, path: str, body: dict[str, Any] | None) -> Answer:
+    async def _send(self, address: str, method: str, path: str, body: dict[str, Any] | None, tries: _Tries) -> Answer:
         data = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
         url = self._service.url(path)
         plain = {"content-type": "application/json"} if data else {}
@@ -160,8 +168,10 @@ class Client:
         target = urlsplit(url).path
         reused = self._take(address)
         if reused is not None:
+            tries.sent += 1
             with suppress(Unreachable):  # the other end may close a kept connection at any time: a fresh one decides
                 return await self._over(reused, method, target, headers, data)
+        tries.sent += 1
         fresh = Connection(address, self._service.port, self._service.name, self._tls)
         return await self._over(fresh, method, target, headers, data)
 

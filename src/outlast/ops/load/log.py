@@ -19,6 +19,7 @@ class Record:
     served: 2xx. refused: the service understood and said no (a product already sold). missing: an acknowledged order
     that the answering Region does not have. error: any other status. timeout, unreachable: no answer. unresolved: the
     name had no usable answer. shed: the load itself could not keep up.
+    `attempts`: how often it was sent: again where a kept connection turned out to be closed, and never for an answer.
     `region` answered, by its own word; `aimed` is where the name had pointed the client.
     """
 
@@ -36,6 +37,7 @@ class Record:
     address: str = ""
     order_id: str = ""
     product_id: str = ""
+    attempts: int = 1
 
     @property
     def ended_s(self) -> float:

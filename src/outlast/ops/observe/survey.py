@@ -19,9 +19,10 @@ from outlast.ops.deployment import Deployment, RegionPart
 from outlast.ops.ledger.model import Link
 from outlast.ops.load.client import aimed_at
 from outlast.ops.names import Machine, Names, NoAnswer, Stub
-from outlast.ops.observe import copies, events, heartbeat, metrics
+from outlast.ops.observe import copies, events, heartbeat, metrics, retries
 from outlast.ops.observe.heartbeat import Beat
 from outlast.ops.observe.probes import Probe
+from outlast.ops.plan.retries import Asked
 from outlast.ops.sightings import Sample
 from outlast.ops.signing import Credentials
 
@@ -39,6 +40,7 @@ class Rates:
     heartbeat_s: float = 1.0
     events_s: float = 10.0
     copies_s: float = 3.0
+    retries_s: float = 15.0
     names_s: float = 2.0
 
 
@@ -64,6 +66,7 @@ class Latest:
     durations_ms: dict[str, float] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
     links: dict[str, list[Link]] = field(default_factory=dict)
+    asked: dict[str, Asked] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
     def unwelcome(self, codes: Collection[str]) -> str:
@@ -131,6 +134,8 @@ class Survey:
                     group.create_task(self._every(rates.metrics_s, f"metrics {part.name}", look))
                     copy = partial(self._look_at_copies, part.name)
                     group.create_task(self._every(rates.copies_s, f"replicas {part.name}", copy))
+                    again = partial(self._look_at_retries, part)
+                    group.create_task(self._every(rates.retries_s, f"retries {part.name}", again))
                     for other in self._deployment.others(part.name):
                         beat = partial(self._look_at_heartbeat, part.name, other.name)
                         group.create_task(self._every(rates.heartbeat_s, f"heartbeat {part.name}", beat))
@@ -258,6 +263,15 @@ class Survey:
         except (ClientError, BotoCoreError):
             self.latest.links.pop(region, None)  # what it said before may not be so any more
             raise
+
+    async def _look_at_retries(self, part: RegionPart) -> None:
+        client = self._clients.of("cloudwatch", part.name)
+        try:
+            found = await self._call(lambda: retries.read(client, self._deployment, part, self._now_s()))
+        except (ClientError, BotoCoreError):
+            self.latest.asked.pop(part.name, None)
+            raise
+        self.latest.asked[part.name] = found
 
     async def _look_at_events(self) -> list[Sample]:
         client = self._clients.of("health", events.HEALTH_REGION)

@@ -48,6 +48,14 @@ class Room:
         return max(0, int(HEADROOM / used) - 1) if used else None
 
     @property
+    def left(self) -> float | None:
+        """Requests a second that could still come before the Region is full; None when no limit of it is known."""
+        used = max(self.shares, default=None)
+        if not used:
+            return None
+        return max(0.0, self.rate * (HEADROOM / used - 1))
+
+    @property
     def text(self) -> str:
         """In words, with what is known."""
         limit, runs, most = self.capacity.throttle_rps, self.runs, self.capacity.concurrency
@@ -55,5 +63,5 @@ class Room:
         if runs is not None and most is not None:
             told.append(f"{runs:.1f} function runs at once of {most}")
         if self.retries is not None:
-            told.append(f"retry budget: {self.retries} of each request")
+            told.append(f"retry budget: {self.retries} of each request, {self.left or 0:.1f} a second")
         return "; ".join(told)

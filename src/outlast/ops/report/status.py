@@ -14,6 +14,7 @@ from outlast.ops.decide.rules import Action, Decision
 from outlast.ops.deployment import Deployment
 from outlast.ops.observe.facts import cached
 from outlast.ops.observe.survey import Latest
+from outlast.ops.plan import retries
 from outlast.ops.plan.evacuation import Check
 from outlast.ops.plan.facts import Capacity
 from outlast.ops.plan.room import Room
@@ -75,10 +76,11 @@ def _lines(deployment: Deployment, latest: Latest) -> list[RenderableType]:
     for region in deployment.region_names:
         if healing := latest.healing(region):
             lines.append(Text(f"{region}: {healing}", style="yellow"))
-    limits = cached(deployment)
+    limits, usual = cached(deployment), retries.usual(deployment.region_names, latest.asked)
     for region in deployment.region_names:
         if region in latest.rates:
             lines.append(_load(region, latest, limits.get(region, Capacity())))
+            lines.append(Text(f"{region}: {retries.words(region, latest.asked, usual)}"))
     rung = [f"{name} in {region}" for region in sorted({region for region, _ in latest.alarms})
             for name in _rung(region, latest)]  # fmt: skip
     if rung:
@@ -132,6 +134,7 @@ def document(
 ) -> dict[str, Any]:
     """The status as JSON."""
     limits = cached(deployment)
+    usual = retries.usual(deployment.region_names, latest.asked)
     action, region, why = advice(deployment, decision, controls)
     return {
         "service_name": deployment.service_name,
@@ -147,6 +150,7 @@ def document(
                 "requests_per_s": latest.rates.get(finding.region),
                 "let_in_per_s": limits.get(finding.region, Capacity()).throttle_rps,
                 "healing": latest.healing(finding.region) or None,
+                "retries": retries.document(finding.region, latest.asked, usual),
                 "turned_away_share": latest.refused.get(finding.region),
                 "votes": {vote.vantage: {"verdict": vote.verdict, "bad_share": vote.share} for vote in finding.votes},
             }

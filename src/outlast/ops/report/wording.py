@@ -41,9 +41,14 @@ def tiles(report: Mapping[str, Any]) -> list[dict[str, str]]:
         {
             "name": "Requests failed or late",
             "value": str(everyone["bad"]),
-            "text": f"of {everyone['requests']} ({share(everyone['bad'], everyone['requests'])})",
+            "text": f"of {everyone['requests']} ({share(everyone['bad'], everyone['requests'])}){_again(everyone)}",
         },
     ]
+
+
+def _again(everyone: Mapping[str, Any]) -> str:
+    """What the clients sent more than once; reports of before did not count it."""
+    return f"; {everyone['sent_again']} sent again" if everyone.get("sent_again") else ""
 
 
 def fates_of(report: Mapping[str, Any]) -> list[str]:
