@@ -67,8 +67,16 @@ class Target:
         return self.home / f"deployment-{self.kind}.json"
 
     def deployment(self) -> Deployment:
-        """What is deployed there; raises UsageError."""
-        return deployments.load(self.deployment_path)
+        """What is deployed there; raises UsageError, also for a file that leads elsewhere: everything that is asked at
+        a local world's old port, or at another world, would look like an outage."""
+        found = deployments.load(self.deployment_path)
+        told = (found.https_port, set(found.name_servers)) if self.kind == "local" else ()
+        if found.kind != self.kind or told not in ((), (self.https_port, set(self.name_servers))):
+            raise UsageError(
+                f"The deployment file {self.deployment_path} is of another world, or of this one at other ports: "
+                "`outlast prepare` writes it anew."
+            )
+        return found
 
 
 def open_target(kind: Kind, home: Path | None, profile: str | None) -> Target:

@@ -19,6 +19,7 @@ import yaml
 from typer.testing import CliRunner
 
 from outlast.cli import ops_confirm, ops_main, ops_verbs, world
+from outlast.cli.ops_target import Target
 from outlast.cli.seconds import LONGEST_S
 from outlast.ops import deployment as deployments
 from outlast.ops.act import audit as audits
@@ -26,10 +27,13 @@ from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.patience import period_of
 from outlast.ops.drill.file import parse
 from outlast.ops.ledger.moment import since
+from outlast.ops.load.run import Keys
+from outlast.ops.names import NameServer
 from outlast.ops.observe.facts import cached
 from outlast.ops.outcome import OpsError, UsageError
 from outlast.ops.reconcile import rules
 from tests.unit.ops.fakes import sample_deployment
+from tests.unit.ops_kit.stubs import StubClients
 
 GOOD = {"name": "x", "hypothesis": "h", "fault": {"kind": "link-cut"}}
 
@@ -211,6 +215,20 @@ def test_a_deployment_file_that_is_spoilt_anywhere_is_refused_or_can_be_used(tmp
         path.write_text(whole[:end])
         with pytest.raises(UsageError):
             deployments.load(path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"https_port": 4567}, {"name_servers": (NameServer("127.0.0.2", 53),)}, {"kind": "aws"}]
+)
+def test_a_deployment_file_that_leads_elsewhere_is_no_outage(tmp_path: Path, change: dict[str, Any]) -> None:
+    made = sample_deployment()
+    nobody = Keys(StubClients().session)
+    target = Target("local", tmp_path, StubClients(), nobody, {}, made.name_servers, made.https_port, None)
+    deployments.save(made, target.deployment_path)
+    assert target.deployment() == made
+    deployments.save(replace(made, **change), target.deployment_path)
+    with pytest.raises(UsageError, match="`outlast prepare` writes it anew"):
+        target.deployment()
 
 
 def test_who_has_no_name_is_named_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
