@@ -53,7 +53,7 @@ def test_recovery_is_split_by_phase_and_ends_with_the_last_failing_request() -> 
 
 
 def test_only_requests_lost_to_the_region_count_and_slow_ones_are_lost() -> None:
-    records = [record(150, "error", B), record(120, ms=2100), record(90, "error")]
+    records = [record(150, "error", B), record(120, ms=2100), record(90, "error"), record(123, region=B)]
     rto = recovery(records, MARKS, stubborn=False)
     assert rto.seconds == pytest.approx(22.1)
     assert rto.lost == 1
@@ -61,7 +61,7 @@ def test_only_requests_lost_to_the_region_count_and_slow_ones_are_lost() -> None
 
 
 def test_stubborn_clients_are_told_apart() -> None:
-    records = [record(115, "error"), record(155, "error", stubborn=True)]
+    records = [record(115, "error"), record(155, "error", stubborn=True), record(116), record(156, stubborn=True)]
     assert recovery(records, MARKS, stubborn=False).seconds == pytest.approx(15.05)
     assert recovery(records, MARKS, stubborn=True).seconds == pytest.approx(55.05)
 
@@ -72,6 +72,17 @@ def test_what_is_not_over_has_no_recovery_time() -> None:
     assert rto.seconds is None
     assert rto.phases == (("detected", 10.0),)
     assert recovery([record(159.99, "error", ms=100)], MARKS, stubborn=False).seconds is None
+
+
+def test_nobody_has_recovered_who_was_not_served_again() -> None:
+    """The world may have died with its customers: that no request was lost any more is no recovery."""
+    lost = [record(101, "error"), record(113, "unresolved", "")]
+    assert recovery([record(99), *lost], MARKS, stubborn=False).seconds is None
+    assert recovery([*lost, record(112.9, region=B)], MARKS, stubborn=False).seconds is None
+    assert recovery([*lost, record(114, stubborn=True)], MARKS, stubborn=False).seconds is None
+    assert recovery([*lost, record(114, region=B)], MARKS, stubborn=False).seconds == pytest.approx(13.05)
+    nobody = recovery([record(99)], MARKS, stubborn=False)
+    assert (nobody.felt, nobody.seconds) == (False, None)
 
 
 def test_an_impact_that_nobody_felt_is_said_to_be_so() -> None:

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from outlast.cli import ops_audit, ops_report
 from outlast.ops.act.audit import AuditLog
+from outlast.ops.drill import evidence
 from outlast.ops.drill.file import find, library
 from outlast.ops.drill.story import Story
 from outlast.ops.outcome import Exit, UsageError
@@ -316,3 +317,28 @@ def test_a_price_that_was_compared_with_nothing_is_marked(monkeypatch: pytest.Mo
     (zone,) = (line for line in bill["lines"] if line["what"] == "Route 53, hosted zone")
     assert zone["checked"].startswith("unverified")
     assert "unverified" in render({**report, "cost": bill})
+
+
+def broken_off() -> Story:
+    """A drill whose world died after the cut: nobody asked again, and nobody compared anything."""
+    told = story()
+    told.convergence, told.double_sales, told.trouble = None, [], "The world is gone."
+    told.risks = [replace(risk, fate="not known", arrived_s=None) for risk in told.risks]
+    theirs = [record for record in told.records if not record.stubborn]
+    last = max((each for each in theirs if each.where == told.region and each.bad(1500.0)), key=lambda one: one.ended_s)
+    told.marks["left_s"] = last.ended_s
+    told.records = [record for record in told.records if record.at_s < last.ended_s]
+    return told
+
+
+def test_a_drill_whose_world_died_has_measured_nothing_that_nobody_saw() -> None:
+    told = broken_off()
+    assert told.on_their_way()
+    evidence.landed(told)
+    assert (told.steps[-1].state, told.steps[-1].evidence) == ("false", "no customer asked for anything since")
+    report = built(told)
+    values = {each["name"]: each["value"] for each in report["objectives"]}
+    assert [values[name] for name in ("rto", "lost_writes", "double_sales")] == [None, None, None]
+    measured = {each.name: each.before for each in compare(report, built()).figures}
+    assert (measured["writes lost for good"], measured["products sold twice"]) == (None, None)
+    assert "were not seen to be served again" in render(report)

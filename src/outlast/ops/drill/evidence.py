@@ -154,6 +154,8 @@ def landed(story: Story) -> None:
     found = customers(good)
     told = f"{100 * (share or 0):.1f} % of {found.requests} requests; {found.bad} let down"
     told += f"; 99th percentile {found.p99_ms:.0f} ms"
+    if not good:
+        told = "no customer asked for anything since"
     story.step(10, share is not None and share >= LANDED, told)
 
 

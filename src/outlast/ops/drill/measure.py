@@ -34,8 +34,8 @@ class Marks:
 class Rto:
     """Recovery time in seconds, and each phase's part of it.
 
-    `seconds` is None when customers were still losing requests at the end, and when there was no impact to recover
-    from. `felt` is False when nobody lost one.
+    `seconds` is None when customers were still losing requests at the end, when nobody was served after the last one
+    that was lost, and when there was no impact to recover from. `felt` is False when nobody lost one.
     """
 
     felt: bool
@@ -49,11 +49,13 @@ def recovery(records: Iterable[Record], marks: Marks | None, *, stubborn: bool, 
     """The recovery time of the well-behaved customers, or of the stubborn ones; not measured without `marks`."""
     if marks is None:
         return Rto(False, None, (), None, 0)
-    bad = [record for record in records if record.stubborn == stubborn and _lost_to(record, marks, slow_ms)]
+    theirs = [record for record in records if record.stubborn == stubborn and record.ended_s >= marks.impact_s]
+    bad = [record for record in theirs if _lost_to(record, marks, slow_ms)]
+    last_bad_s = max((record.ended_s for record in bad), default=marks.impact_s)
+    served = any(record.at_s >= last_bad_s and not record.bad(slow_ms) for record in theirs)
     if not bad:
-        return Rto(False, 0.0, _phases(marks, None), None, 0)
-    last_bad_s = max(record.ended_s for record in bad)
-    restored = marks.switched_s is not None and last_bad_s < marks.ended_s
+        return Rto(False, 0.0 if served else None, _phases(marks, None), None, 0)
+    restored = served and marks.switched_s is not None and last_bad_s < marks.ended_s
     seconds = last_bad_s - marks.impact_s if restored else None
     return Rto(True, seconds, _phases(marks, last_bad_s if restored else None), last_bad_s, len(bad))
 

@@ -87,6 +87,7 @@ class Drill:
             story.records += await asyncio.to_thread(self.crowd.stop)
             await asyncio.to_thread(rollback.do, buried=scenes.buried)
             story.records.sort(key=lambda record: record.at_s)
+            scenes.say_what_was_seen()
             story.mark("end_s")
             story.audit = audits.read(stage.audit.path)
         return story

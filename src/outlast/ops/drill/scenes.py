@@ -164,6 +164,16 @@ class Scenes:
             assert story.decision is not None
             evidence.detected(story, story.decision)
 
+    def say_what_was_seen(self) -> None:
+        """Step 8, where the drill broke off between what was concluded and what its alarms say in the end."""
+        story = self.story
+        if (
+            story.decision is not None
+            and story.marks.get("detected_s")
+            and all(each.number != 8 for each in story.steps)
+        ):
+            evidence.detected(story, story.decision)
+
     def _well_again(self, decision: Decision) -> bool:
         """Whether every Region is healthy; says whom it is waited for whenever that is somebody else."""
         finding = decision.finding(self.story.region)

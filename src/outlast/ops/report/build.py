@@ -116,13 +116,20 @@ def figures(story: Story, rto: Rto, stubborn: Rto) -> dict[str, float | None]:
         "stubborn_rto": stubborn.seconds,
         "rpo_writes": float(len(story.risks)) if switched else None,
         "torn_writes": float(sum(risk.state != "missing" for risk in story.risks)) if switched else None,
-        "lost_writes": float(sum(fate in ("lost", "not known") for fate in story.fates)) if switched else None,
+        "lost_writes": _lost_writes(story) if switched else None,
         "double_sales": float(len(story.double_sales)) if story.convergence else None,
         "bad_share": 100 * everyone.bad_share if story.records else None,
         "bad_share_elsewhere": 100 * customers(elsewhere).bad_share if elsewhere else None,
         "unequal_orders": float(len(story.convergence.unequal)) if story.convergence else None,
         "failback_bad_share": 100 * customers(back).bad_share if back else None,
     }
+
+
+def _lost_writes(story: Story) -> float | None:
+    """Writes that are lost, or may be; None where the drill broke off before the last word on those that may be."""
+    if story.on_their_way() and story.convergence is None:
+        return None
+    return float(sum(fate in ("lost", "not known") for fate in story.fates))
 
 
 def _judged_by(story: Story) -> str | None:

@@ -35,9 +35,17 @@ def _fates(*fates: str) -> Read:
     def read(report: Mapping[str, Any]) -> float | None:
         if report["rpo"]["cut_s"] is None:
             return None
-        return float(sum(fate in fates for fate in fates_of(report)))
+        found = fates_of(report)
+        if "not known" in fates and "not known" in found and report["convergence"] is None:
+            return None  # it broke off before the last word on them
+        return float(sum(fate in fates for fate in found))
 
     return read
+
+
+def _sold_twice(report: Mapping[str, Any]) -> float | None:
+    looked = report["convergence"] is not None or report["double_sales"]
+    return float(len(report["double_sales"])) if looked else None
 
 
 def _at_cut(report: Mapping[str, Any]) -> float | None:
@@ -56,7 +64,7 @@ FIGURES: Final[tuple[tuple[str, str, Read], ...]] = (
     ("writes missing at the cut", "", _at_cut),
     ("writes lost for good", "", _fates("lost", "not known")),
     ("writes overwritten", "", _fates("overwritten")),
-    ("products sold twice", "", lambda report: float(len(report["double_sales"]))),
+    ("products sold twice", "", _sold_twice),
 )
 """Name, unit, where it is read. Less is better, for all of them."""
 

@@ -64,10 +64,12 @@ def rto_text(report: Mapping[str, Any]) -> str:
     rto = report["rto"]
     if not _hit(report):
         return "The drill broke off before the Region was hit: there is no recovery time."
+    if not rto["felt"] and rto["seconds"] is None:
+        return "No well-behaved customer was served after the impact, so nothing tells of a recovery."
     if not rto["felt"]:
         return "No well-behaved customer lost a request to the Region."
     if rto["seconds"] is None:
-        return f"Well-behaved customers lost {rto['lost']} requests and were still losing some at the end."
+        return f"Well-behaved customers lost {rto['lost']} requests and were not seen to be served again."
     return f"Well-behaved customers lost {rto['lost']} requests, the last one {rto['seconds']:.1f} s after the impact."
 
 
@@ -96,6 +98,8 @@ def stubborn_text(report: Mapping[str, Any]) -> str:
     rto = report["rto_stubborn"]
     if not _hit(report):
         return ""
+    if not rto["felt"] and rto["seconds"] is None:
+        return "No stubborn client, who outlives its DNS answers, was served after the impact."
     if not rto["felt"]:
         return "Stubborn clients, who outlive their DNS answers, lost nothing."
     if rto["seconds"] is None:
