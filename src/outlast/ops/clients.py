@@ -8,6 +8,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -21,6 +24,8 @@ Kind = Literal["local", "aws"]
 Result = TypeVar("Result")
 
 HASTY: Final = Config(connect_timeout=0.5, read_timeout=1.5)
+AGREES_S: Final = 5.0
+"""Clocks that differ by less are taken to agree: answers take their time, and tell whole seconds."""
 LOCAL_KEY: Final = "AKIALOCAL"
 MODELS: Final = str(Path(__file__).parents[1] / "models")
 PASSING: Final = frozenset(
@@ -103,6 +108,7 @@ class Clients:
         )
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str, str], Any] = {}
+        self._ahead_s: dict[str, float] = {}
 
     @property
     def session(self) -> boto3.Session:
@@ -118,14 +124,34 @@ class Clients:
         key = (service, region, url)
         with self._lock:
             if key not in self._made:
-                self._made[key] = self._session.client(
+                made: Any = self._session.client(
                     service,  # type: ignore[call-overload]
                     region_name=region,
                     endpoint_url=url or None,
                     verify=self._verify,
                     config=self._config.merge(HASTY) if endpoint_url else self._config,
                 )
+                made.meta.events.register("after-call", partial(self._note_date, region))
+                self._made[key] = made
             return self._made[key]
+
+    def ahead_s(self, region: str) -> float:
+        """Seconds by which this machine's clock is ahead of the Region's, by the `Date` of its last answer; 0 while
+        they agree to within some seconds, and before it has answered."""
+        found = self._ahead_s.get(region, 0.0)
+        return found if abs(found) > AGREES_S else 0.0
+
+    def _note_date(self, region: str, http_response: Any, **_: Any) -> None:
+        with suppress(
+            LookupError, AttributeError, TypeError, ValueError, OverflowError
+        ):  # no answer, or one without a date
+            told_s = parsedate_to_datetime(http_response.headers["Date"]).timestamp()
+            self._ahead_s[region] = time.time() - told_s
+
+
+def difference(ahead_s: float) -> str:
+    """How far a clock is off, in words that another's name follows; empty where they agree."""
+    return f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'}" if ahead_s else ""
 
 
 def add_models(session: boto3.Session) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final
 
-from outlast.ops.clients import DENIED, STRANGER, Clients
+from outlast.ops.clients import DENIED, STRANGER, Clients, difference
 from outlast.ops.decide.rules import HOLD_S, Decision, Judge, Rule
 from outlast.ops.decide.window import sights
 from outlast.ops.deployment import Deployment
@@ -20,6 +20,8 @@ from outlast.ops.sightings import Sample
 from outlast.ops.signing import Credentials
 
 ASSESS_S: Final = 0.25
+UNTRUSTED: Final = frozenset({"SSLError"})
+"""What says that nobody's certificate is believed, when everybody's is not."""
 SOURCES: Final = 4
 """So many must refuse before the credentials are blamed: one Region that refuses alone is a symptom."""
 
@@ -55,7 +57,8 @@ class Watch:
         now_s: Callable[[], float] = time.time,
         may_be_denied: bool = False,
     ) -> None:
-        self._unwelcome = STRANGER if may_be_denied else STRANGER | DENIED
+        self._clients, self._region = clients, deployment.region_names[0]
+        self._unwelcome = STRANGER if may_be_denied else STRANGER | DENIED | UNTRUSTED
         self._judge = Judge(deployment.region_names, rule or rule_for(deployment))
         self._hear = on_sample
         self._on_alarm = on_alarm
@@ -103,7 +106,17 @@ class Watch:
                 _raise_first(task)
                 raise RuntimeError("the watch has ended")
         if len(self.latest.errors) >= SOURCES and (code := self.latest.unwelcome(self._unwelcome)):
-            raise OpsError(f"These credentials are refused by everything that was asked ({code}).")
+            raise OpsError(self._why_unwelcome(code))
+
+    def _why_unwelcome(self, code: str) -> str:
+        if code in UNTRUSTED:
+            return (
+                f"No certificate of all that was asked is believed ({code}): this machine's clock, or its authorities' "
+                "file, may be wrong."
+            )
+        clock = difference(self._clients.ahead_s(self._region))
+        told = f": this machine's clock is {clock} theirs" if clock else ""
+        return f"These credentials are refused by everything that was asked ({code}){told}."
 
     def _take(self, sample: Sample) -> None:
         self._judge.add(sample)

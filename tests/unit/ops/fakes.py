@@ -25,12 +25,17 @@ class FakeClients:
     def __init__(self, make: Callable[[str, str, str], Any]) -> None:
         self._make = make
         self.made: dict[tuple[str, str, str], Any] = {}
+        self.ahead: dict[str, float] = {}
 
     def of(self, service: str, region: str, endpoint_url: str | None = None) -> Any:
         key = (service, region, endpoint_url or "")
         if key not in self.made:
             self.made[key] = self._make(*key)
         return self.made[key]
+
+    def ahead_s(self, region: str) -> float:
+        """As in `ahead`; other clocks agree."""
+        return self.ahead.get(region, 0.0)
 
 
 def region_part(name: str) -> RegionPart:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import format_datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
+import boto3
 import pytest
 
-from outlast.ops.clients import Clients
+from outlast.ops.clients import Clients, difference
 from outlast.ops.names import NameServer, Resolved
 from outlast.ops.observe import events, heartbeat, metrics
 from outlast.ops.observe.metrics import CanaryReader, alarm_sample, read_region, request_rate
@@ -280,3 +284,45 @@ def test_replication_keeps_up_once_every_heartbeat_was_seen_everywhere_of_late()
     assert not latest.keeps_up(regions, 5_000), "b's is the one of an earlier watch, or late"
     latest.beats["b", "a"] = heartbeat.Beat("b", "a", 900.0)
     assert latest.keeps_up(regions, 5_000)
+
+
+async def test_metrics_are_asked_for_at_the_time_of_their_region() -> None:
+    """A machine whose clock is wrong would ask for points that are not there yet, or for old ones."""
+    asked: list[Any] = []
+
+    class Clock:
+        def get_metric_data(self, **request: Any) -> Any:
+            asked.append(request)
+            return {"MetricDataResults": []}
+
+    clients = FakeClients(lambda *_: Clock())
+    clients.ahead = {"us-east-1": 200.0}
+    survey = Survey(
+        cast(Clients, clients), sample_deployment(), lambda: KEYS, None, lambda _: None, now_s=lambda: 10_200.0
+    )
+    await survey._look_at_metrics(sample_deployment().regions[0])
+    assert {
+        9_980 <= each["StartTime"].timestamp() <= 10_000 <= each["EndTime"].timestamp() < 10_040 for each in asked
+    } == {True}
+    assert survey.latest.ahead_s == {"us-east-1": 200.0}
+
+
+def test_a_machine_learns_from_every_answer_how_far_its_clock_is_off() -> None:
+    clients = Clients(
+        boto3.Session(aws_access_key_id="AKIALOCALX", aws_secret_access_key="x"),
+        "local",
+        endpoint_url="https://127.0.0.1:1",
+    )
+    client = clients.of("dynamodb", "us-east-1")
+
+    def answered(date: str | None) -> float:
+        answer = SimpleNamespace(headers={"Date": date} if date else {}, status_code=200)
+        client.meta.events.emit("after-call.dynamodb.GetItem", http_response=answer, parsed={}, model=None, context={})
+        return clients.ahead_s("us-east-1")
+
+    assert clients.ahead_s("us-east-1") == 0.0
+    assert answered(format_datetime(datetime.fromtimestamp(time.time() - 300, UTC))) == pytest.approx(300, abs=20)
+    for nothing in (None, "", "yesterday", "Sat, 99 Nov 2026 99:99:99 GMT"):
+        assert answered(nothing) == pytest.approx(300, abs=20)
+    assert answered(format_datetime(datetime.fromtimestamp(time.time() + 3600, UTC))) == pytest.approx(-3600, abs=20)
+    assert (difference(-3600.0), difference(300.0), difference(0.0)) == ("3600 s behind", "300 s ahead of", "")

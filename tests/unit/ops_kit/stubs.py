@@ -19,6 +19,7 @@ class StubClients(Clients):
         self.kind: Kind = kind
         self._session = boto3.Session(aws_access_key_id="AKIALOCALSTUB", aws_secret_access_key="x" * 20)
         add_models(self._session)
+        self._ahead_s: dict[str, float] = {}
         self._pairs: dict[tuple[str, str], tuple[Any, Stubber]] = {}
 
     def of(self, service: str, region: str, endpoint_url: str | None = None) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -74,7 +74,8 @@ class Stage:
             watch.states = {alarm_name("orders", region): "INSUFFICIENT_DATA" for region in (A, B)}
         self.now_s = T
         self.tries: list[Any] = []
-        clients = cast(Clients, FakeClients(lambda _, region, __: self.watches[region]))
+        self.clients = FakeClients(lambda _, region, __: self.watches[region])
+        clients = cast(Clients, self.clients)
         self.board = StandbyBoard(clients, standby(), self.tries.append, now_s=lambda: self.now_s, sleep=lambda _: None)
 
 
@@ -97,6 +98,16 @@ def test_the_standby_switches_a_region_off_and_on(stage: Stage) -> None:
     stage.now_s += 1
     stage.board.set({A: True})
     assert stage.board.states() == {A: True, B: True}
+
+
+@pytest.mark.parametrize("ahead_s", [600.0, -600.0])
+def test_a_word_stands_at_the_time_of_the_region_that_hears_it(stage: Stage, ahead_s: float) -> None:
+    """An alarm looks at its last minute: what a machine whose clock is wrong says would be of another."""
+    stage.clients.ahead = {A: ahead_s, B: ahead_s}
+    stage.now_s = T + ahead_s + 5
+    stage.board.set({A: False})
+    assert set(stage.watches[B].sums[A]) == {datetime.fromtimestamp(T, UTC)}
+    assert stage.board.states() == {A: False, B: True}
 
 
 def test_the_latest_word_within_a_minute_wins_whatever_was_said_before(stage: Stage) -> None:

@@ -68,6 +68,8 @@ class Latest:
     links: dict[str, list[Link]] = field(default_factory=dict)
     asked: dict[str, Asked] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    ahead_s: dict[str, float] = field(default_factory=dict)
+    """By how much this machine's clock is ahead of each Region's; 0 where they agree."""
 
     def unwelcome(self, codes: Collection[str]) -> str:
         """The error, when every source has failed by one of `codes` and none has told anything; else empty."""
@@ -186,7 +188,9 @@ class Survey:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     async def _ask_metrics(self, region: str, wanted: Sequence[metrics.Series], period_s: int) -> metrics.Points:
-        now_s = self._now_s()
+        ahead_s = self._clients.ahead_s(region)
+        self.latest.ahead_s[region] = ahead_s
+        now_s = self._now_s() - ahead_s  # points stand at the Region's time
         from_s = now_s - metrics.LOOK_BACK * max(period_s, self._deployment.canary_period_s)
         client = self._clients.of("cloudwatch", region)
         points: metrics.Points = await self._call(
@@ -267,7 +271,9 @@ class Survey:
     async def _look_at_retries(self, part: RegionPart) -> None:
         client = self._clients.of("cloudwatch", part.name)
         try:
-            found = await self._call(lambda: retries.read(client, self._deployment, part, self._now_s()))
+            found = await self._call(
+                lambda: retries.read(client, self._deployment, part, self._now_s() - self._clients.ahead_s(part.name))
+            )
         except (ClientError, BotoCoreError):
             self.latest.asked.pop(part.name, None)
             raise

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from outlast.ops.clients import difference
 from outlast.ops.decide.rules import Action, Decision
 from outlast.ops.deployment import Deployment
 from outlast.ops.observe.facts import cached
@@ -86,6 +87,11 @@ def _lines(deployment: Deployment, latest: Latest) -> list[RenderableType]:
     if rung:
         lines.append(Text(f"in alarm: {', '.join(rung)}", style="bold red"))
     lines += [
+        Text(f"this machine's clock is {clock} {region}'s", style="yellow")
+        for region, ahead_s in sorted(latest.ahead_s.items())
+        if (clock := difference(ahead_s))
+    ]
+    lines += [
         Text(f"no look from {source}: {error}", style="yellow") for source, error in sorted(latest.errors.items())
     ]
     return lines
@@ -159,6 +165,7 @@ def document(
         "names": {coast: {"region": told.region, "error": told.error} for coast, told in latest.told.items()},
         "heartbeat_ms": {f"{a} in {b}": beat.age_ms for (a, b), beat in latest.beats.items()},
         "in_alarm": {region: _rung(region, latest) for region in sorted({region for region, _ in latest.alarms})},
+        "clock_ahead_s": {region: round(ahead_s, 1) for region, ahead_s in sorted(latest.ahead_s.items())},
         "errors": dict(latest.errors),
     }
 
