@@ -135,6 +135,15 @@ def test_the_last_healthy_region_is_never_left() -> None:
     decisions = list(play(120, lambda at, vantage, region: float(at > 30)))
     assert {decision.action for decision in decisions} == {"none", "undecided"}
     assert "nowhere to go" in decisions[-1].why
+    assert not decisions[-1].waits
+
+
+def test_a_region_that_serves_and_was_seen_to_shortly_is_not_said_to_be_nowhere() -> None:
+    undecided = [each for each in play(60, lambda at, vantage, region: float(region == A)) if each.action != "none"]
+    first = undecided[0]
+    assert (first.action, first.waits) == ("undecided", True)
+    assert "us-west-2 serves its customers, but was seen to for" in first.why and "nowhere" not in first.why
+    assert (undecided[-1].action, undecided[-1].waits) == ("evacuate", False)
 
 
 def test_an_unseen_region_is_no_refuge() -> None:

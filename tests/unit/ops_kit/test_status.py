@@ -39,6 +39,14 @@ def test_a_region_that_fails_is_to_be_left_until_it_was() -> None:
     assert status.document(HERE, FAILING, Latest(), {A: False, B: True})["action"] == "none"
 
 
+def test_who_waits_for_more_looks_is_told_how_to_act_meanwhile() -> None:
+    looking = replace(FAILING, action="undecided", why="us-east-1 is impaired: us-west-2 serves", waits=True)
+    told = " ".join(shown(looking, Latest(), {A: True, B: True}).split())
+    assert "`outlast evacuate us-east-1` looks again, shows its plan and asks; `outlast watch` looks on." in told
+    assert status.line(HERE, looking, {A: True, B: True}).endswith("us-east-1 is impaired: looking on")
+    assert "evacuate us-east-1`" not in shown(replace(looking, waits=False), Latest(), {A: True, B: True})
+
+
 def test_a_region_that_was_left_and_is_well_may_be_returned_to() -> None:
     assert "Every Region is healthy." in shown(WELL, Latest(), {A: True, B: True})
     assert "`outlast failback us-east-1`, once" in shown(WELL, Latest(), {A: False, B: True})

@@ -128,7 +128,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the rule says should be done. `dissent`: who disagrees. It is a recommendation until somebody acts on it."""
+    """What the rule says should be done. `dissent`: who disagrees. It is a recommendation until somebody acts on it.
+
+    `waits`: another Region serves its customers, and only has to be seen to for longer before it is recommended.
+    """
 
     at_s: float
     action: Action
@@ -136,6 +139,7 @@ class Decision:
     why: str
     dissent: tuple[str, ...]
     findings: tuple[Finding, ...]
+    waits: bool = False
 
     def finding(self, region: str) -> Finding:
         """The finding on one Region; raises KeyError."""
@@ -207,7 +211,7 @@ class Judge:
             if finding.fit and self._clear(finding) and len(finding.with_verdict("bad")) <= bearable
         ]
         if not refuges:
-            return self._told_apart(hurting, findings, now_s) or _nowhere(worst, findings, now_s)
+            return self._told_apart(hurting, findings, now_s) or _nowhere(worst, findings, now_s, bearable)
         why = f"{worst.region} is impaired: {worst.why}; {refuges[0].region} serves its customers"
         return Decision(now_s, "evacuate", worst.region, why, _dissent(worst), findings)
 
@@ -356,9 +360,16 @@ def _goes_on(bad: Sequence[Vote]) -> bool:
     return any(vote.going_on for vote in quick or customers)
 
 
-def _nowhere(worst: Finding, findings: tuple[Finding, ...], now_s: float) -> Decision:
-    why = f"{worst.region} is impaired, but no other Region is known to serve: there is nowhere to go"
-    return Decision(now_s, "undecided", worst.region, why, _dissent(worst), findings)
+def _nowhere(worst: Finding, findings: tuple[Finding, ...], now_s: float, bearable: int) -> Decision:
+    """Undecided: no Region is known to serve; or one does, as far as it was seen, and not for long enough yet."""
+    fit = [each for each in findings if each.fit and len(each.with_verdict("bad")) <= bearable]
+    if fit:
+        serving = max(fit, key=lambda each: each.quiet_s)
+        seen = f"{serving.region} serves its customers, but was seen to for {serving.quiet_s:.0f} s only"
+        why = f"{worst.region} is impaired: {worst.why}; {seen}: not yet long enough to recommend it"
+    else:
+        why = f"{worst.region} is impaired, but no other Region is known to serve: there is nowhere to go"
+    return Decision(now_s, "undecided", worst.region, why, _dissent(worst), findings, waits=bool(fit))
 
 
 def _dissent(finding: Finding) -> tuple[str, ...]:

@@ -122,7 +122,8 @@ def line(deployment: Deployment, decision: Decision, controls: Mapping[str, bool
     """The judgement in one line, the same while nothing changes: each Region's state and switch, and what to do."""
     told = [f"{each.region} {each.state}, {_switch(controls, each.region).plain}" for each in decision.findings]
     action, region, _ = advice(deployment, decision, controls)
-    wanted = {"evacuate": f"evacuate {region}", "undecided": f"{region} is impaired: nowhere to go"}.get(action, "")
+    undecided = "looking on" if decision.waits else "nowhere to go"
+    wanted = {"evacuate": f"evacuate {region}", "undecided": f"{region} is impaired: {undecided}"}.get(action, "")
     return "; ".join([*told, *([wanted] if wanted else [])])
 
 
@@ -130,6 +131,8 @@ def _advice(deployment: Deployment, decision: Decision, controls: Mapping[str, b
     action, region, why = advice(deployment, decision, controls)
     if action == "evacuate":
         return Text(f"\nEvacuate {region}: {why}", style="bold red")
+    if action == "undecided" and decision.waits:
+        why += f". `outlast evacuate {region}` looks again, shows its plan and asks; `outlast watch` looks on"
     style = "yellow" if action == "undecided" else "green" if "every" in why else "yellow"
     named = why.startswith(tuple(deployment.region_names))  # the name of a Region is small at its head, too
     return Text(f"\n{why if named else why[0].upper() + why[1:]}.", style=style)
