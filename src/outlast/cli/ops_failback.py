@@ -148,6 +148,8 @@ async def _failback(
         _show_failback(plan)
         if plan.refused:
             raise RefusedError("; ".join(check.text for check in plan.refused))
+        if not plan.steps:
+            return Returned("returned", (), f"{region} has all its traffic already; nothing was changed")
         await confirm(f"fail back to {region}", yes)
         board = board_of(None, target.clients, deployment, lambda tried: note(audit, tried))
 
@@ -176,7 +178,7 @@ def _tell_step(step: Step) -> None:
 
 
 def _show_failback(plan: FailbackPlan) -> None:
-    told = f"{', '.join(f'{step} %' for step in plan.steps)}; about {plan.expected_s:.0f} s"
-    told += f"; goes on from {plan.resumed_at} %" if plan.resumed_at else ""
+    told = f"{', '.join(f'{step} %' for step in plan.steps)}; about {plan.expected_s:.0f} s" if plan.steps else "none"
+    told += f"; goes on from {plan.resumed_at} %" if plan.resumed_at and plan.steps else ""
     steps = Check("steps", "fine", told)
     Console(stderr=True).print(checks(f"To fail back to {plan.region}:", [steps, *plan.checks]))

@@ -144,6 +144,18 @@ def overruled(plan: EvacuationPlan, board: Board) -> str:
     return ""
 
 
+async def ask(plan: EvacuationPlan, decision: Decision, audit: AuditLog, *, yes: bool) -> None:
+    """Say why, who disagrees and what would be done; then ask, unless `yes`. Raises RefusedError and notes it."""
+    say(f"evacuate: {decision.why}")
+    say(f"dissent: {'; '.join(decision.dissent) or 'nobody'}")
+    show_plan(plan)
+    try:
+        await confirm(f"evacuate {decision.region}", yes)
+    except RefusedError:
+        audit.add("not left", region=decision.region, why=decision.why, against="it was not confirmed")
+        raise
+
+
 async def _guard(
     target: Target, deployment: Deployment, mode: Mode, limit_s: float, watch_s: float, switch: Switch | None
 ) -> tuple[Decision, Evacuated | None]:
@@ -180,9 +192,7 @@ async def _guard(
                 audit.add("not left", region=decision.region, why=decision.why, against=against)
                 say(f"{decision.region} is not left: {against}")
             await watch.until(lambda decision: decision.action != "evacuate", min(1.0, max(0.0, left_s)))
-        show_plan(plan)
-        say(f"dissent: {'; '.join(decision.dissent) or 'nobody'}")
-        await confirm(f"evacuate {decision.region}", yes=mode == "automatic")
+        await ask(plan, decision, audit, yes=mode == "automatic")
         if changed := overtaken(plan, watch.decision) or await asyncio.to_thread(overruled, plan, board):
             audit.add("not left", region=decision.region, why=decision.why, against=changed)
             raise RefusedError(f"{decision.region} is not left: {changed}. Nothing was changed.")

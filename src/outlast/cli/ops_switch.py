@@ -171,7 +171,7 @@ async def _evacuate(target: Target, deployment: Deployment, wish: Wish) -> Evacu
             time.time(), offline=wish.offline, board=board,
         )  # fmt: skip
         plan = plan_evacuation(wish.region, wish.reason, deployment.region_names, facts)
-        show_plan(plan)
+        show_plan(plan, refuse_at_gateway=wish.refuse_at_gateway)
         if plan.refused and not wish.break_glass:
             raise RefusedError(f"{plan.refused[0].text} (--break-glass REASON goes on against it).")
         await confirm(f"evacuate {wish.region}", wish.yes)
@@ -264,7 +264,10 @@ def note(audit: AuditLog, tried: Try) -> None:
         audit.add("tried", operation=tried.operation, endpoint=tried.endpoint, error=tried.error)
 
 
-def show_plan(plan: EvacuationPlan) -> None:
+def show_plan(plan: EvacuationPlan, *, refuse_at_gateway: bool = False) -> None:
     """The plan on standard error: what is switched, what stands for it and against it."""
     changes = [Check(f"switch {region}", "fine", "on" if on else "off") for region, on in sorted(plan.controls.items())]
+    if refuse_at_gateway:
+        told = "once no place is sent there its API lets nothing in; `outlast failback` lets it in again"
+        changes.append(Check(f"gateway of {plan.region}", "fine", told))
     Console(stderr=True).print(checks(f"To evacuate {plan.region}:", [*changes, *plan.checks]))

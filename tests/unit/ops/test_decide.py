@@ -142,7 +142,8 @@ def test_a_region_that_serves_and_was_seen_to_shortly_is_not_said_to_be_nowhere(
     undecided = [each for each in play(60, lambda at, vantage, region: float(region == A)) if each.action != "none"]
     first = undecided[0]
     assert (first.action, first.waits) == ("undecided", True)
-    assert "us-west-2 serves its customers, but was seen to for" in first.why and "nowhere" not in first.why
+    assert "us-west-2 serves its customers, but was seen to for" in first.why
+    assert "nowhere" not in first.why
     assert (undecided[-1].action, undecided[-1].waits) == ("evacuate", False)
 
 

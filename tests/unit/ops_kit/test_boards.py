@@ -207,7 +207,9 @@ async def test_an_interrupted_failback_goes_on_from_where_it_was(tmp_path: Path)
     well = replace(FACTS, health={A: "healthy", B: "healthy"}, states={A: True, B: True})
     plan = plan_failback(A, (A, B), well, steps=(5, 25, 50, 100), watch_s=1, reviewed=True, percent=25)
     assert (plan.resumed_at, plan.steps) == (25, (50, 100))
-    assert plan_failback(A, (A, B), well, reviewed=True, percent=100).resumed_at == 0
+    home = plan_failback(A, (A, B), well, reviewed=True, percent=100)
+    assert (home.steps, home.refused) == ((), ()), "whoever has all its traffic does not lose it to be given it again"
+    assert any("there is nothing to give back" in check.text for check in home.checks)
     off = replace(well, states={A: False, B: True})
     assert plan_failback(A, (A, B), off, reviewed=True, percent=25).resumed_at == 0
     pair, time, board = Pair(), Time(), Board()
@@ -216,6 +218,10 @@ async def test_an_interrupted_failback_goes_on_from_where_it_was(tmp_path: Path)
     run = Failback(board, pair, log, lambda: "", time.now_s, time.sleep)
     assert (await run.run(plan)).ending == "returned"
     assert pair.log == [(A, 50), (A, 100)]
+    pair.log.clear()
+    assert (await run.run(home)).ending == "returned"
+    assert pair.log == []
+    assert plan_failback(A, (A, B), off, reviewed=True, percent=100).steps == (5, 25, 50, 100)
     worse = Failback(board, pair, log, lambda: "it fails", time.now_s, time.sleep)
     pair.log.clear()
     assert (await worse.run(plan)).ending == "backed off"
@@ -322,6 +328,25 @@ def test_a_guard_does_not_act_against_any_doubt() -> None:
         (replace(FACTS, states={}), "not known to be on"),
     ):
         assert text in "; ".join(ops_guard.objections(plan_evacuation(A, "it fails", (A, B), doubt)))
+
+
+async def test_a_guard_says_why_before_it_asks_and_writes_down_who_did_not_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = plan_evacuation(A, "it fails", (A, B), FACTS)
+    decision = replace(decided({A: "impaired", B: "healthy"}), action="evacuate", region=A, why="it fails")
+    decision = replace(decision, dissent=("heartbeat says good",))
+    audit = AuditLog(tmp_path / "audit.jsonl", "tester", lambda: 1.0)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("no\n"))
+    with pytest.raises(RefusedError, match="not confirmed"):
+        await ops_guard.ask(plan, decision, audit, yes=False)
+    told = capsys.readouterr().err
+    assert told.index("it fails") < told.index("heartbeat says good") < told.index("to go on")
+    assert [(each.action, each.detail["against"]) for each in audits.read(audit.path)] == [
+        ("not left", "it was not confirmed")
+    ]
+    await ops_guard.ask(plan, decision, audit, yes=True)
+    assert len(audits.read(audit.path)) == 1
 
 
 def test_what_changed_while_somebody_read_the_plan_is_seen() -> None:

@@ -380,6 +380,15 @@ def test_a_region_may_name_itself_and_a_wildcard_denial_is_no_permission() -> No
     assert examine(with_statement(Effect="Deny", Action="iam:*")) == ()
 
 
+def test_one_threshold_written_in_two_ways_is_no_difference() -> None:
+    facts = ready()
+    regions = tuple(
+        replace(region, alarms=tuple({**each, "Threshold": written} for each in region.alarms or ()))
+        for region, written in zip(facts.regions, (90, 90.0), strict=True)
+    )
+    assert examine(replace(facts, regions=regions)) == ()
+
+
 def test_what_was_not_seen_is_not_judged() -> None:
     """A replica that could not be looked at is unseen, not missing."""
     facts = in_region("tables", without(TABLES[0]))

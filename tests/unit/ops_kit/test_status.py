@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from outlast.cli import ops_guard
-from outlast.ops.observe.survey import Latest
+from outlast.ops.observe.survey import Latest, Told
 from outlast.ops.outcome import OpsError
 from outlast.ops.report import status
 from tests.unit.ops.fakes import sample_deployment
@@ -50,6 +50,29 @@ def test_who_waits_for_more_looks_is_told_how_to_act_meanwhile() -> None:
 def test_a_region_that_was_left_and_is_well_may_be_returned_to() -> None:
     assert "Every Region is healthy." in shown(WELL, Latest(), {A: True, B: True})
     assert "`outlast failback us-east-1`, once" in shown(WELL, Latest(), {A: False, B: True})
+
+
+def test_a_region_that_is_well_and_sent_nobody_is_named() -> None:
+    """As after an evacuation by weighted records: every switch is on, and everybody is well."""
+    both, on = (
+        {"east": Told("east", ("127.0.0.2",), B, 3.0), "west": Told("west", ("127.0.0.2",), B, 3.0)},
+        {A: True, B: True},
+    )
+    away = (
+        "us-east-1 is on and healthy, yet no coast is sent there: `outlast failback us-east-1` brings its weights home"
+    )
+    assert away in shown(WELL, Latest(told=both), on)
+    assert status.document(HERE, WELL, Latest(told=both), on)["why"] == away
+    told = {"east": Told("east", ("127.0.0.1",), A, 3.0), "west": Told("west", ("127.0.0.2",), B, 3.0)}
+    for latest, controls in (
+        (Latest(told=told), on),
+        (Latest(told={**both, "east": Told("east", (), "", 0.0, "no answer")}), on),
+        (Latest(told={"west": both["west"]}), on),
+        (Latest(told=both), {A: False, B: True}),
+        (Latest(told=both), None),
+    ):
+        assert "no coast is sent" not in shown(WELL, latest, controls)
+    assert "no coast is sent" not in shown(FAILING, Latest(told=both), on)
 
 
 def test_the_load_stands_beside_the_limits_and_alarms_are_named() -> None:

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from outlast.ops.act.standby import NAMESPACE
 from outlast.ops.doctor.facts import Document, Facts, RegionFacts
@@ -50,13 +50,20 @@ def _parity(facts: Facts) -> Iterator[Finding]:
             why = "the survivor's troubles are not noticed"
             yield Finding("serious", "alarm exists", lacking[0], arn, what, why, "Deploy the same alarms everywhere.")
             continue
-        values = {region: {member: alarms[name].get(member) for member in SETTINGS} for region, alarms in seen.items()}
+        values = {
+            region: {member: _plain(alarms[name].get(member)) for member in SETTINGS} for region, alarms in seen.items()
+        }
         if unequal(values):
             differing = [member for member in SETTINGS if unequal({r: v[member] for r, v in values.items()})]
             told = "; ".join(f"{member} {unequal({r: v[member] for r, v in values.items()})}" for member in differing)
             why = "the same trouble rings in one Region and not in the other"
             fix = "Deploy the same alarms everywhere."
             yield Finding("serious", "alarm settings", "", arn, f"{name} differs: {told}", why, fix)
+
+
+def _plain(value: Any) -> Any:
+    """A number the same however it is written: 90 and 90.0 are one threshold."""
+    return float(value) if isinstance(value, int | float) else value
 
 
 def _judged(region: str, alarms: Sequence[Document]) -> Iterator[Finding]:

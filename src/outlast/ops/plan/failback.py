@@ -60,7 +60,7 @@ def plan_failback(
     """The plan to return to `region`. `unreviewed`: conflicts that nobody has looked at; `reviewed` says one has.
 
     `percent` is home's weight now: a Region that is on, with a part of its traffic, was being returned to already, and
-    the plan goes on from there.
+    the plan goes on from there. One that is on with all of it has nothing to be given: the plan has no steps.
     """
     if not rises(steps):
         raise ValueError("steps rise to 100")
@@ -69,9 +69,9 @@ def plan_failback(
         *_whole(region, facts),
         *(_converged(origin, facts) for origin in regions),
         _ledger(reviewed, unreviewed),
-        _off(region, facts),
+        _off(region, facts, percent),
     )
-    resumed_at = percent if facts.states.get(region) and 0 < percent < FULL else 0
+    resumed_at = percent if facts.states.get(region) and percent > 0 else 0
     left = tuple(step for step in steps if step > resumed_at)
     settle_s = facts.ttl_s if settle_s is None else settle_s
     switch_s = 0.0 if facts.states.get(region) else max(0.0, facts.switch_s - SWITCH_S)
@@ -124,7 +124,9 @@ def _ledger(reviewed: bool, unreviewed: int | None) -> Check:
     return Check("conflicts", "fine", "none")
 
 
-def _off(region: str, facts: Facts) -> Check:
+def _off(region: str, facts: Facts, percent: int) -> Check:
+    if facts.states.get(region) and percent >= FULL:
+        return Check("switch", "fine", f"{region} is on and has all its traffic: there is nothing to give back")
     if facts.states.get(region):
         return Check("switch", "warning", f"{region} is on already: weights alone will be stepped")
     return Check("switch", "fine", f"{region} is off; it is switched on behind a weight of 0")

@@ -32,7 +32,7 @@ def screen(
     """The status as a terminal shows it."""
     moment = datetime.fromtimestamp(decision.at_s, UTC).strftime("%H:%M:%S")
     head = Text.assemble((deployment.service_name, "bold"), f"  {moment} UTC  measured: {deployment.kind}")
-    advice = _advice(deployment, decision, controls)
+    advice = _advice(deployment, decision, controls, latest)
     return Group(head, "", _votes(deployment, decision, controls), "", *_lines(deployment, latest), advice)
 
 
@@ -118,6 +118,21 @@ def advice(deployment: Deployment, decision: Decision, controls: Mapping[str, bo
     return decision.action, decision.region, decision.why
 
 
+def _sent(deployment: Deployment, decision: Decision, controls: Mapping[str, bool] | None, latest: Latest) -> str:
+    """What is to be said of a Region that is on and well, and to which no coast is sent: its weights lead elsewhere, as
+    after `--switch weighted-records` or a failback that was interrupted. Empty where there is none."""
+    told = {each.region for each in latest.told.values()}
+    if decision.action != "none" or "" in told or len(latest.told) < len(deployment.region_names):
+        return ""
+    on = [region for region in deployment.region_names if (controls or {}).get(region)]
+    idle = [region for region in on if region not in told and decision.finding(region).state == "healthy"]
+    if len(on) < len(deployment.region_names) or not idle:
+        return ""
+    return (
+        f"{idle[0]} is on and healthy, yet no coast is sent there: `outlast failback {idle[0]}` brings its weights home"
+    )
+
+
 def line(deployment: Deployment, decision: Decision, controls: Mapping[str, bool] | None) -> str:
     """The judgement in one line, the same while nothing changes: each Region's state and switch, and what to do."""
     told = [f"{each.region} {each.state}, {_switch(controls, each.region).plain}" for each in decision.findings]
@@ -127,8 +142,9 @@ def line(deployment: Deployment, decision: Decision, controls: Mapping[str, bool
     return "; ".join([*told, *([wanted] if wanted else [])])
 
 
-def _advice(deployment: Deployment, decision: Decision, controls: Mapping[str, bool] | None) -> Text:
+def _advice(deployment: Deployment, decision: Decision, controls: Mapping[str, bool] | None, latest: Latest) -> Text:
     action, region, why = advice(deployment, decision, controls)
+    why = _sent(deployment, decision, controls, latest) or why
     if action == "evacuate":
         return Text(f"\nEvacuate {region}: {why}", style="bold red")
     if action == "undecided" and decision.waits:
@@ -145,6 +161,7 @@ def document(
     limits = cached(deployment)
     usual = retries.usual(deployment.region_names, latest.asked)
     action, region, why = advice(deployment, decision, controls)
+    why = _sent(deployment, decision, controls, latest) or why
     return {
         "service_name": deployment.service_name,
         "measured": deployment.kind,
