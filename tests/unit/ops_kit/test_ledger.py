@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,23 @@ def stranded(number: int) -> dict[str, Any]:
     return {"Id": f"w-{number}", "TableName": "stock", "Key": key, "Written": written, "MissingIn": B}
 
 
-def load(clients: StubClients, region: str, peer: str, conflicts: list[Any], writes: list[Any]) -> None:
+def load(
+    clients: StubClients,
+    region: str,
+    peers: str | tuple[str, ...],
+    conflicts: list[Any],
+    writes: list[Any],
+    check: Callable[[Any], None] = lambda stub: None,
+) -> None:
+    """What a Region answers, in the order in which it is asked."""
     stub = clients.stub("outlast", region)
-    stub.add_response("list_conflicts", {"Conflicts": conflicts})
-    stub.add_response("list_replication_links", {"Links": [link(peer)]})
+    first, *others = (peers,) if isinstance(peers, str) else peers
+    stub.add_response("list_replication_links", {"Links": [link(first)]})
     stub.add_response("list_stranded_writes", {"Writes": writes})
+    for _ in others:
+        stub.add_response("list_stranded_writes", {"Writes": []})
+    check(stub)
+    stub.add_response("list_conflicts", {"Conflicts": conflicts})
 
 
 def link(peer: str) -> dict[str, Any]:
@@ -70,9 +83,9 @@ def link(peer: str) -> dict[str, Any]:
 def both() -> StubClients:
     clients = StubClients()
     load(clients, A, B, [conflict(2, A)], [stranded(9)])
-    load(clients, B, A, [conflict(1, B), conflict(2, B)], [])
     asked = {"TableName": "stock", "Ids": ["w-9"]}
-    clients.stub("outlast", B).add_response("check_writes", {"Missing": ["w-9"]}, asked)
+    conflicts = [conflict(1, B), conflict(2, B)]
+    load(clients, B, A, conflicts, [], lambda stub: stub.add_response("check_writes", {"Missing": ["w-9"]}, asked))
     return clients
 
 
@@ -103,12 +116,21 @@ def test_a_conflict_that_two_regions_noticed_is_one(both: StubClients) -> None:
     both.used()
 
 
+def test_a_write_that_arrives_and_loses_while_all_is_read_is_told_as_overwritten() -> None:
+    """`load` gives what is in the ledger only once the other Region has said that it does not lack the write."""
+    clients = StubClients()
+    load(clients, A, B, [], [stranded(2)])
+    load(clients, B, A, [conflict(2, B)], [], lambda stub: stub.add_response("check_writes", {"Missing": []}))
+    ledger = gather(clients, (A, B), now_s=NOW_S)
+    assert (len(ledger.stranded), [each.key["id"]["S"] for each in ledger.conflicts]) == (0, ["p-2"])
+
+
 def test_pages_are_read_until_the_limit() -> None:
     clients = StubClients()
     stub = clients.stub("outlast", A)
+    stub.add_response("list_replication_links", {"Links": []})
     stub.add_response("list_conflicts", {"Conflicts": [conflict(1, A)], "NextToken": "next"})
     stub.add_response("list_conflicts", {"Conflicts": [conflict(2, A), conflict(3, A)]}, None)
-    stub.add_response("list_replication_links", {"Links": []})
     ledger = gather(clients, (A,), now_s=NOW_S, limit=2)
     assert [each.ident for each in ledger.conflicts] == [f"{A}-1", f"{A}-2"]
     assert ledger.more
@@ -119,11 +141,14 @@ def test_pages_are_read_until_the_limit() -> None:
 def test_an_unconfirmed_write_counts_unless_the_other_region_says_that_it_has_it(answers: bool) -> None:
     clients = StubClients()
     load(clients, A, B, [], [stranded(8), stranded(9)])
-    load(clients, B, A, [], [])
-    if answers:
-        clients.stub("outlast", B).add_response("check_writes", {"Missing": ["w-8"]})
-    else:
-        clients.stub("outlast", B).add_client_error("check_writes", "AccessDeniedException")
+
+    def check(stub: Any) -> None:
+        if answers:
+            stub.add_response("check_writes", {"Missing": ["w-8"]})
+        else:
+            stub.add_client_error("check_writes", "AccessDeniedException")
+
+    load(clients, B, A, [], [], check)
     ledger = gather(clients, (A, B), now_s=NOW_S)
     told = "\n".join(lines(ledger))
     if answers:
@@ -140,8 +165,8 @@ def test_what_is_asked_for_reaches_the_service() -> None:
     stub = clients.stub("outlast", A)
     moment = datetime.fromtimestamp(NOW_S - 600, UTC)
     wanted = {"TableName": "stock", "Since": moment, "MaxResults": 200}
-    stub.add_response("list_conflicts", {"Conflicts": []}, wanted)
     stub.add_response("list_replication_links", {"Links": []}, {"TableName": "stock"})
+    stub.add_response("list_conflicts", {"Conflicts": []}, wanted)
     gather(clients, (A,), now_s=NOW_S, table="stock", since_s=NOW_S - 600)
     clients.used()
 
@@ -149,15 +174,11 @@ def test_what_is_asked_for_reaches_the_service() -> None:
 def test_a_dead_region_is_named_and_the_others_are_read() -> None:
     dead = "eu-west-1"
     both = StubClients()
-    load(both, A, B, [conflict(2, A)], [])
-    load(both, B, A, [conflict(1, B), conflict(2, B)], [])
+    load(both, A, (B, dead), [conflict(2, A)], [])
+    load(both, B, (A, dead), [conflict(1, B), conflict(2, B)], [])
     both.silent("outlast", dead)
-    for region in (A, B):
-        both.stub("outlast", region).add_response("list_stranded_writes", {"Writes": []})
     ledger = gather(both, (A, B, dead), now_s=NOW_S)
-    assert [(each.region, each.what, each.why) for each in ledger.unseen] == [
-        (dead, "conflicts", "ConnectTimeoutError")
-    ]
+    assert [(each.region, each.what, each.why) for each in ledger.unseen] == [(dead, "links", "ConnectTimeoutError")]
     assert len(ledger.conflicts) == 2
     assert "not all was seen: eu-west-1" in list(lines(ledger))[-1]
     assert ops_conflicts.exit_of(ledger) == Exit.UNDECIDED
@@ -165,11 +186,11 @@ def test_a_dead_region_is_named_and_the_others_are_read() -> None:
 
 def test_a_table_that_nobody_has_is_an_error_and_one_that_some_have_is_not() -> None:
     clients = StubClients()
-    clients.stub("outlast", A).add_client_error("list_conflicts", "ResourceNotFoundException")
+    clients.stub("outlast", A).add_client_error("list_replication_links", "ResourceNotFoundException")
     with pytest.raises(UsageError, match="no table nothing"):
         gather(clients, (A,), now_s=NOW_S, table="nothing")
     clients = StubClients()
-    clients.stub("outlast", A).add_client_error("list_conflicts", "ResourceNotFoundException")
+    clients.stub("outlast", A).add_client_error("list_replication_links", "ResourceNotFoundException")
     load(clients, B, A, [conflict(1, B)], [])
     ledger = gather(clients, (A, B), now_s=NOW_S, table="stock")
     assert len(ledger.conflicts) == 1

@@ -38,7 +38,7 @@ Entry = TypeVar("Entry")
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads one Region's ledger. `known`: the Region has the table that was asked for."""
+    """Reads one Region's ledger. `known`: the Region has the table that was asked for; `silent`: it does not answer."""
 
     client: Any
     region: str
@@ -50,12 +50,21 @@ class _Reader:
     unseen: list[Unseen] = field(default_factory=list)
     more: bool = False
     known: bool = True
+    silent: bool = False
 
-    def read(self, regions: Sequence[str], since_s: float) -> None:
-        """Read all of it; what cannot be read goes to `unseen`."""
-        since = {"Since": datetime.fromtimestamp(since_s, UTC)} if since_s > 0 else {}
-        steps: dict[str, Callable[[], None]] = {"conflicts": partial(self._conflicts, since), "links": self._links}
+    def read_writes(self, regions: Sequence[str]) -> None:
+        """Read links, and writes that others lack; what cannot be read goes to `unseen`."""
+        steps: dict[str, Callable[[], None]] = {"links": self._links}
         steps |= {f"writes missing in {peer}": partial(self._stranded, peer) for peer in regions if peer != self.region}
+        self._take(steps)
+
+    def read_conflicts(self, since_s: float) -> None:
+        """Read what was overwritten, likewise."""
+        since = {"Since": datetime.fromtimestamp(since_s, UTC)} if since_s > 0 else {}
+        if self.known and not self.silent:
+            self._take({"conflicts": partial(self._conflicts, since)})
+
+    def _take(self, steps: Mapping[str, Callable[[], None]]) -> None:
         for what, step in steps.items():
             try:
                 step()
@@ -66,6 +75,7 @@ class _Reader:
                 self.unseen.append(Unseen(self.region, what, error_code(error)))
             except BotoCoreError as error:
                 self.unseen.append(Unseen(self.region, what, error_code(error)))
+                self.silent = True
                 return
 
     def _conflicts(self, since: Mapping[str, Any]) -> None:
@@ -107,20 +117,20 @@ def gather(
 ) -> Ledger:
     """The ledger of every Region, at most `limit` entries of each kind and Region.
 
+    Conflicts are read last: a write that arrives meanwhile, and loses, is then told as overwritten, not left out.
     Raises UsageError on AWS, which keeps none, and for a table that no Region knows.
     """
     if clients.kind != "local":
         raise UsageError(NO_LEDGER)
     with ThreadPoolExecutor(min(THREADS, max(1, len(regions)))) as pool:
         readers = [_Reader(clients.of("outlast", region), region, table, limit) for region in regions]
-        list(
-            pool.map(lambda reader: reader.read([each for each in regions if each != reader.region], since_s), readers)
-        )
+        list(pool.map(lambda reader: reader.read_writes(regions), readers))
         stranded = [write for each in readers for write in each.stranded]
         by_region = [[write for write in stranded if write.missing_in == region] for region in regions]
         stranded = [
             write for kept in pool.map(lambda each: _checked(clients, each), filter(None, by_region)) for write in kept
         ]
+        list(pool.map(lambda reader: reader.read_conflicts(since_s), readers))
     if table is not None and readers and not any(each.known or each.unseen for each in readers):
         raise UsageError(f"There is no table {table} in any Region.")
     conflicts = merged([conflict for each in readers for conflict in each.conflicts])
