@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -17,6 +18,9 @@ from outlast.ops.ledger.model import Ledger
 from outlast.ops.ledger.moment import since as moment_of
 from outlast.ops.ledger.show import COLUMNS, export, lines, rows
 from outlast.ops.outcome import Exit, OpsError, UsageError
+
+NAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html"""
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +52,8 @@ def conflicts(
     with one_line():
         if target != "local":
             raise UsageError(NO_LEDGER)
+        if table is not None and NAME.fullmatch(table) is None:
+            raise UsageError(f"{table!r} is no name of a table.")
         now_s = time.time()
         since_s = 0.0 if since is None else moment_of(since, now_s)
         where = open_target(target, home, profile)

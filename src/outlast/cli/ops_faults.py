@@ -74,10 +74,20 @@ def experiments(clients: Clients, regions: Sequence[str]) -> tuple[list[dict[str
     return [each for answer in answers.values() if not isinstance(answer, str) for each in answer], silent
 
 
+def check_regions(named: Sequence[str], there: Sequence[str]) -> None:
+    """Raise UsageError for a Region that the world does not have, and for one that is named twice."""
+    strange = [region for region in named if region not in there]
+    if strange:
+        raise UsageError(f"This world has no Region {strange[0]!r}; it has {', '.join(there)}.")
+    twice = [region for number, region in enumerate(named) if region in named[:number]]
+    if twice:
+        raise UsageError(f"{twice[0]} is named twice.")
+
+
 def whereabouts(clients: Clients, regions: Sequence[str], ident: str) -> str:
     """The Region in which an experiment was begun; raises UsageError when no Region that answers knows it."""
     silent = []
-    for region in regions:
+    for region in regions if ident else ():
         try:
             again(functools.partial(clients.of("fis", region).get_experiment, id=ident), tries=2)
         except (ClientError, BotoCoreError) as error:
@@ -86,7 +96,7 @@ def whereabouts(clients: Clients, regions: Sequence[str], ident: str) -> str:
         else:
             return region
     rest = f"; {', '.join(silent)} could not be asked" if silent else ""
-    raise UsageError(f"There is no fault {ident}{rest}.")
+    raise UsageError(f"There is no fault {ident or 'without an id'}{rest}.")
 
 
 @app.command("begin", epilog="Example: outlast fault begin gray-failure us-east-1 --set error_share=0.3 --seconds 60")
@@ -107,8 +117,11 @@ def begin(
             raise UsageError(f"There is no kind of fault {kind}. {hint}")
         plan = FaultPlan(kind, tuple(regions), tuple(service or ()), tuple(operation or ()), _parameters(given or []))
         target = open_target("local", home, None)
+        check_regions(regions, target.regions)
         _, silent = experiments(target.clients, target.regions)
-        running = faults_of(target, place(target.regions, [*regions, *silent])).begin(plan, regions, seconds)
+        faults = faults_of(target, place(target.regions, [*regions, *silent]))
+        faults.check(plan)
+        running = faults.begin(plan, regions, seconds)
     typer.echo(f"{running.ident}  {running.what}")
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from outlast.cli.ops_confirm import confirm
+from outlast.cli.ops_faults import check_regions
 from outlast.cli.ops_interrupt import stops
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import (
@@ -111,6 +112,8 @@ def reconciler_of(
         regions = regions or deployment.region_names
     if not regions:
         raise UsageError(f"There is no deployment file at {target.deployment_path}: name the Regions with --region.")
+    if target.kind == "local":
+        check_regions(regions, target.regions)
     file = find(rules, names)
     since_s = 0.0 if since is None else moment_of(since, time.time())
     return Reconciler(

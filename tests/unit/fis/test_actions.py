@@ -51,6 +51,8 @@ def test_an_action_becomes_a_fault() -> None:
         ({"a": action("aws:ec2:stop-instances")}, "aws:ec2:stop-instances is not supported"),
         ({"a": action(colour="red")}, "has no parameter colour"),
         ({"a": action(error_share="many")}, "error_share must be a number"),
+        ({"a": action(error_share="nan")}, "error_share must be a number, not nan"),
+        ({"a": action(error_share="-inf")}, "error_share must be a number, not -inf"),
         ({"a": {"actionId": "aws:fis:wait"}}, "needs the parameter duration"),
         ({"a": {**action(), "targets": {"X": "y"}}}, "takes no targets"),
         ({"a": {**action(), "startAfter": ["b"]}}, "starts after b, which is not in the template"),

@@ -127,3 +127,28 @@ def test_every_exit_status_is_met(world: World, tmp_path: Path) -> None:
     ]
     save(tmp_path / "signals.gz", both, (A, B), 10.0)
     assert run("replay", str(tmp_path / "signals.gz"))[0] == 5
+
+
+@pytest.mark.slow
+def test_what_a_verb_cannot_use_is_named_and_nothing_is_begun(world: World, app: typer.Typer, tmp_path: Path) -> None:
+    root = json.loads((world.folder / "keys.json").read_text())
+    home = str(home_of(world, tmp_path / "home", root["access_key_id"], root["secret_access_key"]))
+    for words, code, says in (
+        (("fault", "begin", "gray-failure", "mars-1"), 2, "This world has no Region 'mars-1'"),
+        (("fault", "begin", "gray-failure", ""), 2, "This world has no Region ''"),
+        (("fault", "begin", "gray-failure", A, A), 2, f"{A} is named twice"),
+        (("fault", "begin", "gray-failure", A, "--set", "colour=red"), 2, "has no parameter colour"),
+        (("fault", "begin", "gray-failure", A, "--set", "error_share=nan"), 1, "error_share must be a number, not nan"),
+        (("fault", "end", ""), 2, "There is no fault without an id"),
+        (("reconcile", "--region", "mars-1"), 2, "This world has no Region 'mars-1'"),
+        (("reconcile", "--region", A, "--region", A), 2, f"{A} is named twice"),
+        (("conflicts", "--table", ""), 2, "'' is no name of a table"),
+        (("conflicts", "--table", "⚡⚡⚡"), 2, "is no name of a table"),
+    ):
+        done = CliRunner().invoke(app, [*words, "--home", home])
+        told = done.stderr.strip().splitlines()
+        assert (done.exit_code, len(told)) == (code, 1), (words, done.output, done.exception)
+        assert says in told[0]
+    assert not any(
+        each["spec"]["kind"] == "gray-failure" for each in world.control("fault-list") if not each["ended_ms"]
+    )

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/fis/latest/userguide/fis-actions-reference.html
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -139,6 +140,17 @@ def _check_circles(actions: Mapping[str, Any]) -> None:
         done.update(ready)
 
 
+def _number(name: str, text: str) -> float:
+    """A parameter that is a number. Raises ValidationException, also for what only Python calls one."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValidationException(f"The parameter {name} must be a number, not {text}.")
+    return number
+
+
 def spec_of(given: Mapping[str, Any], here: str) -> FaultSpec | None:
     """The fault that an action starts in an experiment run in `here`; None for a wait. Raises ValidationException."""
     action = ACTIONS[given["actionId"]]
@@ -149,10 +161,7 @@ def spec_of(given: Mapping[str, Any], here: str) -> FaultSpec | None:
     own |= {name: _words(parameters[name]) for name in LISTS.get(action.kind, ()) if name in parameters}
     for name in NUMBERS.get(action.kind, ()):
         if name in parameters:
-            try:
-                own[name] = float(parameters[name])
-            except ValueError:
-                raise ValidationException(f"The parameter {name} must be a number, not {parameters[name]}.") from None
+            own[name] = _number(name, parameters[name])
     return FaultSpec(
         kind=action.kind,
         regions=_words(parameters.get("regions")) or (here,),
