@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 import typer
@@ -31,6 +31,7 @@ from outlast.ops.act.audit import AuditLog, operator
 from outlast.ops.act.boards import board_of
 from outlast.ops.act.evacuate import Board, Evacuated, Evacuator, check_unchanged
 from outlast.ops.act.gateway import Gateway
+from outlast.ops.act.landing import Landing, landing
 from outlast.ops.act.patience import patience_for, period_of
 from outlast.ops.decide.survivors import Survivors, unready
 from outlast.ops.deployment import Deployment, Switch
@@ -123,7 +124,9 @@ def evacuate(
         result = run(_evacuate(where, deployment, wish))
     told = {"ending": result.ending, "switched_s": result.switched_s, "seen_s": result.seen_s}
     if output == "json":
-        typer.echo(json.dumps({**told, "text": result.text, "choices": result.choices}))
+        typer.echo(
+            json.dumps({**told, "text": result.text, "choices": result.choices, "requests_per_s": result.landed})
+        )
     elif output == "table":
         print_table(("region", *told), [(region, *told.values())])
     else:
@@ -199,6 +202,7 @@ async def carry_out(
 ) -> Evacuated:
     """Switch as planned and agreed, verify, watch the survivors, refuse at the gateway if that was wished."""
     survivors = Survivors.of(plan.survivors, watch.latest.refused)
+    before = dict(watch.latest.rates)
 
     def worse() -> str:
         decision = watch.decision
@@ -224,11 +228,22 @@ async def carry_out(
         result = await evacuator.run(
             plan, break_glass=wish.break_glass, rule=rule, watch_s=wish.watch_s, second_person=second_person
         )
+        result = _landed(result, landing(wish.region, before, watch.latest.counted, result.switched_s), audit)
         if wish.refuse_at_gateway and result.ending == "left":
             await asyncio.to_thread(_refuse, Gateway(target.clients, deployment), wish.region, audit)
     finally:
         _settle(audit)
     return result
+
+
+def _landed(result: Evacuated, found: Landing, audit: AuditLog) -> Evacuated:
+    """The same, with where requests land; said and written down."""
+    if result.ending == "rolled back":
+        return result
+    say(found.text)
+    if found.after:
+        audit.add("landed", requests_per_s=found.document)
+    return replace(result, landed=found.document)
 
 
 def _settle(audit: AuditLog) -> None:

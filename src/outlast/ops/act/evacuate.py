@@ -56,7 +56,8 @@ def check_unchanged(board: Board, plan: EvacuationPlan) -> None:
 class Evacuated:
     """What came of it, in epoch seconds. `seen_s`: when no place was sent to the Region any more, None if never.
 
-    `choices`: what the operator can do now, and what each would mean, where nothing more is done unasked.
+    `choices`: what the operator can do now, and what each would mean, where nothing more is done unasked. `landed`:
+    each Region's requests a second before and after, as far as they were counted; see ops.act.landing.
     """
 
     ending: Ending
@@ -65,6 +66,7 @@ class Evacuated:
     seen_s: float | None
     text: str
     choices: tuple[str, ...] = ()
+    landed: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
     @property
     def exit(self) -> Exit:

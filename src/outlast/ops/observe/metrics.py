@@ -15,6 +15,8 @@ from outlast.ops.sightings import Sample
 
 LOOK_BACK: Final = 4
 FEW: Final = 20
+COUNTED_S: Final = 1.0
+"""After its end, until a period's requests have all been counted."""
 PERIODS_S: Final = (1, 5, 10, 30, 60, 300)
 
 
@@ -167,6 +169,20 @@ def request_rate(points: Points, period_s: int) -> float | None:
     """Requests a second over the points that are there; None when nothing was measured."""
     counted = points.get("count", ())
     return sum(value for _, value in counted) / (period_s * len(counted)) if counted else None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Requests a second in one whole period that began at `from_s` (epoch seconds, this machine's clock)."""
+
+    from_s: float
+    rate: float
+
+
+def newest_count(points: Points, period_s: int, now_s: float, ahead_s: float = 0.0) -> Counted | None:
+    """The newest period that is over, and was for long enough to be counted whole. `ahead_s`: see Latest."""
+    over = [point for point in points.get("count", ()) if point[0] + ahead_s + period_s + COUNTED_S <= now_s]
+    return Counted(over[-1][0] + ahead_s, over[-1][1] / period_s) if over else None
 
 
 def refused_share(points: Points) -> float | None:

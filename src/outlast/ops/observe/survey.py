@@ -62,6 +62,7 @@ class Latest:
     beats: dict[tuple[str, str], Beat] = field(default_factory=dict)
     alarms: dict[tuple[str, str], str] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
+    counted: dict[str, metrics.Counted] = field(default_factory=dict)
     refused: dict[str, float] = field(default_factory=dict)
     durations_ms: dict[str, float] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
@@ -213,6 +214,9 @@ class Survey:
         rate = metrics.request_rate(points, period_s)
         if rate is not None:
             self.latest.rates[part.name] = rate
+        counted = metrics.newest_count(points, period_s, now_s, self.latest.ahead_s[part.name])
+        if counted is not None:
+            self.latest.counted[part.name] = counted
         refused = metrics.refused_share(points)
         if refused is not None:
             self.latest.refused[part.name] = refused
