@@ -247,8 +247,8 @@ def _landed(result: Evacuated, found: Landing, audit: AuditLog) -> Evacuated:
 
 
 def _settle(audit: AuditLog) -> None:
-    """Write what the disk did not take, and say so when it still does not."""
-    if not audit.unwritten:
+    """Write what the disk did not take, and say what became of the lines that were printed."""
+    if not audit.spilled:
         return
     if left := audit.settle():
         say(f"{left} entries of the audit log could not be written: keep the lines above, they belong to {audit.path}")

@@ -92,7 +92,7 @@ def test_a_log_that_is_nowhere_still_makes_a_chain(tmp_path: Path) -> None:
     log.add("one")
     log.add("two")
     assert audits.verify([audits.Entry(**json.loads(line)) for line in told]) == ""
-    assert (log.settle(), log.unwritten) == (2, 2)
+    assert (log.settle(), log.unwritten, log.spilled) == (2, 2, 2)
 
 
 def test_what_waits_for_the_disk_is_bounded(tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ async def test_broken_glass_goes_on_and_loses_no_entry(tmp_path: Path, disk: Dis
     assert [json.loads(line)["action"] for line in told] == ["evacuate", "switched", "left"]
     assert json.loads(told[0])["detail"]["break_glass"] == "the disk is full"
     disk.full = False
-    assert run.audit.settle() == 0
+    assert (run.audit.settle(), run.audit.spilled) == (0, 3)
     assert (tmp_path / "audit.jsonl").read_text().splitlines() == told
     assert audits.verify(audits.read(tmp_path / "audit.jsonl")) == ""
 

@@ -41,7 +41,7 @@ def test_one_odd_minute_is_not_what_is_usual_and_few_minutes_are_nothing_usual()
     assert usual((A,), odd).before == 10.0
     assert usual((A, B), {A: CALM}) == Usual(None, None, "us-west-2 does not tell what it is asked")
     young = usual((A,), {A: replace(CALM, minutes={0.0: 1.0})})
-    assert (young.excess, young.why) == (None, "only 1 minutes were counted before")
+    assert (young.excess, young.why) == (None, "1 minutes were counted before, 10 say what is usual")
 
 
 def test_each_layer_tells_what_it_can() -> None:
@@ -65,7 +65,7 @@ def test_each_layer_tells_what_it_can() -> None:
 def test_what_is_not_known_is_said() -> None:
     known = Usual(None, None, "us-east-1 does not tell what it is asked")
     told = words(B, {B: replace(CALM, requests=0.0, throttled_calls=None)}, known)
-    assert "how many of the requests are any is not known (us-east-1 does not tell what it is asked)" in told
+    assert "what share of all requests is not known (us-east-1 does not tell what it is asked)" in told
     assert "nothing to say of how many of its requests ended in an error" in told
     assert "calls that DynamoDB throttled are not counted here" in told
     assert words(A, {}, known) == "retries: not known, nobody tells what it is asked"

@@ -57,6 +57,8 @@ class AuditLog:
         self._lock = threading.Lock()
         self._kept: list[Entry] = []
         self._lost = 0
+        self.spilled = 0
+        """How many were handed over in all, those included that were written later."""
         self._last: Entry | None = None
 
     @property
@@ -102,6 +104,7 @@ class AuditLog:
 
     def _keep(self, entry: Entry, spill: Callable[[str], None]) -> Entry:
         """Hand it over, as the line that follows those before it."""
+        self.spilled += 1
         sealed = self._last = _after(self._last if self.unwritten else self._tail(), entry)
         if len(self._kept) < MOST_KEPT:
             self._kept.append(sealed)

@@ -259,7 +259,8 @@ class Evacuator:
             if barred and not told:
                 told = True
                 self.audit.add("not rolled back", why=problem, barred=barred)
-                self.tell(f"{problem}; nobody is sent back now, for {barred}; watching on")
+                self.tell(problem)
+                self.tell(f"nobody is sent back now, for {barred}; watching on")
             if self.now_s() >= until_s:
                 return problem, barred
             await self.sleep(LOOK_S)

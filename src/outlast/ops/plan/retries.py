@@ -83,7 +83,7 @@ def usual(regions: Sequence[str], asked: Mapping[str, Asked]) -> Usual:
         for moment, count in asked[region].minutes.items():
             minutes[moment] = minutes.get(moment, 0.0) + count
     if len(minutes) < LEAST:
-        return Usual(now, None, f"only {len(minutes)} minutes were counted before")
+        return Usual(now, None, f"{len(minutes)} minutes were counted before, {LEAST} say what is usual")
     return Usual(now, median(minutes.values()) / 60)
 
 
@@ -119,7 +119,7 @@ def document(region: str, asked: Mapping[str, Asked], known: Usual) -> dict[str,
 
 def _of_customers(known: Usual) -> str:
     if known.excess is None:
-        return f"how many of the requests are any is not known ({known.why})"
+        return f"what share of all requests is not known ({known.why})"
     return (
         f"{known.excess:.0%} of all Regions' requests at most ({known.now:.1f} a second, {known.before:.1f} in the "
         "median minute of the hour before; no service tells a retry from a new request)"
