@@ -13,7 +13,7 @@ import pytest
 from outlast.cloud.services.dynamodb.ledger import world
 from outlast.cloud.services.dynamodb.watching import Healing
 from tests.unit.dynamodb.harness import Cloud, Home, until
-from tests.unit.dynamodb.test_global_tables import EAST, WEST, create, has
+from tests.unit.dynamodb.test_global_tables import EAST, WEST, _agree, create, has
 
 
 @pytest.fixture
@@ -49,27 +49,40 @@ async def test_an_older_copy_is_told_until_everybody_has_everything(cloud: Cloud
     (tmp_path / "older").rename(tmp_path / WEST)
 
     west = await cloud.start(WEST)
-    west.engine.on_older_copy(lambda _: cloud.net.cut(EAST, WEST))
+    west.engine.on_older_copy(lambda _: east.engine.pause_replication(WEST))
 
-    async def told() -> bool:
-        return links(west) == [("CREATING", "OLDER_COPY")]
+    async def sent() -> bool:
+        return links(west) == [("ACTIVE", "OLDER_COPY")] and links(east) == [("CREATING", None)]
 
     async def over() -> bool:
-        return links(west) == links(east) == [("ACTIVE", None)] and not west.state.healing.reason
+        return links(west) == links(east) == [("ACTIVE", None)]
 
-    await until(told, 30)
+    await until(sent, 30)
+    await _agree(east)
+    west.state.healing.look({(EAST, "things"): "ACTIVE"}, False)
+    assert links(west) == [("ACTIVE", "OLDER_COPY")], "what it has forgotten is still on its way"
     assert not await has(west, "later")
-    cloud.net.heal(EAST, WEST)
-    await until(over, 30)
-    assert await has(west, "later")
+    east.engine.resume_replication(WEST)
+    await until(lambda: has(west, "later"), 30)
+    await until(over, 60)
 
 
-def test_it_is_not_over_before_it_began() -> None:
+def test_it_is_over_when_everything_was_sent_in_both_directions() -> None:
     healing = Healing()
+    sending, sent = {("east", "one"): "CREATING"}, {("east", "one"): "ACTIVE"}
+    healing.heard("east", "one", False)
     healing.found()
-    healing.look({"ACTIVE"}, True)
+    healing.heard("east", "one", False)
+    healing.look(sent, True)
     assert healing.reason == "OLDER_COPY", "the links are begun again a moment later"
-    healing.look({"ACTIVE", "CREATING"}, False)
+    healing.look(sending, False)
+    healing.heard("east", "one", False)
+    healing.look(sent, False)
+    assert healing.reason == "OLDER_COPY", "whoever had not heard of it yet spoke of before"
+    healing.heard("east", "one", True)
+    healing.look(sent, False)
     assert healing.reason == "OLDER_COPY"
-    healing.look({"ACTIVE"}, False)
+    healing.heard("east", "one", False)
+    healing.heard("south", "one", False)
+    healing.look(sent | {("south", "one"): "ACTIVE"}, False)
     assert healing.reason == ""

@@ -59,6 +59,7 @@ def test_an_older_copy_is_named_and_what_is_on_its_way_in_both_directions() -> N
         "its data was put back from an older copy and heals; still to come: orders-orders (CREATING); "
         "what it alone has is still sent to the others: orders-orders"
     )
+    assert healing(A, [replace(OUT, status="ACTIVE")]) == "its data was put back from an older copy and heals"
     assert healing(B, [INTO, replace(OUT, status="ACTIVE")]) == "", "the others have what they had"
 
 

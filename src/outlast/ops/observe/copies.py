@@ -39,10 +39,11 @@ def _replicas(client: Any, tables: Sequence[str], region: str) -> Iterator[Link]
 def healing(region: str, links: Sequence[Link]) -> str:
     """What is not whole of the Region's copy, by what all Regions say; empty when nothing is known to be missing."""
     waiting = {(link.table, link.status) for link in links if link.receiver == region and link.status != ACTIVE}
-    older = {link.table for link in links if link.origin == region and link.reason == OLDER_COPY}
-    if not waiting and not older:
+    own = [link for link in links if link.origin == region and link.reason == OLDER_COPY]
+    older = {link.table for link in own if link.status != ACTIVE}
+    if not waiting and not own:
         return ""
-    told = ["its data was put back from an older copy and heals" if older else "its data is not whole"]
+    told = ["its data was put back from an older copy and heals" if own else "its data is not whole"]
     if waiting:
         told.append("still to come: " + ", ".join(f"{table} ({status})" for table, status in sorted(waiting)))
     if older:

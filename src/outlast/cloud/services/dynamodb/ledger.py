@@ -197,7 +197,7 @@ def list_replication_links(call: Call[DynamoDB], *, table_name: str | None = Non
             "Status": replica.status,
             "PendingWrites": replica.backlog,
             "LagMilliseconds": replica.lag_ms,
-            **({"Reason": reason} if reason and replica.status == "CREATING" else {}),
+            **({"Reason": reason} if reason else {}),
         }
         for table in chosen(call.state, table_name).values()
         for peer, replica in sorted(table.items.replica_status().items())

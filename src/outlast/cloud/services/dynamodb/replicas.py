@@ -25,6 +25,7 @@ from outlast.cloud.services.dynamodb.lifecycle import CONVERGE, STEPS, delete, d
 from outlast.cloud.services.dynamodb.membership import CHANNEL, STREAM_VIEW, regions_of, settings
 from outlast.cloud.services.dynamodb.state import DynamoDB
 from outlast.cloud.services.dynamodb.table import Table
+from outlast.cloud.services.dynamodb.watching import fills
 
 ASK_S = 3.0
 RETRY_MS = 250
@@ -195,7 +196,8 @@ async def _tell(state: DynamoDB, table: Table, region: str) -> bool:
     doc = table.doc
     told, born = [doc["Epoch"], doc["By"]], membership.born(doc, region)
     try:
-        raw = await state.region.network.ask(region, CHANNEL, orjson.dumps(membership.message(table)), ASK_S)
+        message = {**membership.message(table), "fills": fills(table, region)}
+        raw = await state.region.network.ask(region, CHANNEL, orjson.dumps(message), ASK_S)
     except LinkDown:
         return False
     answer = orjson.loads(raw)
@@ -286,7 +288,10 @@ def serve_peers(state: DynamoDB) -> None:
     """Answer the DynamoDB services of other Regions, and count what replication achieves."""
 
     async def handle(peer: str, raw: bytes) -> bytes:
-        answer = membership.receive(state, peer, orjson.loads(raw))
+        told = orjson.loads(raw)
+        if "fills" in told:
+            state.healing.heard(peer, told["table"], told["fills"])
+        answer = membership.receive(state, peer, told)
         await state.engine.settled()
         return orjson.dumps(answer)
 

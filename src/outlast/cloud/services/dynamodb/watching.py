@@ -7,11 +7,12 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from outlast.cloud.services.dynamodb.state import DynamoDB
+    from outlast.cloud.services.dynamodb.table import Table
 
 OWN_NAMESPACE = "Outlast"
 HEARTBEAT = "ReplicationHeartbeatAge"
@@ -19,24 +20,45 @@ PENDING = "PendingReplicationCount"
 LATE_MS = 5000
 CALM_S = 60
 OLDER_COPY = "OLDER_COPY"
+CREATING = "CREATING"
 
 
 class Healing:
-    """Whether this Region's data was put back from an older copy and is not whole again: until everything has been sent
-    to everybody once more. Known since the Region's start; nothing of it is on disk.
+    """Whether this Region's data was put back from an older copy and is not whole again: until all has been sent to
+    everybody once more, and everybody has said that nothing more is sent here. Known since the Region's start; nothing
+    of it is on disk.
     """
 
     def __init__(self) -> None:
         self.reason = ""
+        self._sends = True
+        self._whole: set[tuple[str, str]] = set()
 
     def found(self) -> None:
         """A peer knows more of this Region than its data holds."""
-        self.reason = OLDER_COPY
+        self.reason, self._sends = OLDER_COPY, True
+        self._whole.clear()
 
-    def look(self, statuses: Iterable[str], is_renewing: bool) -> None:
-        """Once a second: it is over when everything is being sent again, and nothing is left to be sent."""
-        if not is_renewing and "CREATING" not in statuses:
+    def heard(self, peer: str, table: str, fills: bool) -> None:
+        """A peer says whether it still sends existing items here. It does not know that it must before this Region has
+        greeted it as another; so its word counts once this Region has sent everything.
+        """
+        if self.reason and not self._sends and not fills:
+            self._whole.add((peer, table))
+
+    def look(self, links: Mapping[tuple[str, str], str], is_renewing: bool) -> None:
+        """Once a second: the status of what is sent to each peer, by peer and table."""
+        self._sends = is_renewing or CREATING in links.values()
+        if self._sends:
+            self._whole.clear()
+        elif self._whole.issuperset(links):
             self.reason = ""
+
+
+def fills(table: Table, peer: str) -> bool:
+    """Whether existing items of a table are still being sent to a peer."""
+    replica = table.items.replica_status().get(peer)
+    return replica is not None and replica.status == CREATING
 
 
 class Watcher:
@@ -54,16 +76,16 @@ class Watcher:
         all_due, self._minute = minute != self._minute, minute
         uneasy: set[tuple[str, ...]] = set()
         peers: set[str] = set()
-        statuses: set[str] = set()
+        links: dict[tuple[str, str], str] = {}
         for table in list(state.tables.values()):
             for peer, replica in table.items.replica_status().items():
                 peers.add(peer)
-                statuses.add(replica.status)
+                links[peer, table.name] = replica.status
                 if replica.backlog:
                     uneasy.add((table.name, peer))
                 if all_due or replica.backlog or (table.name, peer) in self._uneasy:
                     table.metrics.named(PENDING, ReceivingRegion=peer).add(float(replica.backlog))
-        state.healing.look(statuses, state.engine.is_renewing)
+        state.healing.look(links, state.engine.is_renewing)
         for peer, age_ms in state.engine.beat(sorted(peers)).items():
             if age_ms > LATE_MS:
                 uneasy.add((peer,))
