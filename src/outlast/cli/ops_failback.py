@@ -33,10 +33,11 @@ from outlast.ops.act.gateway import Gateway
 from outlast.ops.act.weights import Weights
 from outlast.ops.clients import error_code
 from outlast.ops.decide.rules import Decision
+from outlast.ops.decide.survivors import nowhere
 from outlast.ops.deployment import Deployment
 from outlast.ops.observe import ledger
 from outlast.ops.observe.facts import gather
-from outlast.ops.outcome import Exit, OpsError, RefusedError
+from outlast.ops.outcome import OpsError, RefusedError
 from outlast.ops.plan.evacuation import Check
 from outlast.ops.plan.failback import CONVERGED_MS, STEPS, FailbackPlan, plan_failback, rises
 from outlast.ops.report.status import checks
@@ -48,7 +49,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         "failback",
         epilog="Example: outlast failback us-east-1 --yes",
-        help="Give a Region its traffic back in steps, once its data has converged.",
+        help="Give a Region its traffic back in steps, once its data has converged. Exit: 0 returned, 3 a step was "
+        "taken back, 4 refused, 5 a step went badly and the others are no better: nobody was moved.",
     )(failback)
 
 
@@ -94,7 +96,7 @@ def failback(
         typer.echo(f"{result.text}.")
         if result.ending != "returned":
             say(f"next: `outlast failback {region}` goes on from there, `outlast evacuate {region}` leaves again")
-    raise typer.Exit(int(Exit.GOOD if result.ending == "returned" else Exit.MISSED))
+    raise typer.Exit(int(result.exit))
 
 
 def _percent(weights: Weights, region: str) -> int:
@@ -160,6 +162,8 @@ async def _failback(
         back = Failback(
             board, weights, audit, worse, on_step=_tell_step, tell=say, patience_s=patience_s, period=period
         )
+        others = [part.name for part in deployment.others(region)]
+        back.elsewhere = lambda: nowhere(watch.decision, others)
         return await back.run(plan)
 
 

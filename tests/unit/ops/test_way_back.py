@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from outlast.ops.decide.rules import Decision, Finding
+from outlast.ops.decide.survivors import nowhere
 from outlast.ops.outcome import Exit, RefusedError
-from tests.unit.ops.test_act import PLAN, A, B, Board, Time, actions, evacuator
+from outlast.ops.plan.failback import plan_failback
+from tests.unit.ops.test_act import PLAN, A, B, Board, Pair, Time, actions, evacuator, failback
+from tests.unit.ops.test_plan import WELL
 
 
 @pytest.mark.parametrize(("well_s", "ending", "on"), [(1020, "rolled back", True), (2000, "no way back", False)])
@@ -82,3 +87,32 @@ async def test_survivors_that_are_not_to_be_watched_take_nothing_back(tmp_path: 
     board = Board()
     result = await evacuator(tmp_path, board, Time(), worse=lambda: "us-west-2 is impaired").run(PLAN, watch_s=0)
     assert (result.ending, board.on) == ("left", {A: False, B: True})
+
+
+async def test_a_step_that_goes_badly_is_not_taken_back_to_others_that_are_bad(tmp_path: Path) -> None:
+    board, time, pair = Board(), Time(), Pair()
+    board.on = {A: True, B: True}
+    run = failback(tmp_path, board, pair, time, lambda: "us-east-1 fails" if pair.history[-1:] == [25] else "")
+    run.elsewhere = lambda: "us-west-2 is impaired: 5 of 10 vantage points say bad"
+    result = await run.run(plan_failback(A, (A, B), WELL, watch_s=1, unreviewed=0))
+    assert (result.ending, result.exit, pair.history[-1]) == ("no way back", Exit.UNDECIDED, 25)
+    assert "nobody is sent back, for us-west-2 is impaired" in result.text
+    assert actions(tmp_path)[-1] == "no way back"
+
+
+async def test_who_was_switched_off_by_somebody_else_is_followed(tmp_path: Path) -> None:
+    board, pair = Board(), Pair()
+    run = failback(tmp_path, board, pair, Time(), lambda: board.on.update({A: False}) or "us-east-1 fails")
+    run.elsewhere = lambda: "us-west-2 is impaired"
+    result = await run.run(plan_failback(A, (A, B), WELL, watch_s=1, unreviewed=0))
+    assert (result.ending, pair.history[-1]) == ("backed off", 0)
+
+
+def test_others_are_bad_only_when_all_are() -> None:
+    def decided(**states: Any) -> Decision:
+        findings = tuple(Finding(name.replace("_", "-"), state, 0.0, ()) for name, state in states.items())
+        return Decision(0.0, "none", "", "", (), findings)
+
+    assert nowhere(decided(b="impaired"), ["b"]) == "b is impaired: no vantage point could look"
+    assert nowhere(decided(b="unknown", c="impaired"), ["b", "c"]).startswith("b is unknown")
+    assert nowhere(decided(b="impaired", c="suspect"), ["b", "c"]) == ""

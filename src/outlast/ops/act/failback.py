@@ -14,10 +14,10 @@ from outlast.ops.act.audit import AuditLog
 from outlast.ops.act.evacuate import Board
 from outlast.ops.act.patience import UNKNOWN_S, patiently, whole
 from outlast.ops.clients import error_code
-from outlast.ops.outcome import OpsError, RefusedError
+from outlast.ops.outcome import Exit, OpsError, RefusedError
 from outlast.ops.plan.failback import FailbackPlan
 
-Ending = Literal["returned", "backed off"]
+Ending = Literal["returned", "backed off", "no way back"]
 LOOK_S: Final = 0.5
 
 
@@ -47,10 +47,18 @@ class Returned:
     steps: tuple[Step, ...]
     text: str
 
+    @property
+    def exit(self) -> Exit:
+        """The exit code that it stands for."""
+        if self.ending == "no way back":
+            return Exit.UNDECIDED
+        return Exit.GOOD if self.ending == "returned" else Exit.MISSED
+
 
 @dataclass(slots=True)
 class Failback:
-    """Carries out plans. `worse` says what is wrong with the Region, empty while nothing is."""
+    """Carries out plans. `worse` says what is wrong with the Region, empty while nothing is; `elsewhere` why the others
+    cannot take its part back, empty while one can."""
 
     board: Board
     weights: Pair
@@ -63,6 +71,7 @@ class Failback:
     patience_s: float = UNKNOWN_S
     """How long a safety rule that refuses is asked again; `period` says in words what is known of its wait period."""
     period: str = ""
+    elsewhere: Callable[[], str] = field(default=lambda: "")
     _percent: int | None = field(init=False, default=None)
 
     async def run(self, plan: FailbackPlan) -> Returned:
@@ -96,6 +105,11 @@ class Failback:
             steps.append(step)
             self.on_step(step)
             if step.problem:
+                barred = "" if await self._left(plan.region) else self.elsewhere()
+                if barred:
+                    self.audit.add("no way back", region=plan.region, percent=percent, why=step.problem, barred=barred)
+                    told = f"at {percent} %: {step.problem}; nobody is sent back, for {barred}: it keeps {percent} %"
+                    return Returned("no way back", tuple(steps), told)
                 back = steps[-2].percent if len(steps) > 1 else plan.resumed_at
                 told = await self._back_off(plan.region, back, step.problem)
                 return Returned("backed off", tuple(steps), f"at {percent} %: {step.problem}; {told}")

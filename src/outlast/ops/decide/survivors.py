@@ -45,3 +45,11 @@ def unready(decision: Decision, regions: Sequence[str]) -> str:
     """Why nobody may be sent back to these Regions now, empty when somebody may. A Region that was left because it was
     impaired must have recovered, as vantage points see it: moving from bad to bad loses everybody on the way."""
     return "; ".join(filter(None, (decision.finding(region).unready for region in regions)))
+
+
+def nowhere(decision: Decision, regions: Sequence[str]) -> str:
+    """Why none of these Regions, which serve the others' customers now, can take more; empty when one can."""
+    bad = [decision.finding(region) for region in regions if decision.finding(region).state in ("impaired", "unknown")]
+    if len(bad) < len(regions):
+        return ""
+    return "; ".join(f"{finding.region} is {finding.state}: {finding.why}" for finding in bad)

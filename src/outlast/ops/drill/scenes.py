@@ -9,7 +9,7 @@ from outlast.ops.act.evacuate import Evacuator
 from outlast.ops.act.failback import Failback, Step
 from outlast.ops.act.weights import Weights
 from outlast.ops.decide.rules import Decision
-from outlast.ops.decide.survivors import Survivors, unready
+from outlast.ops.decide.survivors import Survivors, nowhere, unready
 from outlast.ops.drill import evidence
 from outlast.ops.drill.aftermath import bury, compare, read_cut
 from outlast.ops.drill.changes import EVACUATION
@@ -209,6 +209,8 @@ class Scenes:
             self.pace.breathe,
             self._note_step,
         )
+        others = [part.name for part in stage.deployment.others(story.region)]
+        failback.elsewhere = lambda: nowhere(self.watch.decision, others)
         story.returned = await failback.run(plan)
         story.mark("returned_s")
         story.note("failback", story.returned.text)
