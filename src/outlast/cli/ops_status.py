@@ -83,10 +83,8 @@ def status(
             say(f"looking from every vantage point, {seconds:g} s")
         decision, looked = run(_look(where, deployment, seconds))
         controls = controls_of(where, deployment)
-        left = [] if is_held(where.home / LOCK) else Journal(where.home / CHANGES_FILE).read().values()
-    if left:
-        told = ", ".join(each.what for each in left)
-        say(f"A drill that was cut short has left {told}: `outlast drill --clean-up`.")
+        if told := left_by_drills(where.home):
+            say(told)
     if output == "json":
         typer.echo(json.dumps(page.document(deployment, decision, looked.latest, controls)))
     elif output == "table":
@@ -96,6 +94,17 @@ def status(
     else:
         Console().print(page.screen(deployment, decision, looked.latest, controls))
     raise typer.Exit(int(exit_of(decision)))
+
+
+def left_by_drills(home: Path) -> str:
+    """What a drill that was cut short has left, in words; empty while one is played. A file of theirs that is damaged
+    keeps nobody from the status."""
+    try:
+        left = [] if is_held(home / LOCK) else Journal(home / CHANGES_FILE).read().values()
+    except OpsError as error:
+        return str(error)
+    told = ", ".join(each.what for each in left)
+    return f"A drill that was cut short has left {told}: `outlast drill --clean-up`." if told else ""
 
 
 async def _look(target: Target, deployment: Deployment, seconds: float) -> tuple[Decision, Watch]:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from outlast.ops.outcome import OpsError
+
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 
@@ -34,8 +36,11 @@ class Answer:
 
 
 def tls_context(ca_path: str | None) -> ssl.SSLContext:
-    """A client context that trusts `ca_path`, or the machine's authorities."""
-    context = ssl.create_default_context(cafile=ca_path)
+    """A client context that trusts `ca_path`, or the machine's authorities. Raises OpsError for a file of no use."""
+    try:
+        context = ssl.create_default_context(cafile=ca_path)
+    except OSError as error:
+        raise OpsError(f"The authorities' file {ca_path} cannot be used: {error.strerror or error}.") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -13,10 +14,17 @@ from typing import Any
 import pytest
 
 from outlast.cli.ops_drill import _made
+from outlast.cli.ops_status import left_by_drills
+from outlast.ops.act import audit as audits
+from outlast.ops.act.audit import AuditLog
+from outlast.ops.drill.changes import WithChanges
 from outlast.ops.drill.faults import TAG, FisFaults, Running
 from outlast.ops.drill.guardian import guarded
 from outlast.ops.drill.hold import hold, is_held
+from outlast.ops.drill.journal import Journal
+from outlast.ops.http import tls_context
 from outlast.ops.outcome import OpsError, RefusedError, UsageError
+from tests.unit.ops.fakes import sample_deployment
 from tests.unit.ops_kit.stubs import StubClients
 
 NOW_S = 1_767_225_600.0
@@ -106,3 +114,64 @@ def test_a_fault_of_a_world_that_is_gone_has_ended() -> None:
     clients.stub("fis", "us-east-2").add_client_error("stop_experiment", "ResourceNotFoundException")
     FisFaults(clients.of("fis", "us-east-2"), lambda: "").end(Running("EXP1", "gray-failure in us-east-1"))
     clients.used()
+
+
+class World:
+    """Faults that are ended; one of them cannot be."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    def begin(self, *_: Any) -> Running:
+        raise AssertionError
+
+    def end(self, running: Running) -> None:
+        if running.ident == "stuck":
+            raise OpsError("it does not answer")
+        self.ended.append(running.ident)
+
+    def under_way(self, *_: Any) -> list[Running]:
+        return []
+
+
+SPOILT: list[Any] = [
+    {"kind": "bad-release", "region": "us-east-1", "before": {}},
+    {"kind": "low-limit", "region": "us-east-1", "before": {"throttlingRateLimit": "x", "throttlingBurstLimit": 1}},
+    {"kind": "link-cut", "region": "us-east-1", "before": {"asked_s": "soon"}},
+    {"kind": "link-cut", "region": "us-east-1", "before": None},
+]
+
+
+@pytest.mark.parametrize("spoilt", SPOILT, ids=str)
+def test_a_note_that_is_spoilt_is_named_and_keeps_no_other_fault(tmp_path: Path, spoilt: Any) -> None:
+    path, world, audit = tmp_path / "drill-changes.json", World(), AuditLog(tmp_path / "audit.jsonl", "w")
+    whole = {"kind": "link-cut", "region": "us-east-1", "before": {}}
+    path.write_text(json.dumps({"spoilt": spoilt, "stuck": whole, "whole": whole}))
+    changes = WithChanges(world, StubClients(), sample_deployment(), Journal(path))
+    with pytest.raises(OpsError, match=r"is damaged .* put it back by hand"):
+        changes.clean_up(audit)
+    assert world.ended == ["whole"]
+    assert set(Journal(path).read()) == {"spoilt", "stuck"}
+    path.write_text(json.dumps({"stuck": whole, "other": whole}))
+    with pytest.raises(OpsError, match="does not answer"):
+        changes.clean_up(audit)
+    assert (world.ended, set(Journal(path).read())) == (["whole", "other"], {"stuck"})
+    assert [each.action for each in audits.read(audit.path)] == ["change taken back"] * 2
+
+
+def test_a_file_of_drills_that_is_damaged_keeps_nobody_from_the_status(tmp_path: Path) -> None:
+    assert left_by_drills(tmp_path) == ""
+    (tmp_path / "drill-changes.json").write_text('{"half": [')
+    assert "take that file away" in left_by_drills(tmp_path)
+    (tmp_path / "drill-changes.json").write_text('{"f": {"kind": "link-cut", "region": "r", "before": {}}}')
+    assert left_by_drills(tmp_path) == "A drill that was cut short has left link-cut in r: `outlast drill --clean-up`."
+    (tmp_path / "drill.lock").mkdir()
+    assert "drill.lock cannot be used" in left_by_drills(tmp_path)
+
+
+def test_an_authority_s_file_of_no_use_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OpsError, match=r"nothing\.pem cannot be used: No such file"):
+        tls_context(str(tmp_path / "nothing.pem"))
+    (tmp_path / "ca.pem").write_text("garbage")
+    with pytest.raises(OpsError, match=r"ca\.pem cannot be used"):
+        tls_context(str(tmp_path / "ca.pem"))

@@ -24,7 +24,7 @@ from outlast.ops.clients import Clients, again, error_code
 from outlast.ops.deployment import Deployment
 from outlast.ops.drill.faults import Running, Traceable
 from outlast.ops.drill.file import FaultPlan
-from outlast.ops.drill.journal import Journal
+from outlast.ops.drill.journal import Change, Journal
 from outlast.ops.outcome import OpsError, UsageError
 
 Note = Callable[[Mapping[str, Any]], None]
@@ -81,20 +81,36 @@ class WithChanges:
     def clean_up(self, audit: AuditLog) -> list[str]:
         """Put back what drills that were killed have left; what was put back, in words.
 
-        Called while the world is held: no other drill is under way. Raises OpsError.
+        Called while the world is held: no other drill is under way. One that cannot be put back keeps none of the
+        others; the first is raised afterwards, as OpsError or botocore's error.
         """
-        left = self.journal.read()
-        for ident, change in left.items():
-            if change.kind == EVACUATION:
-                self._bring_home(change.region)
-                self.journal.drop(ident)
-            elif "asked_s" in change.before:
-                self._end_all(change.what, float(change.before["asked_s"]))
-                self.journal.drop(ident)
-            else:
-                self.end(Running(ident, change.what))
-            audit.add("change taken back", what=change.what, why="its drill was killed")
-        return [change.what for change in left.values()]
+        done: list[str] = []
+        trouble: Exception | None = None
+        for ident, change in self.journal.read().items():
+            try:
+                self._put_back(ident, change)
+                done.append(change.what)
+                audit.add("change taken back", what=change.what, why="its drill was killed")
+            except (KeyError, TypeError, ValueError) as error:
+                told = (
+                    f"What is noted of {change.what} in {self.journal.path} is damaged ({error!r}): put it back by hand"
+                )
+                trouble = trouble or OpsError(f"{told}, then take it out of that file.")
+            except (OpsError, ClientError, BotoCoreError) as error:
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
+        return done
+
+    def _put_back(self, ident: str, change: Change) -> None:
+        if change.kind == EVACUATION:
+            self._bring_home(change.region)
+            self.journal.drop(ident)
+        elif "asked_s" in change.before:
+            self._end_all(change.what, float(change.before["asked_s"]))
+            self.journal.drop(ident)
+        else:
+            self.end(Running(ident, change.what))
 
     def _begin_in_world(self, fault: FaultPlan, regions: Sequence[str], duration_s: float) -> Running:
         """Noted before it is asked for, by its words; and by its ident once that is known."""

@@ -48,11 +48,14 @@ class Journal:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise OpsError(f"What drills have changed cannot be read from {self.path}: {error}.") from error
+            raise OpsError(
+                f"What drills have changed cannot be read from {self.path} ({error}): see `outlast fault list` and "
+                "`outlast status` for what holds still, end it by hand, and take that file away."
+            ) from error
 
     def put(self, ident: str, kind: str, region: str, before: Mapping[str, Any]) -> None:
         """Have it on disk before anything is changed. Raises OpsError."""
-        self._write({**self.read(), ident: Change(kind, region, before)})
+        self._write({**self.read(), ident: Change(kind, region, dict(before))})
 
     def drop(self, ident: str) -> None:
         """It was put back. Raises OpsError."""
@@ -66,8 +69,7 @@ class Journal:
             self.path.unlink(missing_ok=True)
             return
         members = {
-            ident: {"kind": each.kind, "region": each.region, "before": dict(each.before)}
-            for ident, each in changes.items()
+            ident: {"kind": each.kind, "region": each.region, "before": each.before} for ident, each in changes.items()
         }
         draft = self.path.with_suffix(".draft")
         try:

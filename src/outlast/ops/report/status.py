@@ -39,9 +39,9 @@ def screen(
 def _votes(deployment: Deployment, decision: Decision, controls: Mapping[str, bool] | None) -> Table:
     """Rows: vantage points; columns: Regions."""
     table = Table(box=None, padding=(0, 2))
-    table.add_column("", style="dim")
+    table.add_column("", style="dim", overflow="fold")
     for region in deployment.region_names:
-        table.add_column(region)
+        table.add_column(region, overflow="fold")
     findings = [decision.finding(region) for region in deployment.region_names]
     table.add_row("judged", *(Text(finding.state, style=STATES[finding.state]) for finding in findings))
     table.add_row("switch", *(_switch(controls, region) for region in deployment.region_names))
