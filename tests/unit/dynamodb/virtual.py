@@ -22,6 +22,7 @@ class VirtualCloud(Cloud):
         self.seed = seed
         self.net = SimulatedNet(names, SimulatedEntropy(f"{seed} net"))
         self.clocks = {name: SimulatedClock() for name in names}
+        self.disks: dict[str, SimulatedDisk] = {}
         self._lives = dict.fromkeys(names, 0)
         self._disks = dict.fromkeys(names, 0)
         for link in self.net.links.values():
@@ -30,7 +31,8 @@ class VirtualCloud(Cloud):
     async def start(self, name: str = "us-east-1") -> Home:
         self._lives[name] += 1
         entropy = SimulatedEntropy(f"{self.seed} {name} {self._lives[name]}")
-        effects = Effects(self.clocks[name], entropy, SimulatedDisk(), self.net.join(name))
+        self.disks[name] = disk = SimulatedDisk()
+        effects = Effects(self.clocks[name], entropy, disk, self.net.join(name))
         folder = self.folder / name / str(self._disks[name])
         engine = await Engine.open(folder, region=name, key=KEY, effects=effects)
         self.homes[name] = Home(self, name, engine, effects)

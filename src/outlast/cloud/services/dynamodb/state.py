@@ -35,6 +35,8 @@ class DynamoDB:
         self.tables: dict[str, Table] = {}
         self.by_space: dict[str, Table] = {}
         self.usable: dict[str, Table] = {}
+        self.unsaved: set[str] = set()
+        self._losses = region.engine.losses
         self.wake = asyncio.Event()
         self.healing = Healing()
         region.engine.on_older_copy(lambda _: self.healing.found())
@@ -86,11 +88,26 @@ class DynamoDB:
         return table
 
     def save(self, table: Table) -> None:
-        """Keep the table's document as it is now, and follow it."""
-        self.shelf.put(table.name, table.doc)
-        table.configure()
-        self._refresh()
-        self.wake.set()
+        """Keep the table's document as it is now, and follow it; what a full disk does not take, `save_again` keeps."""
+        self.unsaved.add(table.name)
+        try:
+            self.shelf.put(table.name, table.doc)
+            self.unsaved.discard(table.name)
+        finally:
+            table.configure()
+            self._refresh()
+            self.wake.set()
+
+    def save_again(self) -> None:
+        """Keep what could not be kept, or was lost on its way to the disk. Raises StorageUnavailable."""
+        losses = self.engine.losses
+        if losses != self._losses:
+            self.unsaved.update(self.tables)
+        for name in sorted(self.unsaved):
+            if name in self.tables:
+                self.save(self.tables[name])
+            self.unsaved.discard(name)
+        self._losses = losses
 
     def remove(self, table: Table) -> None:
         """Forget the table and everything in it."""

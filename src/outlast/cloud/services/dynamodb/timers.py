@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from outlast.cloud.engine import StorageUnavailable
 from outlast.cloud.services.dynamodb import lifecycle, replicas, retention, tokens
 from outlast.cloud.services.dynamodb.expiry import AT_ONCE, expire
 from outlast.cloud.services.dynamodb.service import dynamodb
@@ -56,6 +59,16 @@ async def purge_tokens(state: DynamoDB) -> None:
     while True:
         await state.region.clock.sleep(PURGE_S)
         while tokens.purge(state, state.region.clock.now_ms()) >= tokens.PURGE:
+            await state.engine.settled()
+
+
+@dynamodb.timer
+async def keep_documents(state: DynamoDB) -> None:
+    """What a table became while the disk was full is kept once it has room again."""
+    while True:
+        await state.region.clock.sleep(WATCH_S)
+        with suppress(StorageUnavailable):
+            state.save_again()
             await state.engine.settled()
 
 
