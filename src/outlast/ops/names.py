@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -21,6 +22,8 @@ import dns.rcode
 import dns.rdatatype
 
 MAX_ALIASES: Final = 8
+SILENT_S: Final = 15.0
+"""So long a server that was silent is asked after the others; RFC 2308 allows five minutes."""
 
 
 class NoAnswer(Exception):
@@ -74,8 +77,9 @@ class Machine:
 class Stub:
     """Asks the given name servers in turn, as a resolver at `subnet` (for example 198.51.100.0/24) would.
 
-    `timeout_s` is for one server; a server that refuses, fails or is silent is passed over. When an alias leads out of
-    what the servers answer for, `beyond` resolves the rest.
+    `timeout_s` is for one server; a server that refuses, fails or is silent is passed over. One that was silent is
+    asked last for a while, as resolvers do (RFC 2308, section 7.2). When an alias leads out of what the servers answer
+    for, `beyond` resolves the rest.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class Stub:
         self._servers = tuple(servers)
         self._timeout_s = timeout_s
         self._beyond = beyond
+        self._silent_s: dict[NameServer, float] = {}
         self._options: list[dns.edns.Option] = []
         if subnet:
             address, _, bits = subnet.partition("/")
@@ -115,12 +120,15 @@ class Stub:
     async def _ask(self, name: str) -> tuple[dns.message.Message, NameServer]:
         query = dns.message.make_query(name, dns.rdatatype.A, use_edns=0, payload=1232, options=self._options)
         failures: list[str] = []
-        for server in self._servers:
+        begun_s = time.monotonic()
+        for server in sorted(self._servers, key=lambda each: begun_s < self._silent_s.get(each, begun_s)):
             try:
                 async with asyncio.timeout(self._timeout_s):
                     answer, _ = await dns.asyncquery.udp_with_fallback(query, server.host, port=server.port)
             except (dns.exception.DNSException, OSError, TimeoutError) as error:
                 failures.append(f"{server.host}: {type(error).__name__}")
+                if isinstance(error, OSError):  # silent, or not there
+                    self._silent_s[server] = time.monotonic() + SILENT_S
                 continue
             if answer.rcode() == dns.rcode.NOERROR:
                 return answer, server

@@ -15,7 +15,7 @@ import pytest
 from outlast.ops.drill.measure import customers
 from outlast.ops.load.client import Client, Habits, Service, aimed_at, judge
 from outlast.ops.load.log import Record, Tail, from_line, read, to_line
-from outlast.ops.load.run import Coast, Plan, load, save
+from outlast.ops.load.run import Coast, Plan, clients_of, load, save
 from outlast.ops.load.workload import Stock, Want, Workload
 from outlast.ops.names import NameServer, NoAnswer, Resolved
 from outlast.ops.signing import Credentials
@@ -224,3 +224,24 @@ def test_customers_whose_drill_died_while_they_came_up_go_home(tmp_path: Path) -
     save(plan, tmp_path / "plan.json")
     command = [sys.executable, "-m", "outlast.ops.load.run", str(tmp_path / "plan.json"), str(ended.pid)]
     assert subprocess.run(command, timeout=100, check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_name_server_is_asked_first_by_customers_who_follow_its_answers(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a fault of one Region's name servers is somebody's: by chance alone it was nobody's on either coast."""
+    first: list[NameServer] = []
+
+    class Asked:
+        def __init__(self, servers: tuple[NameServer, ...], *_: object, **__: object) -> None:
+            assert len(set(servers)) == 5
+            first.append(servers[0])
+
+    monkeypatch.setattr("outlast.ops.load.run.Stub", Asked)
+    monkeypatch.setattr("outlast.ops.load.run.tls_context", lambda _: None)
+    servers = tuple((f"127.0.0.{number}", 53) for number in range(1, 6))
+    plan = Plan("east", "", "http://orders.test/v1", ("a",), servers, "", STOCK, clients=10, stubborn_share=0.2)
+    clients = clients_of(replace(plan, seed=seed), lambda: KEYS)
+    assert len(clients) == 10
+    assert {each.host for each in first[2:]} == {host for host, _ in servers}

@@ -45,6 +45,25 @@ async def test_a_silent_or_refusing_server_is_passed_over() -> None:
             await Stub(servers[:2], timeout_s=0.05).resolve("orders.test")
 
 
+async def test_a_server_that_was_silent_is_asked_last_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def silent(name: str, _: str) -> None:
+        asked.append(name)
+
+    async with dns_server(silent) as dead, dns_server(lambda name, _: [(name, 1, "A", "127.0.0.1")]) as good:
+        servers = [NameServer("127.0.0.1", port) for port in (dead, good)]
+        stub = Stub(servers, timeout_s=0.2)
+        for _ in range(3):
+            assert (await stub.resolve("orders.test")).server == servers[1]
+        assert len(asked) == 1
+        monkeypatch.setattr("outlast.ops.names.SILENT_S", 0.0)
+        again = Stub(servers, timeout_s=0.2)
+        for _ in range(2):
+            await again.resolve("orders.test")
+        assert len(asked) == 3
+
+
 async def test_an_empty_answer_is_told_from_none() -> None:
     async with dns_server(lambda *_: []) as port:
         assert (await Stub([NameServer("127.0.0.1", port)]).resolve("orders.test")).addresses == ()

@@ -105,16 +105,22 @@ class Keys:
 
 
 def clients_of(plan: Plan, keys: Callable[[], Credentials]) -> list[Client]:
-    """The coast's clients; the first ones are the stubborn ones."""
+    """The coast's clients; the first ones are the stubborn ones.
+
+    Each name server is asked first by as many clients as any other: else one that fails may be nobody's.
+    """
     tls = tls_context(plan.ca_path)
     servers = [NameServer(host, port) for host, port in plan.name_servers]
     stubborn = round(plan.clients * plan.stubborn_share)
     order = random.Random(f"{plan.seed}/{plan.coast}/servers")
+    order.shuffle(servers)
     found = []
     for number in range(plan.clients):
         hold_s = plan.stubborn_hold_s if number < stubborn else 0.0
         beyond = Machine() if plan.machine_names else None
-        names = Stub(order.sample(servers, len(servers)), plan.subnet, beyond=beyond)
+        at = number % len(servers)
+        others = [*servers[:at], *servers[at + 1 :]]
+        names = Stub((servers[at], *order.sample(others, len(others))), plan.subnet, beyond=beyond)
         ident = f"{plan.coast}-{number:03d}"
         found.append(Client(ident, plan.coast, plan.service, names, tls, keys, Habits(plan.timeout_s, hold_s)))
     return found
