@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
@@ -112,6 +113,14 @@ class Deployment:
     """What each Region let in when this was written (`throttle_rps`, `concurrency`): for plans made offline."""
     throughput: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What each Region's tables let in and consumed then, as ops.plan.throughput reads it."""
+
+    @property
+    def made_s(self) -> float | None:
+        """When the file was written, in epoch seconds; None where it does not say: that keeps nobody from acting."""
+        try:
+            return datetime.fromisoformat(self.made_at).timestamp()
+        except (ValueError, OverflowError):
+            return None
 
     @property
     def base_url(self) -> str:

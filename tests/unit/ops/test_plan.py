@@ -148,6 +148,9 @@ def test_a_figure_that_is_not_of_now_says_how_old_it_is(age_s: float, told: str)
     old = replace(ORDERS, at_s=FACTS.at_s - age_s)
     text = of_throughput(replace(FACTS, throughput={A: old, B: ORDERS}))[1]
     assert text.endswith(f"with all that is to come{told}")
+    offline = plan_evacuation(A, "x", (A, B), replace(FACTS, noted_s=FACTS.at_s - age_s, rates={}))
+    room = next(check.text for check in offline.checks if check.name == "room in us-west-2")
+    assert room.endswith(f"us-west-2 lets in 500 requests a second{told}")
 
 
 def test_what_cannot_be_asked_is_filled_from_what_was_noted() -> None:

@@ -274,6 +274,8 @@ def test_offline_plans_know_what_was_let_in_when_the_file_was_written() -> None:
     facts = gather(cast(Clients, FakeClients(dead)), deployment, Latest(), None, 0.0, offline=True, board=board)
     assert facts.capacity == {B: Capacity(500.0, 100)}
     assert facts.throughput == {B: units}
+    assert facts.noted_s == deployment.made_s == 1767225600.0
+    assert replace(deployment, made_at="yesterday").made_s is None
     assert facts.states == {A: True, B: True}
 
 

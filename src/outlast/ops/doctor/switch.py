@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/r53recovery/latest/dg/routing-control.safety-rules.h
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, Final
 
 from outlast.ops.act.standby import alarm_name
@@ -90,10 +89,10 @@ def _stale(facts: Facts) -> Iterator[Finding]:
 
 
 def _age(facts: Facts) -> Iterator[Finding]:
-    made_s = datetime.fromisoformat(facts.deployment.made_at).timestamp()
-    if facts.at_s - made_s > OLD_S:
-        days = (facts.at_s - made_s) / 86_400
-        what, why = f"the deployment file is {days:.0f} days old", "what it names may have been replaced since"
+    made_s = facts.deployment.made_s
+    if made_s is None or facts.at_s - made_s > OLD_S:
+        age = "of nobody knows when" if made_s is None else f"{(facts.at_s - made_s) / 86_400:.0f} days old"
+        what, why = f"the deployment file is {age}", "what it names may have been replaced since"
         name = facts.deployment.application
         yield Finding("warning", "endpoint file", "", name, what, why, "Run `outlast prepare` after each deployment.")
 

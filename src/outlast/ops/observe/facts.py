@@ -45,11 +45,11 @@ def gather(
     """
     read = board or board_of(None, clients, deployment)
     states = _or_none(read.states)
-    known = dict(capacity or {})
-    if not known:
-        known = cached(deployment) if offline else _filled(capacities(clients, deployment), cached(deployment))
-    if throughput is None:
-        throughput = noted(deployment) if offline else throughputs(clients, deployment, now_s)
+    with ThreadPoolExecutor(1) as pool:  # both at once: a Region that hangs is waited for by each
+        units = pool.submit(_throughputs, clients, deployment, now_s, throughput, offline)
+        known = dict(capacity or {})
+        if not known:
+            known = cached(deployment) if offline else _filled(capacities(clients, deployment), cached(deployment))
     return Facts(
         at_s=now_s,
         states=states or {},
@@ -58,7 +58,7 @@ def gather(
         lag_ms={part.name: _lag_ms(part.name, latest) for part in deployment.regions},
         capacity=known,
         healing={name: latest.healing(name) for name in latest.links},
-        throughput=throughput,
+        throughput=units.result(),
         writes_counted_everywhere=deployment.kind == "aws",
         durations_ms=dict(latest.durations_ms),
         request_usd=per_request(max(latest.durations_ms.values(), default=FUNCTION_MS)),
@@ -66,7 +66,16 @@ def gather(
         switch_s=switch_s(deployment),
         write_share=write_share,
         offline=offline,
+        noted_s=deployment.made_s if offline else None,
     )
+
+
+def _throughputs(
+    clients: Clients, deployment: Deployment, now_s: float, learnt: Mapping[str, Throughput] | None, offline: bool
+) -> Mapping[str, Throughput]:
+    if learnt is not None:
+        return learnt
+    return noted(deployment) if offline else throughputs(clients, deployment, now_s)
 
 
 def switch_s(deployment: Deployment) -> float:

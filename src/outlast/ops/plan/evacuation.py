@@ -123,15 +123,18 @@ def _room(region: str, regions: Sequence[str], facts: Facts) -> Check:
     name = f"room in {region}"
     capacity = facts.capacity.get(region) or Capacity()
     known = [rate for each in regions if (rate := facts.rates.get(each)) is not None]
+    age = "" if facts.noted_s is None else _age(facts.at_s - facts.noted_s)
     let_in = (
-        "" if capacity.throttle_rps is None else f" {region} lets in {capacity.throttle_rps:.0f} requests a second."
+        ""
+        if capacity.throttle_rps is None
+        else f" {region} lets in {capacity.throttle_rps:.0f} requests a second{age}."
     )
     if len(known) < len(regions):
         return Check(name, "unknown", f"the traffic to come is not known: watch closely.{let_in}".rstrip("."))
     room = Room(sum(known), capacity, facts.durations_ms.get(region))
     if capacity.throttle_rps is None:
         return Check(name, "unknown", f"{room.text} to come; what {region} lets in is not known: watch closely")
-    return Check(name, "warning" if room.full else "fine", f"{room.text}, with all that is to come")
+    return Check(name, "warning" if room.full else "fine", f"{room.text}, with all that is to come{age}")
 
 
 def _throughput(region: str, regions: Sequence[str], facts: Facts) -> Check:

@@ -54,3 +54,5 @@ class Facts:
     durations_ms: Mapping[str, float] = field(default_factory=dict)
     request_usd: float | None = None
     offline: bool = False
+    noted_s: float | None = None
+    """When what is known of capacity was written down; None: it is of now."""
