@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ KEPT_ENDED = 200
 MAX_DURATION_S = 12 * 3600.0
 PAIRS: Final = frozenset({"link-cut", "link-slow", "replication-paused"})
 DEADLY: Final = frozenset({"region-killed", "region-destroyed"})
+DOMAIN: Final = re.compile(r"\.|[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 MAX_DELAY_MS: Final = 600_000.0
 LIMITS: Final[Mapping[str, tuple[float, float]]] = {
     **dict.fromkeys(("share", "error_share", "delay_share", "loss"), (0.0, 1.0)),
@@ -168,6 +170,10 @@ class Board:
         for name, (low, high) in LIMITS.items():
             if name in spec.parameters and not low <= float(spec.parameters[name]) <= high:
                 raise ValueError(f"{name} must be between {low:g} and {high:g}.")
+        names = spec.parameters.get("names")
+        for each in names or ("",) if names is not None else ():
+            if DOMAIN.fullmatch(str(each)) is None:
+                raise ValueError(f"names must be domain names, separated by commas, not {each!r}.")
 
     def _check_scope(self, spec: FaultSpec) -> None:
         limited = spec.services or spec.operations
