@@ -89,6 +89,23 @@ def test_what_no_other_endpoint_would_change_is_not_tried_again() -> None:
     assert len(tries) == 1
 
 
+@pytest.mark.parametrize("code", ["InvalidSignatureException", "RequestExpired", "UnrecognizedClientException"])
+def test_an_endpoint_whose_clock_is_wrong_is_passed_over(code: str) -> None:
+    """The Region that is left may be left for its clock: its endpoint believes nobody's signature."""
+    switch, tries, _ = board({f"region-{number}": fault(code, "Signature expired") for number in range(4)})
+    switch.set({"us-west-2": True})
+    assert [t.error for t in tries] == [code] * 4 + [""]
+
+
+def test_whom_every_endpoint_refuses_is_told_at_once() -> None:
+    strange = fault("InvalidSignatureException", "Signature expired: by an hour")
+    switch, tries, _ = board({f"region-{number}": strange for number in range(5)})
+    with pytest.raises(OpsError, match="was refused by every endpoint: Signature expired: by an hour") as refused:
+        switch.set({"us-west-2": True})
+    assert not isinstance(refused.value, UncertainError)
+    assert len(tries) == 5
+
+
 def test_endpoints_are_tried_in_random_order() -> None:
     firsts = set()
     for _ in range(60):

@@ -22,9 +22,7 @@ Result = TypeVar("Result")
 
 ROUNDS: Final = 3
 PAUSE_S: Final = 0.5
-FINAL: Final = frozenset(
-    {*STRANGER, *DENIED, "ResourceNotFoundException", "ServiceLimitExceededException", "ValidationException"}
-)
+FINAL: Final = frozenset({*DENIED, "ResourceNotFoundException", "ServiceLimitExceededException", "ValidationException"})
 """Answers that no other endpoint would change."""
 UNHEARD: Final = frozenset(
     {"ConnectTimeoutError", "EndpointConnectionError", "ProxyConnectionError", "ThrottlingException"}
@@ -126,6 +124,7 @@ class Switchboard:
                 self._sleep(PAUSE_S)
             endpoints = list(self._deployment.arc.endpoints)
             self._shuffle(endpoints)
+            strangers = 0  # one alone may have a clock that is wrong, or not know yet whose keys these are
             for endpoint in endpoints:
                 client = self._clients.of("route53-recovery-cluster", endpoint.region, endpoint.url)
                 try:
@@ -139,7 +138,10 @@ class Switchboard:
                     if code in FINAL:
                         hint = STALE if code == "ResourceNotFoundException" else ""
                         raise OpsError(f"{operation} was refused: {_message(error)}{hint}") from error
-                    self._unanswered += code not in UNHEARD
+                    self._unanswered += code not in UNHEARD | STRANGER
+                    strangers += code in STRANGER
+                    if strangers == len(endpoints):
+                        raise OpsError(f"{operation} was refused by every endpoint: {_message(error)}") from error
                     continue
                 self._note(Try(operation, endpoint.url, endpoint.region, ""))
                 return answer
