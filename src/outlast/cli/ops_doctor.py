@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import typer
 
+from outlast.cli.ops_interrupt import run
 from outlast.cli.ops_output import OutputOption, print_table
 from outlast.cli.ops_target import HomeOption, ProfileOption, TargetOption, one_line, open_target
 from outlast.cli.say import say
@@ -14,6 +16,7 @@ from outlast.ops.clients import DENIED, STRANGER
 from outlast.ops.doctor.examine import examine
 from outlast.ops.doctor.findings import exit_of
 from outlast.ops.doctor.gather import Gatherer
+from outlast.ops.doctor.knock import knock
 from outlast.ops.doctor.show import lines, summary
 from outlast.ops.outcome import OpsError
 
@@ -37,11 +40,12 @@ def doctor(
     """Gather, examine, tell."""
     with one_line():
         where = open_target(target, home, profile)
-        facts = Gatherer(where.clients, where.deployment()).facts(time.time())
+        deployment = where.deployment()
+        facts = Gatherer(where.clients, deployment).facts(time.time())
         codes = {each.why for each in facts.unseen if each.what != "switch states"}
         if codes and codes <= STRANGER | DENIED and not any(region.tables for region in facts.regions):
             raise OpsError(f"These credentials are refused by everything that was asked ({min(codes)}).")
-        findings = examine(facts)
+        findings = examine(replace(facts, answers=run(knock(deployment, where.keys))))
     for text in facts.not_asked:
         say(f"not asked: {text}.")
     if output == "json":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,8 +12,11 @@ from outlast.ops.deployment import Arc
 from outlast.ops.doctor.examine import examine
 from outlast.ops.doctor.facts import Facts, Method, Traffic, Unseen
 from outlast.ops.doctor.findings import exit_of
+from outlast.ops.doctor.knock import answered
 from outlast.ops.doctor.show import lines
+from outlast.ops.observe.probes import Probe
 from outlast.ops.outcome import Exit
+from outlast.ops.sightings import Sample
 from tests.unit.ops_kit.doctored import (
     DEPLOYMENT,
     NOW_S,
@@ -192,6 +195,8 @@ DEFECTS: dict[str, tuple[Facts, str, str]] = {
     "certificate ends soon": (with_certificate(5), "certificate end", "serious"),
     "certificate ends": (with_certificate(40), "certificate end", "warning"),
     "certificate is pending": (in_region("certificate", put(Status="FAILED")), "certificate status", "serious"),
+    "nobody is served": (replace(ready(), answers={A: "", B: "unreachable"}), "endpoint answers", "serious"),
+    "the operator is not let in": (replace(ready(), answers={A: "status 403", B: ""}), "endpoint answers", "warning"),
     # alarms
     "an alarm is missing": (in_region("alarms", lambda held: held[1:]), "alarm exists", "serious"),
     "alarms differ": (
@@ -400,3 +405,21 @@ def test_what_was_not_seen_is_not_judged() -> None:
                       for each in ready().regions),
     )  # fmt: skip
     assert [each.rule for each in examine(nothing)] == []
+
+
+async def test_a_region_that_answers_one_knock_answers() -> None:
+    class Knocks:
+        def __init__(self, *problems: str) -> None:
+            self.problems = list(problems)
+
+        async def look(self) -> Sample:
+            problem = self.problems.pop(0)
+            return Sample(0.0, "probe-fresh", A, bool(problem), problem)
+
+    for problems, told in (
+        (("late", "", "late"), ""),
+        (("late", "late", "status 500"), "status 500"),
+        (("", "", ""), ""),
+    ):
+        probe = Knocks(*problems)
+        assert await answered([cast(Probe, probe)] * 3) == told

@@ -25,6 +25,7 @@ def rules(facts: Facts) -> Iterator[Finding]:
     yield from _methods(facts)
     yield from _stages(facts)
     yield from _domains(facts)
+    yield from _answers(facts)
     for region in facts.regions:
         yield from _serving(region, facts)
         yield from _certificate(region, facts)
@@ -33,6 +34,22 @@ def rules(facts: Facts) -> Iterator[Finding]:
 def _stage_arn(facts: Facts, region: str) -> str:
     part = facts.deployment.region(region)
     return f"arn:aws:apigateway:{region}::/restapis/{part.api_id}/stages/{part.stage}"
+
+
+def _answers(facts: Facts) -> Iterator[Finding]:
+    """Each Region's API serves whoever comes: by name, certificate and answer."""
+    for region, problem in facts.answers.items():
+        if not problem:
+            continue
+        arn = _stage_arn(facts, region)
+        what = f"the API in {region} does not serve the operator: {problem}"
+        if problem == "status 403":
+            fix = "Allow execute-api:Invoke on it; without that `outlast status` has no probes of its own."
+            yield Finding("warning", "endpoint answers", region, arn, what, "nobody has seen it serve", fix)
+            continue
+        why = "customers who are sent there are let down, whatever the Region says of itself"
+        fix = "See to its name, its certificate and the way there; `outlast status` looks on."
+        yield Finding("serious", "endpoint answers", region, arn, what, why, fix)
 
 
 def _methods(facts: Facts) -> Iterator[Finding]:

@@ -105,7 +105,8 @@ class NameFacts:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Everything, as of `at_s` (epoch seconds). `observer_alarms`: those of the observer's Region. `not_asked`: what
-    there is nobody to ask for at this target, in words."""
+    there is nobody to ask for at this target, in words. `answers`: what was wrong when each Region's API was knocked
+    at, empty where nothing was; without a Region that was not."""
 
     at_s: float
     deployment: Deployment
@@ -115,3 +116,4 @@ class Facts:
     observer_alarms: tuple[Document, ...] | None = None
     unseen: tuple[Unseen, ...] = ()
     not_asked: tuple[str, ...] = ()
+    answers: Mapping[str, str] = field(default_factory=dict)
