@@ -23,6 +23,8 @@ from outlast.cloud.effects.network import CannotTake, Handler, LinkDown, PeerGon
 MAX_FRAME_BYTES = 32 * 1024 * 1024
 MAX_WAITING = 10_000
 MAX_SERVING = 1_000
+COPIED_BYTES = 4096
+"""A greater message is not copied behind its head: a TLS record more costs less."""
 TELL_EVERY_S = 30.0
 LOOK_AGAIN_S = 0.2
 UNACKNOWLEDGED_MS = 5_000
@@ -52,9 +54,10 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A frame, when it was posted (0 when nothing holds it up), its delay, and the question that it carries."""
+    """A frame in two parts, when it was posted (0: nothing holds it up), its delay, the question that it carries."""
 
-    frame: bytes
+    head: bytes
+    message: bytes
     posted_s: float
     delay_s: float
     question: _Question | None
@@ -200,11 +203,11 @@ class RealNetwork:
             return
         peer = self._to[name].setdefault(channel, _Peer())
         encoded = channel.encode()
-        frame = HEADER.pack(len(message) + len(encoded) + 10, kind, number, len(encoded)) + encoded + message
+        head = HEADER.pack(len(message) + len(encoded) + 10, kind, number, len(encoded)) + encoded
         delay_s = self._delay_s(shape, channel if question is not None else "")
         posted_s = self._clock.monotonic_s() if delay_s or shape.bytes_per_s else 0.0
         try:
-            peer.queue.put_nowait(_Waiting(frame, posted_s, delay_s, question))
+            peer.queue.put_nowait(_Waiting(head, message, posted_s, delay_s, question))
         except asyncio.QueueFull:
             raise LinkDown(f"{MAX_WAITING} messages wait for {name} already") from None
         if peer.task is None or peer.task.done():
@@ -231,7 +234,10 @@ class RealNetwork:
             try:
                 if peer.writer is None or peer.writer.is_closing():
                     peer.writer = await self._connect(name)
-                peer.writer.write(waiting.frame)
+                if len(waiting.message) > COPIED_BYTES:
+                    peer.writer.writelines((waiting.head, waiting.message))
+                else:
+                    peer.writer.write(waiting.head + waiting.message)
                 await peer.writer.drain()
                 _gone(waiting.question)
             except ConnectionRefusedError:
@@ -251,7 +257,10 @@ class RealNetwork:
             bytes_per_s = self.outgoing[name].bytes_per_s
             through_s = waiting.posted_s
             if bytes_per_s:
-                through_s = max(through_s, self._busy_until_s.get(name, 0.0)) + len(waiting.frame) / bytes_per_s
+                through_s = (
+                    max(through_s, self._busy_until_s.get(name, 0.0))
+                    + (len(waiting.head) + len(waiting.message)) / bytes_per_s
+                )
                 self._busy_until_s[name] = through_s
             else:
                 self._busy_until_s.pop(name, None)

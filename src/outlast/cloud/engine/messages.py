@@ -41,11 +41,15 @@ class Batch:
 
 def pack(parts: Sequence[bytes]) -> bytes:
     """One message of byte strings."""
+    return b"".join(_pieces(parts))
+
+
+def _pieces(parts: Sequence[bytes]) -> list[bytes]:
     pieces: list[bytes] = []
     size = SIZE.pack
     for part in parts:
         pieces += (size(len(part)), part)
-    return b"".join(pieces)
+    return pieces
 
 
 def unpack(message: bytes) -> list[bytes]:
@@ -68,11 +72,14 @@ def unpack(message: bytes) -> list[bytes]:
 
 def pack_batch(standing: bytes, batch: Batch) -> bytes:
     """A BATCH message."""
-    parts = [BATCH, standing, "\0".join(batch.names).encode()]
+    pieces = _pieces([BATCH, standing, "\0".join(batch.names).encode()])
     for section in batch.sections:
         flat = list(chain.from_iterable(section.items))
-        parts += (section.space.encode(), struct.pack(f">{len(flat)}I", *map(len, flat)), b"".join(flat))
-    return pack(parts)
+        lengths = list(map(len, flat))
+        pieces += _pieces([section.space.encode(), struct.pack(f">{len(flat)}I", *lengths)])
+        pieces.append(SIZE.pack(sum(lengths)))
+        pieces += flat
+    return b"".join(pieces)
 
 
 def read_batch(parts: list[bytes]) -> Batch:

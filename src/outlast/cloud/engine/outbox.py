@@ -183,7 +183,7 @@ class Outbox:
         self.last = 0
         self.trimmed = 0
         self._open: list[Write] = []  # the newest writes, which have no record yet
-        self._recent: dict[int, Write] = {}  # those before them, as a replica that keeps up wants them
+        self._recent: list[Write] = []  # those before them, as a replica that keeps up wants them
         self._ends: deque[int] = deque()  # the last write of each of the newest records
         self._ends_after = 0  # the write before the first of those records
         self.streams: dict[str, Stream] = {}
@@ -221,9 +221,8 @@ class Outbox:
         """Add to `writes` the records of what was logged since the last call."""
         opened, self._open = self._open, []
         end = self.last - len(opened)
-        self._recent.update(zip(range(end + 1, self.last + 1), opened, strict=True))
-        for number in range(self.last - len(self._recent) + 1, self.last - MAX_RECENT + 1):
-            del self._recent[number]
+        self._recent += opened
+        del self._recent[:-MAX_RECENT]
         for at in range(0, len(opened), MAX_WRITES):
             piece = opened[at : at + MAX_WRITES]
             end += len(piece)
@@ -248,9 +247,9 @@ class Outbox:
         return self.last - len(self._open)
 
     def _writes(self, after: int) -> Iterator[tuple[int, Write]]:
-        recent = self._recent
         closed = self._closed
-        if after + 1 not in recent and after < closed:
+        recent_after = closed - len(self._recent)
+        if after < recent_after:
             for key, record in self._store.range(self.log_key(after + 1), layout.successor(self._prefix)):
                 number = int.from_bytes(key[-8:], "big") - n_writes(record)
                 for write in read_record(record):
@@ -258,12 +257,11 @@ class Outbox:
                     if number > after:
                         yield number, write
                 after = number
-                if after + 1 in recent:
+                if after >= recent_after:
                     break
-        if after + 1 in recent:
-            for number in range(after + 1, closed + 1):
-                yield number, recent[number]
-        yield from enumerate(islice(self._open, max(0, after - closed), None), max(after, closed) + 1)
+        if after < closed:
+            yield from enumerate(self._recent[max(0, after - recent_after) :], max(after, recent_after) + 1)
+        yield from enumerate(self._open[max(0, after - closed) :], max(after, closed) + 1)
 
     def unfilled(self, stream: Stream) -> Iterator[tuple[bytes, Version]]:
         """Existing items that a replica has not acknowledged, by key; lazy, consume without awaiting."""
@@ -278,8 +276,7 @@ class Outbox:
         if gone:
             for end in gone:
                 writes[self.log_key(end)] = None
-            for number in range(self._closed - len(self._recent) + 1, gone[-1] + 1):
-                del self._recent[number]
+            del self._recent[: max(0, gone[-1] - (self._closed - len(self._recent)))]
             self.trimmed = gone[-1]
             while self._ends and self._ends[0] <= self.trimmed:
                 self._ends_after = self._ends.popleft()
@@ -314,10 +311,10 @@ class Outbox:
         items: list[tuple[bytes, bytes]] = []
         sent: set[bytes] = set()
         stamps: list[int] = []
+        last = after
         prefix = layout.item_prefix(self.number)
         get = self._store.get
-        last = after
-        for number, (stamp, key, _) in self._writes(after):
+        for number, (stamp, key, _) in islice(self._writes(after), n_items):
             last = number
             stamps.append(stamp)
             stored = get(prefix + key)
@@ -331,7 +328,7 @@ class Outbox:
                     sent.add(key)
                     items.append((key, stored))
                     n_bytes -= len(stored) + len(key)
-            if len(stamps) >= n_items or n_bytes <= 0:
+            if n_bytes <= 0:
                 break
         return last, items, stamps
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from outlast.cloud.effects import LinkDown, Unanswered
-from outlast.cloud.engine.clock import stamp_ms
+from outlast.cloud.engine.clock import COUNTER_BITS
 from outlast.cloud.engine.errors import StorageUnavailable
 from outlast.cloud.engine.messages import CHANNEL, NOT_YET, Batch, Section, pack_batch, unpack
 from outlast.cloud.engine.outbox import CREATING, Span, Stream
@@ -265,7 +265,9 @@ class Sender:
             if stream.done(span):
                 moved[stream] = None
             if span.stamps:
-                latencies = tuple([max(0, applied_ms - stamp_ms(stamp)) for stamp in span.stamps])
+                latencies = tuple(
+                    [took if (took := applied_ms - (each >> COUNTER_BITS)) > 0 else 0 for each in span.stamps]
+                )
                 self._home.delivered(Delivered(stream.outbox.name, self.peer, latencies))
         if moved:
             self._home.moved(list(moved))
