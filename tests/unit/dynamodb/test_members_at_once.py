@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -317,5 +318,40 @@ def test_a_replica_whose_disk_was_full_when_it_was_to_become_active_takes_reques
         await cloud.crash(WEST)
         west = await cloud.start(WEST)
         assert await has(west, "a"), "what was told in memory alone is kept as well"
+
+    run(tmp_path, play)
+
+
+def test_a_region_put_back_from_an_older_copy_ends_with_the_same_settings(tmp_path: Path) -> None:
+    """It makes changes of the same numbers as those that it has forgotten, before it meets anybody."""
+
+    async def play(cloud: VirtualCloud) -> None:
+        east, west = await members(cloud, WEST)
+        await put(east, "a")
+        await until(lambda: has(west, "a"))
+        await cloud.stop(WEST)
+        shutil.copytree(tmp_path / WEST, tmp_path / "copy")
+        west = await cloud.start(WEST)
+        await west("UpdateTable", TableName="things", TableClass=INFREQUENT)
+        await put(west, "forgotten")
+        await until(lambda: has(east, "forgotten"), 30)
+        await calm(cloud)
+        await cloud.stop(WEST)
+        shutil.rmtree(tmp_path / WEST)
+        (tmp_path / "copy").rename(tmp_path / WEST)
+        cloud.net.cut(EAST, WEST)
+        west = await cloud.start(WEST)
+        await expire(west, "gone")
+        await put(west, "of the copy")
+        await asyncio.sleep(5)
+        cloud.net.heal(EAST, WEST)
+        await calm(cloud)
+        await asyncio.sleep(30)
+        await calm(cloud)
+        assert await agreed(east, west)
+        for db in (east, west):
+            assert await replicas(db) == TWO
+            for key in ("a", "forgotten", "of the copy"):
+                await until(lambda db=db, key=key: has(db, key), 30)  # type: ignore[misc]
 
     run(tmp_path, play)
