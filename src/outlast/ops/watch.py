@@ -23,7 +23,8 @@ ASSESS_S: Final = 0.25
 UNTRUSTED: Final = frozenset({"SSLError"})
 """What says that nobody's certificate is believed, when everybody's is not."""
 SOURCES: Final = 4
-"""So many must refuse before the credentials are blamed: one Region that refuses alone is a symptom."""
+"""So many must refuse, some of them in each Region, before the credentials are blamed: a Region that refuses alone has
+a clock that is wrong, or does not know yet whose keys these are, and must be left for it."""
 
 
 def rule_for(deployment: Deployment) -> Rule:
@@ -57,7 +58,7 @@ class Watch:
         now_s: Callable[[], float] = time.time,
         may_be_denied: bool = False,
     ) -> None:
-        self._clients, self._region = clients, deployment.region_names[0]
+        self._clients, self._regions = clients, deployment.region_names
         self._unwelcome = STRANGER if may_be_denied else STRANGER | DENIED | UNTRUSTED
         self._judge = Judge(deployment.region_names, rule or rule_for(deployment))
         self._hear = on_sample
@@ -105,7 +106,9 @@ class Watch:
             if task.done() and not task.cancelled():
                 _raise_first(task)
                 raise RuntimeError("the watch has ended")
-        if len(self.latest.errors) >= SOURCES and (code := self.latest.unwelcome(self._unwelcome)):
+        errors = self.latest.errors
+        everywhere = all(any(source.endswith(region) for source in errors) for region in self._regions)
+        if len(errors) >= SOURCES and everywhere and (code := self.latest.unwelcome(self._unwelcome)):
             raise OpsError(self._why_unwelcome(code))
 
     def _why_unwelcome(self, code: str) -> str:
@@ -114,7 +117,7 @@ class Watch:
                 f"No certificate of all that was asked is believed ({code}): this machine's clock, or its authorities' "
                 "file, may be wrong."
             )
-        clock = difference(self._clients.ahead_s(self._region))
+        clock = difference(self._clients.ahead_s(self._regions[0]))
         told = f": this machine's clock is {clock} theirs" if clock else ""
         return f"These credentials are refused by everything that was asked ({code}){told}."
 

@@ -19,8 +19,10 @@ from outlast.ops.observe import events, heartbeat, metrics
 from outlast.ops.observe.metrics import CanaryReader, alarm_sample, read_region, request_rate
 from outlast.ops.observe.probes import Probe
 from outlast.ops.observe.survey import Latest, Rates, Survey
+from outlast.ops.outcome import OpsError
 from outlast.ops.sightings import Sample
 from outlast.ops.signing import Credentials
+from outlast.ops.watch import Watch
 from tests.unit.ops.fakes import FakeClients, fault, sample_deployment
 from tests.unit.ops.servers import dns_server, http_server, reply
 
@@ -326,3 +328,25 @@ def test_a_machine_learns_from_every_answer_how_far_its_clock_is_off() -> None:
         assert answered(nothing) == pytest.approx(300, abs=20)
     assert answered(format_datetime(datetime.fromtimestamp(time.time() + 3600, UTC))) == pytest.approx(-3600, abs=20)
     assert (difference(-3600.0), difference(300.0), difference(0.0)) == ("3600 s behind", "300 s ahead of", "")
+
+
+def test_credentials_are_blamed_once_each_region_refuses_them() -> None:
+    """A Region whose clock is wrong believes nobody, and is to be left: its many sources are one Region's word."""
+    watch = Watch(cast(Clients, FakeClients(lambda *_: None)), sample_deployment(), lambda: KEYS, may_be_denied=True)
+    sources = ("metrics", "replicas", "retries", "alarms", "heartbeat")
+    watch.latest.errors.update(dict.fromkeys((f"{each} us-east-1" for each in sources), "InvalidSignatureException"))
+    watch.latest.errors["health events"] = "InvalidSignatureException"
+    watch.check()
+    watch.latest.errors["alarms us-west-2"] = "InvalidSignatureException"
+    with pytest.raises(OpsError, match="refused by everything that was asked"):
+        watch.check()
+    watch.latest.rates["us-west-2"] = 3.0
+    watch.check()
+
+
+def test_a_machine_that_believes_no_certificate_is_told_of_its_clock() -> None:
+    watch = Watch(cast(Clients, FakeClients(lambda *_: None)), sample_deployment(), lambda: KEYS)
+    for region in sample_deployment().region_names:
+        watch.latest.errors.update({f"metrics {region}": "SSLError", f"alarms {region}": "SSLError"})
+    with pytest.raises(OpsError, match="this machine's clock"):
+        watch.check()
