@@ -4,7 +4,8 @@
 nothing injected; each header says when, with which command, and how busy the machine was (17 runnable processes for 2
 processors on average in the first, 20 in the others: both Regions stood still for tens of seconds, again and again).
 The rules were made on the first; the second and the third, unseen until then, each moved somebody once, and the rules
-were mended: they are made on all three now. No noise is made up; `bench.detection` says how it is tiled.
+were mended: they are made on these three. The fourth, of a machine half as busy, was judged once, by the rules as they
+were before it was made, and moved nobody. No noise is made up; `bench.detection` says how it is tiled.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from bench.detection import BAR_S, HOURS_S, Found, between, in_time, judged, mea
 from outlast.ops.observe.recording import Recording, load
 from outlast.ops.sightings import SIDES
 
-NAMES = ("healthy-78-minutes", "healthy-36-minutes", "healthy-41-minutes")
+NAMES = ("healthy-78-minutes", "healthy-36-minutes", "healthy-41-minutes", "healthy-70-minutes")
 CALM = 0.1
 
 
@@ -35,7 +36,7 @@ def test_a_recording_is_what_it_says(name: str) -> None:
     assert recording.origin["command"].startswith("python -m bench.signals --minutes ")
     assert {"begun", "load", "requests", "load_average", "processors"} <= set(recording.origin)
     assert {each.vantage for each in recording.samples} == set(SIDES)
-    assert 0.02 < sum(each.bad for each in recording.samples) / len(recording.samples) < 0.5, "noisy, and healthy"
+    assert 0.001 < sum(each.bad for each in recording.samples) / len(recording.samples) < 0.5, "noisy, and healthy"
 
 
 @pytest.mark.slow
