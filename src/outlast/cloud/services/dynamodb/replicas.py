@@ -186,6 +186,14 @@ def _is_moving(state: DynamoDB, table: Table) -> bool:
     )
 
 
+def _maker(doc: Given, region: str) -> str | None:
+    """The member that sees to it that a replica becomes ACTIVE: the one that made it, or the first of the others."""
+    members = doc["Replicas"]
+    others = [name for name in sorted(members) if name != region and members[name]["Status"] == "ACTIVE"]
+    made_by: str = membership.born(doc, region)[1]
+    return made_by if made_by in others else next(iter(others), None)
+
+
 def _knows(doc: Given, region: str) -> bool:
     """Whether a member has heard of this epoch."""
     return bool((doc.get("Told") or {}).get(region) == [doc["Epoch"], doc["By"]])
@@ -250,8 +258,7 @@ def _follow_up(state: DynamoDB, table: Table) -> None:
     for region, entry in list(members.items()):
         if entry["Status"] == "CREATING" and (doc.get("Told") or {}).get(region) is not None:
             status = statuses.get(region)
-            maker = membership.born(doc, region)[1]
-            if status is None or status.status != "ACTIVE" or (maker if maker in members else doc["By"]) != here:
+            if status is None or status.status != "ACTIVE" or _maker(doc, region) != here:
                 continue
             if not entry.get("Filled"):
                 entry["Filled"] = True  # told to the replica first: it takes requests before anyone says so
