@@ -28,7 +28,7 @@ from outlast.cli.say import say
 from outlast.cli.seconds import seconds_option
 from outlast.ops.act.audit import AuditLog, operator
 from outlast.ops.ledger.gather import gather
-from outlast.ops.ledger.model import Conflict
+from outlast.ops.ledger.model import Ledger
 from outlast.ops.ledger.moment import since as moment_of
 from outlast.ops.outcome import Exit, Stopped, UsageError
 from outlast.ops.reconcile.rules import find
@@ -120,17 +120,17 @@ def reconciler_of(
         stores=[DynamoStore(target.clients.of("dynamodb", each), each, limit) for each in regions],
         rules=file,
         audit=AuditLog(target.home / "audit.jsonl", operator()),
-        conflicts=_conflicts(target, regions, since_s),
+        ledger=_ledger(target, regions, since_s),
         patience_s=patience_s,
         tell=say,
     )
 
 
-def _conflicts(target: Target, regions: Sequence[str], since_s: float) -> Callable[[], Sequence[Conflict] | None]:
-    def read() -> Sequence[Conflict] | None:
+def _ledger(target: Target, regions: Sequence[str], since_s: float) -> Callable[[], Ledger | None]:
+    def read() -> Ledger | None:
         if target.kind != "local":
             return None
-        return gather(target.clients, regions, now_s=time.time(), since_s=since_s, limit=LEDGER_LIMIT).conflicts
+        return gather(target.clients, regions, now_s=time.time(), since_s=since_s, limit=LEDGER_LIMIT)
 
     return read
 
@@ -148,7 +148,7 @@ def exit_of(look: Look) -> Exit:
     """What a look at the data comes to."""
     if look.findings:
         return Exit.MISSED
-    return Exit.UNDECIDED if look.unseen else Exit.GOOD
+    return Exit.UNDECIDED if look.unseen or look.unread else Exit.GOOD
 
 
 def _confirm(look: Look, name: str, yes: bool) -> None:

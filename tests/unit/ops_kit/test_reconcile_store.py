@@ -11,6 +11,7 @@ from botocore.stub import ANY
 from outlast.cli import ops_reconcile
 from outlast.ops.act import audit as audits
 from outlast.ops.act.audit import AuditLog
+from outlast.ops.ledger.model import Conflict, Ledger, Unseen
 from outlast.ops.outcome import Exit, OpsError, RefusedError, UndecidedError, UsageError
 from outlast.ops.reconcile.items import Ref
 from outlast.ops.reconcile.rules import Table, library, parse
@@ -133,10 +134,10 @@ def load(clients: StubClients, region: str, state: Any, times: int = 1) -> None:
             stub.add_response("scan", {"Items": list(state[alias].values())})
 
 
-def reconciler(clients: StubClients, folder: Path, *regions: str, conflicts: Any = lambda: None) -> Reconciler:
+def reconciler(clients: StubClients, folder: Path, *regions: str, ledger: Any = lambda: None) -> Reconciler:
     stores = [DynamoStore(clients.of("dynamodb", region), region) for region in regions]
     log = AuditLog(folder / "audit.jsonl", "tester", lambda: 0.0)
-    return Reconciler(stores, RULES, log, conflicts, patience_s=0.0, now_s=lambda: 0.0, sleep=lambda _: None)
+    return Reconciler(stores, RULES, log, ledger, patience_s=0.0, now_s=lambda: 0.0, sleep=lambda _: None)
 
 
 def test_a_dead_region_is_told_and_nothing_is_repaired_without_it(tmp_path: Path) -> None:
@@ -194,11 +195,33 @@ def test_a_repair_is_made_and_written_down(tmp_path: Path) -> None:
     assert done.document()["left"]["findings"] == []
 
 
+def kept(*conflicts: Conflict, unseen: tuple[Unseen, ...] = (), more: bool = False) -> Ledger:
+    return Ledger(0.0, (A, B), conflicts, (), (), unseen, more)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "told_of"),
+    [
+        (kept(unseen=(Unseen(B, "conflicts", "ConnectTimeoutError"),)), f"{B}: conflicts could not be read"),
+        (kept(more=True), "entries beyond the most that are read of a Region's ledger; narrow it with --since"),
+    ],
+)
+def test_a_ledger_that_was_not_read_whole_leaves_it_undecided(tmp_path: Path, ledger: Ledger, told_of: str) -> None:
+    """Nothing found in a part of it is not nothing found."""
+    clients = StubClients()
+    load(clients, A, held([product("o-1")], [order("o-1")]))
+    look = reconciler(clients, tmp_path, A, ledger=lambda: ledger).look()
+    assert look.findings == ()
+    assert ops_reconcile.exit_of(look) == Exit.UNDECIDED
+    assert told_of in "\n".join(lines(look))
+    assert told_of in look.document()["unread"][0]
+
+
 def test_overwritten_versions_are_settled_by_name(tmp_path: Path) -> None:
     clients = StubClients()
     whole = held([product("o-2")], [order("o-2")])
     load(clients, A, whole, 3)
-    run = reconciler(clients, tmp_path, A, conflicts=lambda: [conflict(product("o-1"), product("o-2"))])
+    run = reconciler(clients, tmp_path, A, ledger=lambda: kept(conflict(product("o-1"), product("o-2"))))
     look: Look = run.look()
     (finding,) = look.of("overwritten")
     assert f"--settle '{finding.ledger[0]}'" in "\n".join(lines(look))

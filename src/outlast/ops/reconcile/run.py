@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from outlast.ops.act import audit as audits
 from outlast.ops.act.audit import AuditLog
-from outlast.ops.ledger.model import Conflict, Unseen
+from outlast.ops.ledger.model import Ledger, Unseen
 from outlast.ops.outcome import OpsError, RefusedError
 from outlast.ops.reconcile.causes import explain
 from outlast.ops.reconcile.findings import Finding
@@ -25,6 +25,7 @@ SETTLED: Final = "conflict settled"
 LOOK_S: Final = 1.0
 PATIENCE_S: Final = 5.0
 ROUNDS: Final = 5
+BEYOND: Final = "entries beyond the most that are read of a Region's ledger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Look:
     unseen: tuple[Unseen, ...]
     ledger: bool
     """Whether there is a ledger of conflicts to look at."""
+    unread: tuple[str, ...] = ()
+    """What of the ledger could not be read, and why: overwritten versions may be missing from the findings."""
 
     @property
     def repairs(self) -> tuple[Finding, ...]:
@@ -58,6 +61,7 @@ class Look:
             "items": self.items,
             "ledger": self.ledger,
             "unseen": [{"region": each.region, "what": each.what, "why": each.why} for each in self.unseen],
+            "unread": list(self.unread),
             "findings": [finding.document() for finding in self.findings],
         }
 
@@ -83,14 +87,14 @@ class Applied:
 class Reconciler:
     """Reconciles the replicas of `stores`; the first that can be read is judged.
 
-    `conflicts` gives the ledger, None where there is none. A finding counts only when it is still there after
+    `ledger` reads the conflicts, None where none are kept. A finding counts only when it is still there after
     `patience_s`: what is on its way between Regions is not broken.
     """
 
     stores: Sequence[Store]
     rules: RuleFile
     audit: AuditLog
-    conflicts: Callable[[], Sequence[Conflict] | None] = lambda: None
+    ledger: Callable[[], Ledger | None] = lambda: None
     patience_s: float = PATIENCE_S
     now_s: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
@@ -112,11 +116,15 @@ class Reconciler:
             refresh(held, self.stores, self.rules, _touches(found))
             before = {finding.identity for finding in found}
             found = [finding for finding in self._judged() if finding.identity in before]
-        ledger = self.conflicts()
+        ledger = self.ledger()
+        unread: tuple[str, ...] = ()
         if ledger is not None:
-            found = explain(found, ledger, self.rules, held.regions[self._region()], self._settled())
+            found = explain(found, ledger.conflicts, self.rules, held.regions[self._region()], self._settled())
+            unread = tuple(f"{each.region}: {each.what} could not be read ({each.why})" for each in ledger.unseen)
+            unread += (f"{BEYOND}; narrow it with --since",) if ledger.more else ()
         regions = tuple(store.region for store in self.stores)
-        return Look(self.now_s(), self._region(), regions, items, tuple(found), held.unseen, ledger is not None)
+        known = ledger is not None
+        return Look(self.now_s(), self._region(), regions, items, tuple(found), held.unseen, known, unread)
 
     def check(self, look: Look) -> None:
         """Raise RefusedError unless the replicas are alike, and all of them were read: judged by one that lacks writes,

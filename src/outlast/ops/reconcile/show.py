@@ -25,6 +25,7 @@ def lines(look: Look) -> Iterator[str]:
             yield from (f"{'':<12}ledger: {name}" for name in finding.ledger)
     for unseen in look.unseen:
         yield f"{'unseen':<12}{unseen.region}: {unseen.what} could not be read ({unseen.why})"
+    yield from (f"{'unseen':<12}{what}" for what in look.unread)
     yield summary(look)
 
 
