@@ -12,7 +12,7 @@ import pytest
 from outlast.cloud.effects import LinkDown, RealClock
 from outlast.cloud.engine.messages import DONE, HELLO, NOT_YET, pack, unpack
 from outlast.cloud.engine.outbox import Span
-from outlast.cloud.engine.sender import BATCH_ITEMS, BRIEFLY_S, GATHER_S, Sender
+from outlast.cloud.engine.sender import BATCH_ITEMS, BRIEFLY_S, Sender
 
 PEER = "us-west-2"
 
@@ -193,7 +193,7 @@ class SteadyClock(RealClock):
         return self.at_s
 
 
-@pytest.mark.parametrize(("per_s", "gathers_s"), [(100, BRIEFLY_S), (1_000, BRIEFLY_S), (3_000, GATHER_S)])
+@pytest.mark.parametrize(("per_s", "gathers_s"), [(100, BRIEFLY_S), (1_000, BRIEFLY_S), (3_000, 0.02), (8_000, 0.04)])
 async def test_how_long_a_batch_gathers_follows_from_how_much_is_written(per_s: int, gathers_s: float) -> None:
     home = Busy(unsent=0)
     home.engine.origin = 1

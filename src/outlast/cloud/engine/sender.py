@@ -30,10 +30,9 @@ MAX_UNDER_WAY = 32
 MAX_GREETINGS = 16
 MAX_BYTES_UNDER_WAY = 4 * 1024 * 1024
 MIN_BYTES_UNDER_WAY = 32 * 1024
-GATHER_S = 0.04
 BRIEFLY_S = 0.005
-BUSY_ITEMS_S = 1500
-"""From so many items a second on a batch gathers for longer: it costs the writer some 0.3 ms, however small it is."""
+GATHERS = ((4000, 0.04), (1500, 0.02), (0, BRIEFLY_S))
+"""From so many items a second on a batch gathers for so long: it costs the writer some 0.3 ms, however small it is."""
 FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 1.0
 FIRST_TIMEOUT_S = 3.0
@@ -71,8 +70,8 @@ class Sender:
         self._under_way = 0
         self._bytes_under_way = 0
         self._window_bytes = MAX_BYTES_UNDER_WAY
-        self._sent_s = -GATHER_S
-        self._busy = False
+        self._sent_s = -1.0
+        self._gather_s = BRIEFLY_S
         self._full = False
         self._round_trip_s = 0.0
         self._patience_s = MIN_TIMEOUT_S
@@ -176,8 +175,7 @@ class Sender:
 
     async def _gather_more(self) -> None:
         """Wait a moment after the last batch, a longer one when much is written, unless another is full already."""
-        gather_s = GATHER_S if self._busy else BRIEFLY_S
-        rest_s = self._sent_s + gather_s - self._clock.monotonic_s()
+        rest_s = self._sent_s + self._gather_s - self._clock.monotonic_s()
         if rest_s > 0 and not any(stream.n_unsent >= BATCH_ITEMS for stream in self._streams):
             await self._clock.sleep(rest_s)
             self._wake.clear()
@@ -190,7 +188,8 @@ class Sender:
             spans, message, n_items = gathered
             await self._engine.settled()
             now_s = self._clock.monotonic_s()
-            self._busy = n_items > BUSY_ITEMS_S * max(BRIEFLY_S, now_s - self._sent_s)
+            per_s = n_items / max(BRIEFLY_S, now_s - self._sent_s)
+            self._gather_s = next((gather_s for least, gather_s in GATHERS if per_s > least), BRIEFLY_S)
             self._sent_s = now_s
             self._under_way += 1
             self._bytes_under_way += len(message)
