@@ -12,17 +12,14 @@ import pytest
 
 from outlast.cloud.services.dynamodb.ledger import world
 from outlast.cloud.services.dynamodb.watching import Healing
-from tests.unit.dynamodb.harness import Cloud, Home, until
+from tests.unit.dynamodb.harness import Cloud, Home, running, until
 from tests.unit.dynamodb.test_global_tables import EAST, WEST, _agree, create, has
 
 
 @pytest.fixture
 async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
-    made = Cloud(tmp_path, (EAST, WEST))
-    for name in made.names:
-        await made.start(name)
-    yield made
-    await made.close()
+    async with running(tmp_path, EAST, WEST) as made:
+        yield made
 
 
 def links(home: Home) -> list[tuple[str, str | None]]:
