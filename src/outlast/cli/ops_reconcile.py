@@ -33,7 +33,7 @@ from outlast.ops.ledger.moment import since as moment_of
 from outlast.ops.outcome import Exit, Stopped, UsageError
 from outlast.ops.reconcile.rules import find
 from outlast.ops.reconcile.run import PATIENCE_S, Applied, Look, Reconciler
-from outlast.ops.reconcile.show import lines, told
+from outlast.ops.reconcile.show import lines, not_seen, told
 from outlast.ops.reconcile.store import LIMIT, DynamoStore
 
 LEDGER_LIMIT = 10_000
@@ -95,6 +95,8 @@ def reconcile(
         left = applied.left if applied else look
         print_table(("kind", "finding", "repair"), [(each.kind, each.text, each.repair.text if each.repair else None)
                                                     for each in left.findings])  # fmt: skip
+        for line in not_seen(left):
+            say(line)
     else:
         for line in lines(look) if applied is None else told(applied):
             typer.echo(line)

@@ -23,10 +23,15 @@ def lines(look: Look) -> Iterator[str]:
             yield f"{'':<12}by hand; then --settle '{finding.ledger[0]}'"
         if finding.kind != "overwritten":
             yield from (f"{'':<12}ledger: {name}" for name in finding.ledger)
+    yield from not_seen(look)
+    yield summary(look)
+
+
+def not_seen(look: Look) -> Iterator[str]:
+    """What could not be read, of tables and of the ledger: nothing is known of that."""
     for unseen in look.unseen:
         yield f"{'unseen':<12}{unseen.region}: {unseen.what} could not be read ({unseen.why})"
     yield from (f"{'unseen':<12}{what}" for what in look.unread)
-    yield summary(look)
 
 
 def summary(look: Look) -> str:
