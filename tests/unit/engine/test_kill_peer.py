@@ -14,12 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from outlast.cloud.effects.links import Shape
 from outlast.cloud.engine import Engine, Space
 from outlast.cloud.world.authority import Authority
 from tests.unit.engine.conftest import KEY, effects
 from tests.unit.engine.peer import EAST, WEST, opened
 
 ITEMS = 4000
+BYTES_PER_S = 2_000_000
+"""So slow that the peer dies between one batch and the next."""
 
 
 def prepare(folder: Path) -> None:
@@ -62,6 +65,7 @@ async def test_a_peer_killed_in_backfill_and_in_catching_up_ends_equal(tmp_path:
     prepare(tmp_path)
     engine, network = await opened(tmp_path, EAST)
     space = engine.space("t")
+    network.outgoing[WEST] = Shape(bytes_per_s=BYTES_PER_S)
     await fill(engine, space, b"before")
     space.set_replicas((WEST,))
     stream = engine.replication.outbox_numbered(space.number).streams[WEST]  # type: ignore[union-attr]
