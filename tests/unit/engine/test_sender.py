@@ -11,8 +11,8 @@ import pytest
 
 from outlast.cloud.effects import LinkDown, RealClock
 from outlast.cloud.engine.messages import DONE, HELLO, NOT_YET, pack, unpack
-from outlast.cloud.engine.outbox import Span
 from outlast.cloud.engine.sender import BATCH_ITEMS, BRIEFLY_S, Sender
+from outlast.cloud.engine.streams import Span
 
 PEER = "us-west-2"
 

@@ -20,7 +20,7 @@ from outlast.cloud.engine import layout, version
 from outlast.cloud.engine.clock import stamp_ms
 from outlast.cloud.engine.errors import IdentitiesUsedUp, StorageUnavailable
 from outlast.cloud.engine.layout import Writes
-from outlast.cloud.engine.outbox import restarted
+from outlast.cloud.engine.streams import restarted
 from outlast.cloud.engine.version import MAX_SEEN, SEEN
 
 if TYPE_CHECKING:

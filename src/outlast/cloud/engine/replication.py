@@ -20,11 +20,12 @@ from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.ledger import Conflict, Ledger
 from outlast.cloud.engine.lineage import Lineage
 from outlast.cloud.engine.messages import CHANNEL
-from outlast.cloud.engine.outbox import Outbox, Stream
+from outlast.cloud.engine.outbox import Outbox
 from outlast.cloud.engine.receiver import Receiver
 from outlast.cloud.engine.renewal import Renewal
 from outlast.cloud.engine.sender import Delivered, Observer, Sender
 from outlast.cloud.engine.space import Change, Replica, Space
+from outlast.cloud.engine.streams import Stream
 from outlast.cloud.engine.tombstones import Tombstones
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from outlast.cloud.effects import LinkDown, Unanswered
 from outlast.cloud.engine.clock import COUNTER_BITS
 from outlast.cloud.engine.errors import StorageUnavailable
 from outlast.cloud.engine.messages import CHANNEL, NOT_YET, Batch, Section, pack_batch, unpack
-from outlast.cloud.engine.outbox import CREATING, Span, Stream
+from outlast.cloud.engine.streams import CREATING, Span, Stream
 from outlast.cloud.engine.unheard import Unheard
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from outlast.cloud.engine.clock import stamp_ms
-from outlast.cloud.engine.outbox import CREATING, Stream
 from outlast.cloud.engine.space import Space
+from outlast.cloud.engine.streams import CREATING, Stream
 
 if TYPE_CHECKING:
     from outlast.cloud.engine.replication import Replication

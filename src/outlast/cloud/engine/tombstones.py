@@ -22,7 +22,8 @@ from outlast.cloud.engine.clock import stamp_ms
 from outlast.cloud.engine.errors import StorageUnavailable
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.messages import CHANNEL, CLEAN, pack, unpack
-from outlast.cloud.engine.outbox import ACTIVE, Outbox
+from outlast.cloud.engine.outbox import Outbox
+from outlast.cloud.engine.streams import ACTIVE
 from outlast.cloud.engine.version import Version, decode
 
 if TYPE_CHECKING:

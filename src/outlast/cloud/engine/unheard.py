@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from outlast.cloud.effects import LinkDown
 from outlast.cloud.engine.errors import StorageUnavailable
 from outlast.cloud.engine.messages import CHANNEL, Batch, Section, pack_batch
-from outlast.cloud.engine.outbox import ACTIVE, Stream
+from outlast.cloud.engine.streams import ACTIVE, Stream
 
 if TYPE_CHECKING:
     from outlast.cloud.engine.replication import Replication
