@@ -177,7 +177,8 @@ async def latencies(engine: Engine, space: Space) -> dict[str, object]:
     found: list[int] = []
 
     def note(delivered: Delivered) -> None:
-        found.extend(delivered.latencies_ms)
+        for latency_ms, n_writes in delivered.latencies_ms.items():
+            found.extend([latency_ms] * n_writes)
 
     engine.observe(note)
     started = time.perf_counter()

@@ -55,13 +55,13 @@ def test_what_is_held_in_memory_does_not_grow_with_the_backlog(tmp_path: Path) -
         assert outbox is not None
         stream = outbox.streams[WEST]
         assert a.replica_status()[WEST].backlog == 12_000
-        assert len(outbox._recent) <= MAX_RECENT
+        assert len(outbox._recent_stamps) <= MAX_RECENT
         world.net.heal(EAST, WEST)
         under_way, spans = [0], [0]
         while not quiet(world):
             under_way.append(sender._bytes_under_way)
             spans.append(len(stream.log_spans))
-            assert len(outbox._recent) <= MAX_RECENT
+            assert len(outbox._recent_stamps) <= MAX_RECENT
             await asyncio.sleep(0.005)
         assert 0 < max(under_way) <= MAX_BYTES_UNDER_WAY + 2 * BATCH_BYTES, "12 MB wait, 4 are under way"
         assert 0 < max(spans) <= MAX_UNDER_WAY

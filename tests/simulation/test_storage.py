@@ -228,8 +228,8 @@ def test_a_range_that_is_asked_for_again_sees_every_write(
             for reverse in (False, True):
                 found = list(engine.space("t").range(first, first + b":", reverse=reverse))
                 assert found == sorted((pair for pair in expected.items() if pair[0][:2] == first), reverse=reverse)
-            remembered.add(engine.store._base._lately_bytes)
-            assert engine.store._base._lately_bytes <= 60_000
+            remembered.add(engine.store.base._lately_bytes)
+            assert engine.store.base._lately_bytes <= 60_000
 
     alone(tmp_path, play, seed)
     assert len(remembered) > 20

@@ -47,9 +47,9 @@ def test_a_page_of_what_is_stranded_reads_no_more_than_a_page(tmp_path: Path, mo
     real = records.read_record
 
     def counted(read: list[int]):  # type: ignore[no-untyped-def]
-        def reading(stored: bytes):  # type: ignore[no-untyped-def]
+        def reading(stored: bytes, prefix: bytes):  # type: ignore[no-untyped-def]
             read[0] += 1
-            return real(stored)
+            return real(stored, prefix)
 
         return reading
 

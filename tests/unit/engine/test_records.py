@@ -9,14 +9,23 @@ from hypothesis import strategies as st
 
 from outlast.cloud.engine.records import Write, n_writes, pack_record, read_record
 
-writes = st.tuples(st.integers(0, 0xFEFFFFFFFFFFFFFF), st.binary(max_size=70), st.binary(max_size=70))
+writes = st.tuples(st.integers(0, 0xFDFFFFFFFFFFFFFF), st.binary(max_size=70), st.binary(max_size=70))
 
 
 @given(st.lists(writes, min_size=1, max_size=70))
 def test_a_record_holds_its_writes_in_order(group: list[Write]) -> None:
-    record = pack_record(group)
+    record = pack_record(*zip(*group, strict=True))
     assert n_writes(record) == len(group)
-    assert read_record(record) == group
+    assert read_record(record, b"any") == group
+
+
+@given(st.lists(writes, min_size=1, max_size=70))
+def test_a_group_of_before_holds_its_writes_in_order(group: list[Write]) -> None:
+    record = b"\xff" + len(group).to_bytes(4, "big")
+    for stamp, key, context in group:
+        record += struct.pack(">QIH", stamp, len(key), len(context)) + key + context
+    assert n_writes(record) == len(group)
+    assert read_record(record, b"p") == [(stamp, b"p" + key, context) for stamp, key, context in group]
 
 
 @given(writes)
@@ -24,4 +33,4 @@ def test_a_record_of_before_is_one_write(write: Write) -> None:
     stamp, key, context = write
     record = struct.pack(">QI", stamp, len(key)) + key + context
     assert n_writes(record) == 1
-    assert read_record(record) == [write]
+    assert read_record(record, b"p") == [(stamp, b"p" + key, context)]

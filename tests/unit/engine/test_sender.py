@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from outlast.cloud.effects import LinkDown, RealClock
-from outlast.cloud.engine.messages import DONE, HELLO, NOT_YET, pack, unpack
+from outlast.cloud.engine.messages import DONE, HELLO, NOT_YET, Section, pack, unpack
 from outlast.cloud.engine.sender import BATCH_ITEMS, BRIEFLY_S, Sender
 from outlast.cloud.engine.streams import Span
 
@@ -125,9 +125,9 @@ async def test_a_peer_that_does_not_know_the_space_yet_is_asked_again_though_tim
         has_unsent=True,
     )
 
-    def next_fill_span(*_args: Any) -> tuple[Any, list[Any]]:
+    def next_fill_span(*_args: Any) -> tuple[Span, Section, int]:
         stream.scanned, stream.has_unsent = True, False
-        return Span(cast(Any, stream), True, 0, b"", True, []), []
+        return Span(cast(Any, stream), True, 0, b"", True, []), Section("t", [], []), 0
 
     def reset() -> None:
         stream.scanned, stream.has_unsent = False, True
@@ -160,12 +160,12 @@ class Busy(Filled):
         self.stream.has_unsent = True
         self.sender.wake(cast(Any, self.stream))
 
-    def next_log_span(self, stream: Any, _own: int, n_items: int, _n_bytes: int) -> tuple[Span, list[Any]]:
+    def next_log_span(self, stream: Any, _own: int, n_items: int, _n_bytes: int) -> tuple[Span, Section, int]:
         n_sent = min(n_items, stream.outbox.last - stream.sent)
         stream.sent += n_sent
         stream.has_unsent = stream.sent < stream.outbox.last
         self.batches.append(n_sent)
-        return Span(stream, False, stream.sent, b"", False, [1] * n_sent), []
+        return Span(stream, False, stream.sent, b"", False, [1] * n_sent), Section("t", [], []), 0
 
     def spawn(self, work: Any) -> None:
         work.close()

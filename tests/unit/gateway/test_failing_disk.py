@@ -160,7 +160,7 @@ async def test_who_waits_only_after_the_loss_of_what_it_saw_is_told_of_it(path: 
 
 
 async def test_a_base_that_cannot_be_read_is_told(path: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    base = path.gate.region.engine.store._base
+    base = path.gate.region.engine.store.base
 
     def fails(error: Exception) -> Callable[..., Any]:
         def read(*arguments: Any) -> Any:

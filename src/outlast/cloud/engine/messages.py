@@ -7,7 +7,8 @@
 A standing says who speaks and how far it is, a proof how far the other was known to be (`lineage.py`). Who is to greet
 first is answered with a standing alone. A Region that changes its identity says a standing alone at greetings.
 `names` is the sender's table of Region identities, joined by NUL; the versions inside a stored item refer to it by
-index. A section's `items` are its keys and stored items by turns, in one piece; `lengths` has four bytes for each.
+index. A section's `items` are its keys, then what is stored under them, in one piece; `lengths` has four bytes for each
+of all these.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, pairwise
 
 CHANNEL = "replication"
 HELLO, BATCH, CLEAN = b"h", b"b", b"c"
@@ -25,10 +26,11 @@ SIZE = struct.Struct(">I")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Items of one space, as stored at the sender."""
+    """Items of one space, as stored at the sender: their keys, and in the same order what is stored under them."""
 
     space: str
-    items: Sequence[tuple[bytes, bytes]]
+    keys: Sequence[bytes]
+    stored: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,11 @@ def pack_batch(standing: bytes, batch: Batch) -> bytes:
     """A BATCH message."""
     pieces = _pieces([BATCH, standing, "\0".join(batch.names).encode()])
     for section in batch.sections:
-        flat = list(chain.from_iterable(section.items))
-        lengths = list(map(len, flat))
-        pieces += _pieces([section.space.encode(), struct.pack(f">{len(flat)}I", *lengths)])
+        lengths = [*map(len, section.keys), *map(len, section.stored)]
+        pieces += _pieces([section.space.encode(), struct.pack(f">{len(lengths)}I", *lengths)])
         pieces.append(SIZE.pack(sum(lengths)))
-        pieces += flat
+        pieces += section.keys
+        pieces += section.stored
     return b"".join(pieces)
 
 
@@ -92,17 +94,17 @@ def read_batch(parts: list[bytes]) -> Batch:
         if at + 3 > len(parts):
             raise ValueError("a replication message lacks a section's items")
         space, lengths, items = parts[at : at + 3]
-        sections.append(Section(space.decode(), _read_items(lengths, items)))
+        sections.append(_read_section(space.decode(), lengths, items))
     return Batch(names, tuple(sections))
 
 
-def _read_items(lengths: bytes, items: bytes) -> list[tuple[bytes, bytes]]:
-    """Keys and stored items in pairs; raises ValueError."""
+def _read_section(space: str, lengths: bytes, items: bytes) -> Section:
+    """Keys and what is stored under them; raises ValueError."""
     n_parts, rest = divmod(len(lengths), 4)
     if rest or n_parts % 2:
         raise ValueError("a replication message has lengths that are cut short")
     ends = list(accumulate(struct.unpack(f">{n_parts}I", lengths), initial=0))
     if ends[-1] != len(items):
         raise ValueError("a replication message has items of other lengths than it says")
-    flat = [items[begin:end] for begin, end in pairwise(ends)]
-    return list(zip(flat[::2], flat[1::2], strict=True))
+    parts = [items[begin:end] for begin, end in pairwise(ends)]
+    return Section(space, parts[: n_parts // 2], parts[n_parts // 2 :])

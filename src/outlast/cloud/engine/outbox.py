@@ -11,16 +11,20 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, takewhile
+from operator import itemgetter
 
 from outlast.cloud.engine import layout
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.ledger import lost_key
+from outlast.cloud.engine.messages import Section
 from outlast.cloud.engine.records import MAX_WRITES, Write, n_writes, pack_record, read_record
 from outlast.cloud.engine.store import Store
 from outlast.cloud.engine.streams import SCAN_KEYS, Span, Stream
 from outlast.cloud.engine.version import SHARED, Version, decode
 
 MAX_RECENT = 4096
+FLAGS, ORIGIN = itemgetter(0), itemgetter(1)
+"""Of what is stored for an item, as `version` lays it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +37,28 @@ class LogRecord:
     context: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Writes of the log that follow one another: the last one's number, the stamps of all, and what to send for them:
+    their items and how many bytes those are."""
+
+    last: int
+    stamps: list[int]
+    section: Section
+    n_bytes: int
+
+
 class Outbox:
     """The replication log of one space and its streams."""
 
     __slots__ = (
         "_ends",
         "_ends_after",
+        "_items",
         "_open",
         "_prefix",
-        "_recent",
+        "_recent_keys",
+        "_recent_stamps",
         "_store",
         "last",
         "name",
@@ -53,12 +70,14 @@ class Outbox:
     def __init__(self, store: Store, name: str, number: int, peers: tuple[str, ...]) -> None:
         self._store = store
         self._prefix = layout.log_prefix(number)
+        self._items = layout.item_prefix(number)
         self.name = name
         self.number = number
         self.last = 0
         self.trimmed = 0
         self._open: list[Write] = []  # the newest writes, which have no record yet
-        self._recent: list[Write] = []  # those before them, as a replica that keeps up wants them
+        self._recent_stamps: list[int] = []  # those before them, as a replica that keeps up wants them
+        self._recent_keys: list[bytes] = []
         self._ends: deque[int] = deque()  # the last write of each of the newest records
         self._ends_after = 0  # the write before the first of those records
         self.streams: dict[str, Stream] = {}
@@ -68,7 +87,8 @@ class Outbox:
 
     def load(self) -> None:
         """Take the durable state again."""
-        self._recent.clear()
+        self._recent_stamps.clear()
+        self._recent_keys.clear()
         self._open.clear()
         self._ends.clear()
         prefix = layout.stream_prefix(self.number)
@@ -96,15 +116,21 @@ class Outbox:
         """Add to `writes` the records of what was logged since the last call."""
         opened, self._open = self._open, []
         end = self.last - len(opened)
-        self._recent += opened
-        del self._recent[:-MAX_RECENT]
         for at in range(0, len(opened), MAX_WRITES):
-            piece = opened[at : at + MAX_WRITES]
-            end += len(piece)
-            writes[self._prefix + end.to_bytes(8, "big")] = pack_record(piece)
+            stamps, keys, contexts = zip(*opened[at : at + MAX_WRITES], strict=True)
+            self._recent_stamps += stamps
+            self._recent_keys += keys
+            end += len(stamps)
+            writes[self._prefix + end.to_bytes(8, "big")] = pack_record(stamps, keys, contexts)
             self._ends.append(end)
             if len(self._ends) > MAX_RECENT:
                 self._ends_after = self._ends.popleft()
+        self._forget_recent(len(self._recent_stamps) - MAX_RECENT)
+
+    def _forget_recent(self, n_writes: int) -> None:
+        if n_writes > 0:
+            del self._recent_stamps[:n_writes]
+            del self._recent_keys[:n_writes]
 
     def forget_open(self) -> None:
         """Nobody is owed what has no record yet."""
@@ -113,34 +139,55 @@ class Outbox:
 
     def records(self, after: int) -> Iterator[LogRecord]:
         """Logged writes with greater numbers, in order; lazy, consume without awaiting."""
-        for number, (stamp, key, context) in self._writes(after):
-            yield LogRecord(number, stamp, key, context)
+        for number, (stamp, raw, context) in self._writes(after):
+            yield LogRecord(number, stamp, raw[layout.PREFIX_BYTES :], context)
+
+    def first_stamp(self, after: int) -> int | None:
+        """The stamp of the first logged write with a greater number; None when there is none."""
+        at = after - self._recent_after
+        if 0 <= at < len(self._recent_stamps):
+            return self._recent_stamps[at]
+        first = next(self._writes(after), None)
+        return None if first is None else first[1][0]
 
     @property
     def _closed(self) -> int:
-        """The last write that has a record; `_recent` ends with it and has no holes."""
+        """The last write that has a record; the recent ones end with it and have no holes."""
         return self.last - len(self._open)
+
+    @property
+    def _recent_after(self) -> int:
+        """The write before the recent ones."""
+        return self._closed - len(self._recent_stamps)
 
     def _writes(self, after: int) -> Iterator[tuple[int, Write]]:
         closed = self._closed
-        recent_after = closed - len(self._recent)
-        if after < recent_after:
-            for key, record in self._store.range(self.log_key(after + 1), layout.successor(self._prefix)):
+        if after < closed:
+            for key, record in self._store.range(self.log_key(after + 1), self.log_key(closed + 1)):
                 number = int.from_bytes(key[-8:], "big") - n_writes(record)
-                for write in read_record(record):
+                for write in read_record(record, self._items):
                     number += 1
                     if number > after:
                         yield number, write
-                after = number
-                if after >= recent_after:
-                    break
-        if after < closed:
-            yield from enumerate(self._recent[max(0, after - recent_after) :], max(after, recent_after) + 1)
         yield from enumerate(self._open[max(0, after - closed) :], max(after, closed) + 1)
+
+    def _following(self, after: int, limit: int) -> tuple[list[int], list[bytes]]:
+        """Up to `limit` writes that follow one: their stamps and their items' store keys."""
+        at = after - self._recent_after
+        if at < 0:
+            found = [write for _, write in islice(self._writes(after), limit)]
+            return [stamp for stamp, _, _ in found], [raw for _, raw, _ in found]
+        stamps, keys = self._recent_stamps[at : at + limit], self._recent_keys[at : at + limit]
+        rest = limit - len(stamps)
+        if rest and self._open:
+            opened = self._open[max(0, after - self._closed) :][:rest]
+            stamps += [stamp for stamp, _, _ in opened]
+            keys += [raw for _, raw, _ in opened]
+        return stamps, keys
 
     def unfilled(self, stream: Stream) -> Iterator[tuple[bytes, Version]]:
         """Existing items that a replica has not acknowledged, by key; lazy, consume without awaiting."""
-        prefix = layout.item_prefix(self.number)
+        prefix = self._items
         for raw, stored in self._store.range(prefix + stream.fill_acked, layout.successor(prefix)):
             yield raw[layout.PREFIX_BYTES :], decode(stored)
 
@@ -151,7 +198,7 @@ class Outbox:
         if gone:
             for end in gone:
                 writes[self.log_key(end)] = None
-            del self._recent[: max(0, gone[-1] - (self._closed - len(self._recent)))]
+            self._forget_recent(gone[-1] - self._recent_after)
             self.trimmed = gone[-1]
             while self._ends and self._ends[0] <= self.trimmed:
                 self._ends_after = self._ends.popleft()
@@ -166,63 +213,77 @@ class Outbox:
         found = self._store.range(self.log_key(self.trimmed + 1), self.log_key(needed + 1))
         return [int.from_bytes(key[-8:], "big") for key, _ in islice(found, limit)]
 
-    def next_log_span(
-        self, stream: Stream, own: int, n_items: int, n_bytes: int
-    ) -> tuple[Span, list[tuple[bytes, bytes]]]:
-        """The next piece of the log for a replica, marked as under way: its span and the items, as `owed` has them."""
-        stream.sent, items, stamps = self.owed(stream.sent, own, n_items, n_bytes)
-        span = Span(stream, False, stream.sent, b"", False, stamps)
+    def next_log_span(self, stream: Stream, own: int, n_items: int, n_bytes: int) -> tuple[Span, Section, int]:
+        """The next piece of the log for a replica, marked as under way: its span, and the items and bytes as `owed`."""
+        piece = self.owed(stream.sent, own, n_items, n_bytes)
+        stream.sent = piece.last
+        span = Span(stream, False, stream.sent, b"", False, piece.stamps)
         stream.log_spans.append(span)
-        return span, items
+        return span, piece.section, piece.n_bytes
 
-    def owed(
-        self, after: int, own: int, n_items: int, n_bytes: int
-    ) -> tuple[int, list[tuple[bytes, bytes]], list[int]]:
-        """A piece of the log after a record: the last record's number, the items, newest versions, the writes' stamps.
+    def owed(self, after: int, own: int, n_items: int, n_bytes: int) -> Piece:
+        """The log's writes after one, up to so many, or until their items have so many bytes: the newest versions.
 
         A write made here (by Region number `own`) that has lost a conflict meanwhile goes along, so that the replica
         can note the conflict too.
         """
-        items: list[tuple[bytes, bytes]] = []
-        sent: set[bytes] = set()
-        stamps: list[int] = []
-        last = after
-        prefix = layout.item_prefix(self.number)
-        get = self._store.get
-        for number, (stamp, key, _) in islice(self._writes(after), n_items):
-            last = number
-            stamps.append(stamp)
-            stored = get(prefix + key)
-            if stored is not None:
-                if stored[1] != own or stored[0] & SHARED:  # others have written it as well
-                    lost = get(lost_key(self.name, key, stamp))
-                    if lost is not None:
-                        items.append((key, lost))
-                        n_bytes -= len(lost) + len(key)
-                if key not in sent:
-                    sent.add(key)
-                    items.append((key, stored))
-                    n_bytes -= len(stored) + len(key)
-            if n_bytes <= 0:
-                break
-        return last, items, stamps
+        stamps, raws = self._following(after, n_items)
+        found = self._store.get_all(raws)
+        newest = dict(zip(raws, found, strict=True))
+        whole = [stored for stored in newest.values() if stored is not None]
+        size = sum(map(len, newest)) - layout.PREFIX_BYTES * len(newest) + sum(map(len, whole))
+        is_plain = len(whole) == len(newest) and size <= n_bytes
+        if not is_plain or set(map(ORIGIN, whole)) - {own} or any(flags & SHARED for flags in set(map(FLAGS, whole))):
+            return self._owed_by_turns(after, own, stamps, zip(raws, found, strict=True), n_bytes)
+        keys = [raw[layout.PREFIX_BYTES :] for raw in newest]
+        return Piece(after + len(stamps), stamps, Section(self.name, keys, whole), size)
 
-    def next_fill_span(self, stream: Stream, n_items: int, n_bytes: int) -> tuple[Span, list[tuple[bytes, bytes]]]:
+    def _owed_by_turns(
+        self, after: int, own: int, stamps: list[int], found: Iterator[tuple[bytes, bytes | None]], n_bytes: int
+    ) -> Piece:
+        """As `owed`, where items are gone, others have written them as well, or there are more bytes than wanted."""
+        keys: list[bytes] = []
+        whole: list[bytes] = []
+        sent: set[bytes] = set()
+        left = n_bytes
+        n_taken = 0
+        for stamp, (raw, stored) in zip(stamps, found, strict=True):
+            n_taken += 1
+            if stored is not None:
+                key = raw[layout.PREFIX_BYTES :]
+                versions = [] if raw in sent else [stored]
+                sent.add(raw)
+                if stored[1] != own or stored[0] & SHARED:  # others have written it as well
+                    lost = self._store.get(lost_key(self.name, key, stamp))
+                    if lost is not None:
+                        versions.insert(0, lost)
+                for version in versions:
+                    keys.append(key)
+                    whole.append(version)
+                    left -= len(version) + len(key)
+            if left <= 0:
+                break
+        return Piece(after + n_taken, stamps[:n_taken], Section(self.name, keys, whole), n_bytes - left)
+
+    def next_fill_span(self, stream: Stream, n_items: int, n_bytes: int) -> tuple[Span, Section, int]:
         """The next piece of the existing items, also of those that the replica wrote: it may have dropped them."""
-        prefix = layout.item_prefix(self.number)
+        prefix = self._items
         start = prefix + stream.fill_sent
-        items: list[tuple[bytes, bytes]] = []
+        keys: list[bytes] = []
+        whole: list[bytes] = []
+        left = n_bytes
         last, final = stream.fill_sent, True
-        for seen, (raw, stored) in enumerate(self._store.range(start, layout.successor(prefix))):
-            if len(items) >= n_items or n_bytes <= 0 or seen >= SCAN_KEYS:
+        for raw, stored in self._store.range(start, layout.successor(prefix)):
+            if len(keys) >= min(n_items, SCAN_KEYS) or left <= 0:
                 final = False
                 break
             key = raw[layout.PREFIX_BYTES :]
             last = key + b"\0"
-            items.append((key, stored))
-            n_bytes -= len(stored) + len(key)
+            keys.append(key)
+            whole.append(stored)
+            left -= len(stored) + len(key)
         stream.fill_sent = last
         stream.scanned = final
         span = Span(stream, True, 0, last, final, [])
         stream.fill_spans.append(span)
-        return span, items
+        return span, Section(self.name, keys, whole), n_bytes - left

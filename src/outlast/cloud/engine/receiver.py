@@ -95,7 +95,7 @@ class Receiver:
         space = self._engine.opened(section.space)
         if space is None or peer not in space.replicas:
             return NOT_YET
-        for at in range(0, len(section.items), APPLY_ITEMS):
+        for at in range(0, len(section.keys), APPLY_ITEMS):
             if at:
                 await self._engine.effects.clock.sleep(0)
                 space = self._engine.opened(section.space)
@@ -104,7 +104,8 @@ class Receiver:
             changes: list[Change] = []
             with self._engine.begin(soon=False) as tx:
                 self._home.lineage.vouch(peer, speaker, tx.writes)
-                for key, stored in section.items[at : at + APPLY_ITEMS]:
+                piece = slice(at, at + APPLY_ITEMS)
+                for key, stored in zip(section.keys[piece], section.stored[piece], strict=True):
                     change = self._apply(tx, space, key, stored, numbers)
                     if change is not None:
                         changes.append(change)

@@ -373,8 +373,8 @@ class Replication:
         """The age of the oldest write that the replica has not acknowledged; 0 when there is none."""
         if stream.backlog == 0:
             return 0
-        first = next(stream.outbox.records(stream.acked), None)
-        return 0 if first is None else max(0, self.engine.effects.clock.now_ms() - stamp_ms(first.stamp))
+        first = stream.outbox.first_stamp(stream.acked)
+        return 0 if first is None else max(0, self.engine.effects.clock.now_ms() - stamp_ms(first))
 
     def conflicts(self, space: str | None, since_ms: int, after: int = 0) -> Iterator[Conflict]:
         """The conflict ledger's entries."""

@@ -10,7 +10,8 @@ once, and more time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,11 +43,11 @@ MAX_TIMEOUT_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Writes that a peer has made durable: milliseconds from local commit to apply there, one entry a write."""
+    """Writes that a peer has made durable: how many took how many milliseconds from local commit to apply there."""
 
     space: str
     peer: str
-    latencies_ms: tuple[int, ...]
+    latencies_ms: Mapping[int, int]
 
 
 Observer = Callable[[Delivered], None]
@@ -212,13 +213,13 @@ class Sender:
                 if not wanted or n_items <= 0 or n_bytes <= 0:
                     continue
                 if fill:
-                    span, items = outbox.next_fill_span(stream, n_items, n_bytes)
+                    span, section, size = outbox.next_fill_span(stream, n_items, n_bytes)
                 else:
-                    span, items = outbox.next_log_span(stream, self._engine.origin, n_items, n_bytes)
+                    span, section, size = outbox.next_log_span(stream, self._engine.origin, n_items, n_bytes)
                 spans.append(span)
-                sections.append(Section(outbox.name, items))
-                n_items -= max(len(items), len(span.stamps))
-                n_bytes -= sum(len(key) + len(stored) for key, stored in items)
+                sections.append(section)
+                n_items -= max(len(section.keys), len(span.stamps))
+                n_bytes -= size
             del self._streams[stream]
             if stream.has_unsent:
                 self._streams[stream] = None
@@ -264,10 +265,10 @@ class Sender:
             if stream.done(span):
                 moved[stream] = None
             if span.stamps:
-                latencies = tuple(
-                    [took if (took := applied_ms - (each >> COUNTER_BITS)) > 0 else 0 for each in span.stamps]
-                )
-                self._home.delivered(Delivered(stream.outbox.name, self.peer, latencies))
+                latencies_ms: Counter[int] = Counter()
+                for written_ms, n_writes in Counter([stamp >> COUNTER_BITS for stamp in span.stamps]).items():
+                    latencies_ms[max(0, applied_ms - written_ms)] += n_writes
+                self._home.delivered(Delivered(stream.outbox.name, self.peer, latencies_ms))
         if moved:
             self._home.moved(list(moved))
 

@@ -40,12 +40,13 @@ class Store:
         self._clock = clock
         self._disk = disk
         self._folder = folder
-        self._base = Base(folder, keys, disk)
-        self._base.is_urgent = lambda: len(self._frozen) > 1 or self._table.bytes > TABLE_BYTES // 2
+        self.base = Base(folder, keys, disk)
+        """What lies below the memory tables."""
+        self.base.is_urgent = lambda: len(self._frozen) > 1 or self._table.bytes > TABLE_BYTES // 2
         self._log = Log(folder, keys, disk, entropy)
         self._table = MemTable()
         self._frozen: list[MemTable] = []  # oldest first
-        self.applied = self._base.flushed
+        self.applied = self.base.flushed
         self.before_commit: Callable[[], None] = lambda: None  # may submit what the group that leaves needs
         self.stamp: Callable[[], int]  # the clock's newest reading, made durable with every group
         self._replay()
@@ -71,18 +72,18 @@ class Store:
         self._janitor = disk.worker("janitor")
         try:
             self._log.start(self.applied, self.stamp())
-            self._base.begin()
+            self.base.begin()
         except (OSError, apsw.Error) as error:
             self._refuse(error)
         else:
             self._want_spare()
-        self._log.trim(self._base.flushed)
+        self._log.trim(self.base.flushed)
         self._flush()
 
     def _replay(self) -> None:
         """Take what the log has and the base has not."""
-        newest = self._base.stamp
-        for group in self._log.replay(self._base.flushed, begun=self._base.begun):
+        newest = self.base.stamp
+        for group in self._log.replay(self.base.flushed, begun=self.base.begun):
             self._table.apply(group.writes, group.last)
             self.applied = group.last
             newest = max(newest, group.stamp)
@@ -101,7 +102,12 @@ class Store:
             value = table.data.get(key, MISSING)
             if value is not MISSING:
                 return value
-        return self._base.get(key)
+        return self.base.get(key)
+
+    def get_all(self, keys: list[bytes]) -> list[bytes | None]:
+        """The value of each key, or None; as `get`."""
+        newest = list(map(self._table.data.get, keys))
+        return newest if all(newest) else list(map(self.get, keys))
 
     def range(self, start: bytes, end: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Pairs with `start` <= key < `end`, in key order; lazy, as `pages`."""
@@ -126,7 +132,7 @@ class Store:
         self, start: bytes, end: bytes, limit: int, reverse: bool
     ) -> tuple[list[tuple[bytes, bytes]], bytes | None]:
         """About `limit` pairs, and the last key that they speak for when there may be more."""
-        stored = self._base.rows(start, end, limit, reverse)
+        stored = self.base.rows(start, end, limit, reverse)
         bound = stored[-1][0] if len(stored) == limit else None
         layers = [table.rows(start, end, limit, reverse) for table in (*self._frozen, self._table) if table.data]
         layers = [layer for layer in layers if layer]
@@ -198,11 +204,6 @@ class Store:
         """Call `callback` after applied writes were lost, so that memory built on them is rebuilt."""
         self._on_failure.append(callback)
 
-    @property
-    def base(self) -> Base:
-        """What lies below the memory tables."""
-        return self._base
-
     async def drain(self) -> None:
         """Return when the base holds everything and the log nothing but its present segment. Nobody may write."""
         await self.settled()
@@ -225,11 +226,11 @@ class Store:
         """Close the files; what is not durable yet is lost."""
         self._failure = self._failure or "the engine is closed"
         self._closed = True
-        self._base.stopping = self._log.stopping = True
+        self.base.stopping = self._log.stopping = True
         for worker in (self._committer, self._flusher, self._janitor):
             worker.close()
         self._log.close()
-        self._base.close()
+        self.base.close()
 
     # ---- the log
 
@@ -353,7 +354,7 @@ class Store:
         self._flushing = True
         table = self._frozen[0]
         started_s = self._clock.monotonic_s()
-        self._flusher.run(lambda: self._base.flush(table), lambda error: self._flushed(table, started_s, error))
+        self._flusher.run(lambda: self.base.flush(table), lambda error: self._flushed(table, started_s, error))
 
     def _flushed(self, table: MemTable, started_s: float, error: Exception | None) -> None:
         self._flushing = False
@@ -365,11 +366,11 @@ class Store:
             if not isinstance(error, DAMAGE):
                 asyncio.get_running_loop().call_later(RETRY_S, self._flush)
             return
-        took_s = max(0.001, self._clock.monotonic_s() - started_s - self._base.gave_way_s)
+        took_s = max(0.001, self._clock.monotonic_s() - started_s - self.base.gave_way_s)
         if table.bytes > TABLE_BYTES // 4:
             self._pace.drained(table.bytes, took_s)
         self._frozen.remove(table)
-        self._base.forget()
+        self.base.forget()
         self._flusher.run(table.release, lambda error: None)
         if len(self._frozen) < MAX_FROZEN - 1:
             self._pace.free()

@@ -43,10 +43,10 @@ def _owed(stream: Stream, writer: str, names: list[str], from_stamp: int) -> Ite
     outbox = stream.outbox
     region = writer.partition("#")[0]
     own = {number: name for number, name in enumerate(names) if name.partition("#")[0] == region}
-    first = next(outbox.records(stream.acked), None)
+    first = outbox.first_stamp(stream.acked)
     if stream.status == CREATING:  # items that wait for their turn and that no log record names
         for key, item in outbox.unfilled(stream):
-            if item.origin in own and from_stamp <= item.stamp and (first is None or item.stamp < first.stamp):
+            if item.origin in own and from_stamp <= item.stamp and (first is None or item.stamp < first):
                 yield Stranded(outbox.name, key, item.stamp, item.context, own[item.origin])
     for record in outbox.records(_before(stream, from_stamp)):
         yield Stranded(outbox.name, record.key, record.stamp, record.context, writer)
@@ -57,9 +57,9 @@ def _before(stream: Stream, stamp: int) -> int:
     outbox, low, high = stream.outbox, stream.acked, stream.outbox.last
     while low < high:
         middle = (low + high) // 2
-        record = next(outbox.records(middle), None)
-        if record is None or record.stamp >= stamp:
+        following = outbox.first_stamp(middle)
+        if following is None or following >= stamp:
             high = middle
         else:
-            low = record.number
+            low = middle + 1
     return low

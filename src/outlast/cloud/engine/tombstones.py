@@ -65,7 +65,8 @@ class Tombstones:
         own, raw, stamp = self._engine.origin, space.raw(key), item.stamp + 1
         tx.writes[raw] = version.following(version.encode(item), own, stamp, None, AGAIN)
         tx.writes[layout.tombstone_key(stamp, space.number, key)] = b""
-        tx.logged[raw] = (space, (stamp, key, AGAIN))
+        if space.outbox is not None:
+            tx.logged[raw] = space.outbox, (stamp, raw, AGAIN)
         self.schedule()
 
     def _forget(self, number: int, stamp: int, writes: Writes) -> None:
@@ -181,5 +182,5 @@ def _has_all(outbox: Outbox, peer: str, stamp: int) -> bool:
     stream = outbox.streams.get(peer)
     if stream is None or stream.status != ACTIVE:
         return False
-    first = next(outbox.records(stream.acked), None)
-    return first is None or first.stamp > stamp
+    first = outbox.first_stamp(stream.acked)
+    return first is None or first > stamp

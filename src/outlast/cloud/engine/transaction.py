@@ -14,6 +14,7 @@ from outlast.cloud.engine.space import Change, Space, stripped
 
 if TYPE_CHECKING:
     from outlast.cloud.engine.engine import Engine
+    from outlast.cloud.engine.outbox import Outbox
 
 
 class Transaction:
@@ -28,7 +29,7 @@ class Transaction:
         self.soon = soon
         self._engine = engine
         self._stamp = 0
-        self.logged: dict[bytes, tuple[Space, Write]] = {}
+        self.logged: dict[bytes, tuple[Outbox, Write]] = {}
         self.writes: Writes = {}
 
     def __enter__(self) -> Transaction:
@@ -75,11 +76,11 @@ class Transaction:
         engine = self._engine
         stamp = self.stamp
         derive = space.derive
-        replicated = space.outbox is not None
-        old = self.read(raw) if replicated or derive is not None else None
-        if replicated:
+        outbox = space.outbox
+        old = self.read(raw) if outbox is not None or derive is not None else None
+        if outbox is not None:
             self.writes[raw] = version.following(old, engine.origin, stamp, value, context)
-            self.logged[raw] = (space, (stamp, key, context))
+            self.logged[raw] = outbox, (stamp, raw, context)
         else:
             self.writes[raw] = version.prefix(engine.origin, stamp) + value
         if derive is not None:
@@ -94,10 +95,11 @@ class Transaction:
             return
         engine = self._engine
         stamp = self.stamp
-        if space.outbox is not None:
+        outbox = space.outbox
+        if outbox is not None:
             self.writes[raw] = version.following(stored, engine.origin, stamp, None, context)
             self.writes[layout.tombstone_key(stamp, space.number, key)] = b""
-            self.logged[raw] = (space, (stamp, key, context))
+            self.logged[raw] = outbox, (stamp, raw, context)
             engine.replication.tombstones.schedule()
         else:
             self.writes[raw] = None
@@ -107,8 +109,6 @@ class Transaction:
     def log(self) -> None:
         """Tell the logs of replicated spaces what this transaction has written."""
         unrecorded = self._engine.replication.unrecorded
-        for space, write in self.logged.values():
-            outbox = space.outbox
-            if outbox is not None:
-                outbox.append(write)
-                unrecorded[outbox] = None
+        for outbox, write in self.logged.values():
+            outbox.append(write)
+            unrecorded[outbox] = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from outlast.cloud.effects import LinkDown
 from outlast.cloud.engine.errors import StorageUnavailable
-from outlast.cloud.engine.messages import CHANNEL, Batch, Section, pack_batch
+from outlast.cloud.engine.messages import CHANNEL, Batch, pack_batch
 from outlast.cloud.engine.streams import ACTIVE, Stream
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class Unheard:
             after = max(self._told.get(stream, 0), stream.acked)
             if stream.paused or stream.status != ACTIVE or not after < min(outbox.last, stream.acked + MAX_RECORDS):
                 continue
-            self._told[stream], items, _ = outbox.owed(after, self._home.origin, MESSAGE_ITEMS, MESSAGE_BYTES)
-            return pack_batch(self._home.lineage.standing(), Batch(self._home.names(), (Section(outbox.name, items),)))
+            piece = outbox.owed(after, self._home.origin, MESSAGE_ITEMS, MESSAGE_BYTES)
+            self._told[stream] = piece.last
+            return pack_batch(self._home.lineage.standing(), Batch(self._home.names(), (piece.section,)))
         return None

@@ -10,7 +10,6 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -314,7 +313,7 @@ def observe(state: DynamoDB) -> None:
         if table is None:
             return
         series = table.metrics.named("ReplicationLatency", "Milliseconds", ReceivingRegion=report.peer)
-        for latency_ms, count in Counter(report.latencies_ms).items():
+        for latency_ms, count in report.latencies_ms.items():
             series.add(float(latency_ms), count)
 
     state.engine.observe(delivered)
