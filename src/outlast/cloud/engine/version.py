@@ -26,6 +26,7 @@ SEEN = 0x0F
 SHARED = SEEN | GAPS
 """Flags of an item in whose history there are others' writes."""
 HEAD = struct.Struct(">BBQ")
+HEAD_AND_CONTEXT = struct.Struct(">BBQH")
 PLAIN_BYTES = 10
 ENTRY_BYTES = 9
 GAP = struct.Struct(">BQQ")
@@ -102,11 +103,11 @@ def prefix(origin: int, stamp: int) -> bytes:
 def following(old: bytes | None, origin: int, stamp: int, value: bytes | None, context: bytes) -> bytes:
     """The encoded version of a new write here, which knows what was stored before it."""
     if old is None or (old[1] == origin and not old[0] & SHARED):  # nobody else has written it: the common case
-        flags = (CONTEXT if context else 0) | (TOMBSTONE if value is None else 0)
-        head = HEAD.pack(flags, origin, stamp)
+        flags = 0 if value is not None else TOMBSTONE
         if context:
-            head += len(context).to_bytes(2, "big") + context
-        return head if value is None else head + value
+            head = HEAD_AND_CONTEXT.pack(flags | CONTEXT, origin, stamp, len(context))
+            return b"".join((head, context, value or b""))
+        return HEAD.pack(flags, origin, stamp) + (value or b"")
     before = decode(old)
     newest = dict(before.seen)
     newest[before.origin] = before.stamp
@@ -186,6 +187,8 @@ def value_of(stored: bytes | None) -> bytes | None:
     flags = stored[0]
     if flags == 0:
         return stored[PLAIN_BYTES:]
+    if flags == CONTEXT:
+        return stored[PLAIN_BYTES + 2 + (stored[PLAIN_BYTES] << 8 | stored[PLAIN_BYTES + 1]) :]
     if flags & TOMBSTONE:
         return None
     at = PLAIN_BYTES + ENTRY_BYTES * (flags & SEEN)
