@@ -7,6 +7,7 @@ record (`records.py`), which is closed as their group leaves for the disk and re
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ class Outbox:
         self.last = 0
         self.trimmed = 0
         self._open: list[Write] = []  # the newest writes, which have no record yet
-        self._recent_stamps: list[int] = []  # those before them, as a replica that keeps up wants them
+        self._recent_stamps = array("Q")  # those before them that some replica lacks, if it keeps up
         self._recent_keys: list[bytes] = []
         self._ends: deque[int] = deque()  # the last write of each of the newest records
         self._ends_after = 0  # the write before the first of those records
@@ -87,7 +88,7 @@ class Outbox:
 
     def load(self) -> None:
         """Take the durable state again."""
-        self._recent_stamps.clear()
+        del self._recent_stamps[:]
         self._recent_keys.clear()
         self._open.clear()
         self._ends.clear()
@@ -118,14 +119,15 @@ class Outbox:
         end = self.last - len(opened)
         for at in range(0, len(opened), MAX_WRITES):
             stamps, keys, contexts = zip(*opened[at : at + MAX_WRITES], strict=True)
-            self._recent_stamps += stamps
+            self._recent_stamps.extend(stamps)
             self._recent_keys += keys
             end += len(stamps)
             writes[self._prefix + end.to_bytes(8, "big")] = pack_record(stamps, keys, contexts)
             self._ends.append(end)
             if len(self._ends) > MAX_RECENT:
                 self._ends_after = self._ends.popleft()
-        self._forget_recent(len(self._recent_stamps) - MAX_RECENT)
+        everywhere = min([stream.acked for stream in self.streams.values()], default=end)
+        self._forget_recent(max(everywhere - self._recent_after, len(self._recent_keys) - MAX_RECENT))
 
     def _forget_recent(self, n_writes: int) -> None:
         if n_writes > 0:
@@ -145,7 +147,7 @@ class Outbox:
     def first_stamp(self, after: int) -> int | None:
         """The stamp of the first logged write with a greater number; None when there is none."""
         at = after - self._recent_after
-        if 0 <= at < len(self._recent_stamps):
+        if 0 <= at < len(self._recent_keys):
             return self._recent_stamps[at]
         first = next(self._writes(after), None)
         return None if first is None else first[1][0]
@@ -158,7 +160,7 @@ class Outbox:
     @property
     def _recent_after(self) -> int:
         """The write before the recent ones."""
-        return self._closed - len(self._recent_stamps)
+        return self._closed - len(self._recent_keys)
 
     def _writes(self, after: int) -> Iterator[tuple[int, Write]]:
         closed = self._closed
@@ -177,7 +179,7 @@ class Outbox:
         if at < 0:
             found = [write for _, write in islice(self._writes(after), limit)]
             return [stamp for stamp, _, _ in found], [raw for _, raw, _ in found]
-        stamps, keys = self._recent_stamps[at : at + limit], self._recent_keys[at : at + limit]
+        stamps, keys = self._recent_stamps[at : at + limit].tolist(), self._recent_keys[at : at + limit]
         rest = limit - len(stamps)
         if rest and self._open:
             opened = self._open[max(0, after - self._closed) :][:rest]
