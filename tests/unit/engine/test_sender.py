@@ -157,13 +157,15 @@ class Busy(Filled):
 
     async def settled(self) -> None:
         self.stream.outbox.last += 1
+        self.stream.n_unsent = self.stream.outbox.last - self.stream.sent
         self.stream.has_unsent = True
         self.sender.wake(cast(Any, self.stream))
 
     def next_log_span(self, stream: Any, _own: int, n_items: int, _n_bytes: int) -> tuple[Span, Section, int]:
         n_sent = min(n_items, stream.outbox.last - stream.sent)
         stream.sent += n_sent
-        stream.has_unsent = stream.sent < stream.outbox.last
+        stream.n_unsent = stream.outbox.last - stream.sent
+        stream.has_unsent = stream.n_unsent > 0
         self.batches.append(n_sent)
         return Span(stream, False, stream.sent, b"", False, [1] * n_sent), Section("t", [], []), 0
 
@@ -178,10 +180,11 @@ async def test_what_is_written_while_a_batch_leaves_gathers_for_the_next_one() -
     sender.up = True
     sender.wake(cast(Any, home.stream))
     await sender._send_what_is_owed()
-    assert home.batches == [BATCH_ITEMS, BATCH_ITEMS, 9]  # full ones follow at once
+    assert home.batches == [BATCH_ITEMS, BATCH_ITEMS], "full ones follow at once"
     assert sender._wake.is_set()
     await sender._send_what_is_owed()
-    assert home.batches[3:] == [1]
+    assert home.batches[2:] == [9], "and what was over waits for more, but no longer than a moment"
+    assert sender._wake.is_set()
 
 
 class SteadyClock(RealClock):

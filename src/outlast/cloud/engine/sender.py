@@ -195,8 +195,11 @@ class Sender:
             self._under_way += 1
             self._bytes_under_way += len(message)
             self._home.spawn(self._send(spans, message))
-            if not self._full:
-                return  # what was written meanwhile gathers first
+            rest = sum(stream.n_unsent for stream in self._streams)
+            if not self._full or rest < n_items:
+                if rest:
+                    self._wake.set()
+                return  # what was written meanwhile gathers first, to as much at least
 
     def _gather(self) -> tuple[list[Span], bytes, int] | None:
         """The next batch over the streams that have something to send, each in its turn, and how many items it has."""
