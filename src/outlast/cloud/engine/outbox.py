@@ -234,7 +234,7 @@ class Outbox:
         newest = dict(zip(raws, found, strict=True))
         whole = [stored for stored in newest.values() if stored is not None]
         size = sum(map(len, newest)) - layout.PREFIX_BYTES * len(newest) + sum(map(len, whole))
-        is_plain = len(whole) == len(newest) and size <= n_bytes
+        is_plain = len(whole) == len(newest) and size < n_bytes
         if not is_plain or set(map(ORIGIN, whole)) - {own} or any(flags & SHARED for flags in set(map(FLAGS, whole))):
             return self._owed_by_turns(after, own, stamps, zip(raws, found, strict=True), n_bytes)
         keys = [raw[layout.PREFIX_BYTES :] for raw in newest]
