@@ -63,7 +63,7 @@ def play(made: list[tuple[bytes, str, int, bool]]) -> tuple[Held, Outbox, list[t
                 store.data[lost_key("n", key, stamp)] = stored
         else:
             store.data[raw] = stored
-        outbox.append((stamp, raw, b"request %d" % number))
+        outbox.append(stamp, raw, b"request %d" % number)
         logged.append((stamp, key))
         if closes:
             records: dict[bytes, bytes | None] = {}
@@ -109,7 +109,7 @@ def test_a_piece_has_the_newest_of_what_follows(
     last, items = expected(store, logged, after, n_items, n_bytes)
     assert list(zip(piece.section.keys, piece.section.stored, strict=True)) == items
     assert piece.last == last
-    assert piece.stamps == [stamp for stamp, _ in logged[after:last]]
+    assert list(piece.stamps) == [stamp for stamp, _ in logged[after:last]]
     assert piece.n_bytes == sum(len(key) + len(stored) for key, stored in items)
     assert piece.section.space == "n"
 

@@ -7,14 +7,18 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlast.cloud.engine.records import Write, n_writes, pack_record, read_record
+from outlast.cloud.engine.records import Record, Write, n_writes, read_record
 
 writes = st.tuples(st.integers(0, 0xFDFFFFFFFFFFFFFF), st.binary(max_size=70), st.binary(max_size=70))
 
 
 @given(st.lists(writes, min_size=1, max_size=70))
 def test_a_record_holds_its_writes_in_order(group: list[Write]) -> None:
-    record = pack_record(*zip(*group, strict=True))
+    growing = Record()
+    for stamp, key, context in group:
+        growing.add(stamp, key, context)
+    record = growing.pack()
+    assert growing.n_writes == len(group)
     assert n_writes(record) == len(group)
     assert read_record(record, b"any") == group
 

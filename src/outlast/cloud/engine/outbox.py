@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from operator import itemgetter
 
 from outlast.cloud.engine import layout
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.ledger import lost_key
 from outlast.cloud.engine.messages import Section
-from outlast.cloud.engine.records import MAX_WRITES, Write, n_writes, pack_record, read_record
+from outlast.cloud.engine.records import MAX_WRITES, Record, Write, n_writes, read_record
 from outlast.cloud.engine.store import Store
 from outlast.cloud.engine.streams import SCAN_KEYS, Span, Stream
 from outlast.cloud.engine.version import SHARED, Version, decode
@@ -44,7 +44,7 @@ class Piece:
     their items and how many bytes those are."""
 
     last: int
-    stamps: list[int]
+    stamps: Sequence[int]
     section: Section
     n_bytes: int
 
@@ -53,6 +53,7 @@ class Outbox:
     """The replication log of one space and its streams."""
 
     __slots__ = (
+        "_closed",
         "_ends",
         "_ends_after",
         "_items",
@@ -76,8 +77,9 @@ class Outbox:
         self.number = number
         self.last = 0
         self.trimmed = 0
-        self._open: list[Write] = []  # the newest writes, which have no record yet
-        self._recent_stamps = array("Q")  # those before them that some replica lacks, if it keeps up
+        self._closed = 0  # the last write that the store has a record of
+        self._open: list[Record] = []  # records of those after it, the last one still growing
+        self._recent_stamps = array("Q")  # the newest writes, those that some replica lacks if it keeps up; no holes
         self._recent_keys: list[bytes] = []
         self._ends: deque[int] = deque()  # the last write of each of the newest records
         self._ends_after = 0  # the write before the first of those records
@@ -99,7 +101,7 @@ class Outbox:
         last = next(self._store.range(self._prefix, end, reverse=True), None)
         known = [int.from_bytes(state[1:9], "big") for state in stored.values() if state is not None]
         self.last = max([*known, 0 if last is None else int.from_bytes(last[0][-8:], "big")])
-        self._ends_after = self.last
+        self._ends_after = self._closed = self.last
         self.trimmed = self.last if first is None else int.from_bytes(first[0][-8:], "big") - n_writes(first[1])
         for peer, stream in self.streams.items():
             stream.load(stored[peer])
@@ -108,25 +110,26 @@ class Outbox:
         """Where the record is kept whose last write has that number."""
         return self._prefix + number.to_bytes(8, "big")
 
-    def append(self, write: Write) -> None:
-        """Log a write of the open transaction; `close` must follow before its group leaves for the disk."""
+    def append(self, stamp: int, raw: bytes, context: bytes) -> None:
+        """Log a write of a transaction; `close` must follow before its group leaves for the disk."""
         self.last += 1
-        self._open.append(write)
+        self._recent_stamps.append(stamp)
+        self._recent_keys.append(raw)
+        opened = self._open
+        if not opened or opened[-1].n_writes == MAX_WRITES:
+            opened.append(Record())
+        opened[-1].add(stamp, raw, context)
 
     def close(self, writes: Writes) -> None:
         """Add to `writes` the records of what was logged since the last call."""
-        opened, self._open = self._open, []
-        end = self.last - len(opened)
-        for at in range(0, len(opened), MAX_WRITES):
-            stamps, keys, contexts = zip(*opened[at : at + MAX_WRITES], strict=True)
-            self._recent_stamps.extend(stamps)
-            self._recent_keys += keys
-            end += len(stamps)
-            writes[self._prefix + end.to_bytes(8, "big")] = pack_record(stamps, keys, contexts)
-            self._ends.append(end)
+        for record in self._open:
+            self._closed += record.n_writes
+            writes[self._prefix + self._closed.to_bytes(8, "big")] = record.pack()
+            self._ends.append(self._closed)
             if len(self._ends) > MAX_RECENT:
                 self._ends_after = self._ends.popleft()
-        everywhere = min([stream.acked for stream in self.streams.values()], default=end)
+        self._open.clear()
+        everywhere = min([stream.acked for stream in self.streams.values()], default=self.last)
         self._forget_recent(max(everywhere - self._recent_after, len(self._recent_keys) - MAX_RECENT))
 
     def _forget_recent(self, n_writes: int) -> None:
@@ -136,6 +139,9 @@ class Outbox:
 
     def forget_open(self) -> None:
         """Nobody is owed what has no record yet."""
+        n_kept = max(0, self._closed - self._recent_after)
+        del self._recent_stamps[n_kept:]
+        del self._recent_keys[n_kept:]
         self.last = self._closed
         self._open.clear()
 
@@ -153,39 +159,35 @@ class Outbox:
         return None if first is None else first[1][0]
 
     @property
-    def _closed(self) -> int:
-        """The last write that has a record; the recent ones end with it and have no holes."""
-        return self.last - len(self._open)
-
-    @property
     def _recent_after(self) -> int:
         """The write before the recent ones."""
-        return self._closed - len(self._recent_keys)
+        return self.last - len(self._recent_keys)
 
     def _writes(self, after: int) -> Iterator[tuple[int, Write]]:
         closed = self._closed
+        records: Iterable[tuple[int, bytes]] = ()
         if after < closed:
-            for key, record in self._store.range(self.log_key(after + 1), self.log_key(closed + 1)):
-                number = int.from_bytes(key[-8:], "big") - n_writes(record)
-                for write in read_record(record, self._items):
-                    number += 1
-                    if number > after:
-                        yield number, write
-        yield from enumerate(self._open[max(0, after - closed) :], max(after, closed) + 1)
+            stored = self._store.range(self.log_key(after + 1), self.log_key(closed + 1))
+            records = ((int.from_bytes(key[-8:], "big") - n_writes(record), record) for key, record in stored)
+        for before, record in chain(records, self._opened()):
+            for number, write in enumerate(read_record(record, self._items), before + 1):
+                if number > after:
+                    yield number, write
 
-    def _following(self, after: int, limit: int) -> tuple[list[int], list[bytes]]:
+    def _opened(self) -> Iterator[tuple[int, bytes]]:
+        """The records that are not closed, each with the number of the write before it."""
+        number = self._closed
+        for record in self._open:
+            yield number, record.pack()
+            number += record.n_writes
+
+    def _following(self, after: int, limit: int) -> tuple[Sequence[int], list[bytes]]:
         """Up to `limit` writes that follow one: their stamps and their items' store keys."""
         at = after - self._recent_after
         if at < 0:
             found = [write for _, write in islice(self._writes(after), limit)]
             return [stamp for stamp, _, _ in found], [raw for _, raw, _ in found]
-        stamps, keys = self._recent_stamps[at : at + limit].tolist(), self._recent_keys[at : at + limit]
-        rest = limit - len(stamps)
-        if rest and self._open:
-            opened = self._open[max(0, after - self._closed) :][:rest]
-            stamps += [stamp for stamp, _, _ in opened]
-            keys += [raw for _, raw, _ in opened]
-        return stamps, keys
+        return self._recent_stamps[at : at + limit], self._recent_keys[at : at + limit]
 
     def unfilled(self, stream: Stream) -> Iterator[tuple[bytes, Version]]:
         """Existing items that a replica has not acknowledged, by key; lazy, consume without awaiting."""
@@ -241,7 +243,7 @@ class Outbox:
         return Piece(after + len(stamps), stamps, Section(self.name, keys, whole), size)
 
     def _owed_by_turns(
-        self, after: int, own: int, stamps: list[int], found: Iterator[tuple[bytes, bytes | None]], n_bytes: int
+        self, after: int, own: int, stamps: Sequence[int], found: Iterator[tuple[bytes, bytes | None]], n_bytes: int
     ) -> Piece:
         """As `owed`, where items are gone, others have written them as well, or there are more bytes than wanted."""
         keys: list[bytes] = []

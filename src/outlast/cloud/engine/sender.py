@@ -10,8 +10,8 @@ once, and more time.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,22 @@ class Delivered:
 
 
 Observer = Callable[[Delivered], None]
+
+
+def latencies(stamps: Sequence[int], applied_ms: int) -> dict[int, int]:
+    """How many milliseconds before `applied_ms` writes were stamped, and how many of them each.
+
+    Stamps rise along a log but for a deletion that is sent again, so those of one millisecond lie together.
+    """
+    found: dict[int, int] = {}
+    at = 0
+    while at < len(stamps):
+        written_ms = stamps[at] >> COUNTER_BITS
+        end = max(at + 1, bisect_left(stamps, (written_ms + 1) << COUNTER_BITS, at))
+        took_ms = max(0, applied_ms - written_ms)
+        found[took_ms] = found.get(took_ms, 0) + end - at
+        at = end
+    return found
 
 
 class Sender:
@@ -268,9 +284,7 @@ class Sender:
             if stream.done(span):
                 moved[stream] = None
             if span.stamps:
-                latencies_ms: Counter[int] = Counter()
-                for written_ms, n_writes in Counter([stamp >> COUNTER_BITS for stamp in span.stamps]).items():
-                    latencies_ms[max(0, applied_ms - written_ms)] += n_writes
+                latencies_ms = latencies(span.stamps, applied_ms)
                 self._home.delivered(Delivered(stream.outbox.name, self.peer, latencies_ms))
         if moved:
             self._home.moved(list(moved))

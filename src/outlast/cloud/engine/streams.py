@@ -7,6 +7,7 @@ spans of which several may be under way; a span that fails is sent again, with a
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ class Span:
     last_number: int
     next_key: bytes
     final: bool
-    stamps: list[int]
+    stamps: Sequence[int]
     done: bool = False
 
 

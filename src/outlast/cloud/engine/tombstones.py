@@ -66,7 +66,7 @@ class Tombstones:
         tx.writes[raw] = version.following(version.encode(item), own, stamp, None, AGAIN)
         tx.writes[layout.tombstone_key(stamp, space.number, key)] = b""
         if space.outbox is not None:
-            tx.logged[raw] = space.outbox, (stamp, raw, AGAIN)
+            tx.logged[raw] = space.outbox, stamp, AGAIN
         self.schedule()
 
     def _forget(self, number: int, stamp: int, writes: Writes) -> None:

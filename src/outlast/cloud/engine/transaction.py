@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from outlast.cloud.engine import layout, version
 from outlast.cloud.engine.layout import Writes
 from outlast.cloud.engine.merge import merged
-from outlast.cloud.engine.records import Write
 from outlast.cloud.engine.space import Change, Space, stripped
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ class Transaction:
         self.soon = soon
         self._engine = engine
         self._stamp = 0
-        self.logged: dict[bytes, tuple[Outbox, Write]] = {}
+        self.logged: dict[bytes, tuple[Outbox, int, bytes]] = {}
         self.writes: Writes = {}
 
     def __enter__(self) -> Transaction:
@@ -80,7 +79,7 @@ class Transaction:
         old = self.read(raw) if outbox is not None or derive is not None else None
         if outbox is not None:
             self.writes[raw] = version.following(old, engine.origin, stamp, value, context)
-            self.logged[raw] = outbox, (stamp, raw, context)
+            self.logged[raw] = outbox, stamp, context
         else:
             self.writes[raw] = version.prefix(engine.origin, stamp) + value
         if derive is not None:
@@ -99,7 +98,7 @@ class Transaction:
         if outbox is not None:
             self.writes[raw] = version.following(stored, engine.origin, stamp, None, context)
             self.writes[layout.tombstone_key(stamp, space.number, key)] = b""
-            self.logged[raw] = outbox, (stamp, raw, context)
+            self.logged[raw] = outbox, stamp, context
             engine.replication.tombstones.schedule()
         else:
             self.writes[raw] = None
@@ -109,6 +108,6 @@ class Transaction:
     def log(self) -> None:
         """Tell the logs of replicated spaces what this transaction has written."""
         unrecorded = self._engine.replication.unrecorded
-        for outbox, write in self.logged.values():
-            outbox.append(write)
+        for raw, (outbox, stamp, context) in self.logged.items():
+            outbox.append(stamp, raw, context)
             unrecorded[outbox] = None
