@@ -6,8 +6,9 @@ everything, and what is sent after the load has ended counts too. Two questions,
 
 - shared: both Regions and the load on the same cores. What the replica computes, the writer lacks.
 - apart: the writing Region (with its porch) has one core, the replica and the load have the others, as with a Region on
-  another host. What remains is what the writer itself does for its replica. There are four times as many connections,
-  or the load, whose core the replica takes now and then, would leave the writer without work; how busy it was is told.
+  another host. What remains is what the writer itself does for its replica. There are eight times as many connections:
+  the load shares its core with the replica, which takes some milliseconds for a batch, and with fewer the writer would
+  be without work meanwhile. How busy it was is told: the tables compare where it was as busy with either.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from outlast.ops.clients import add_models
 
 EAST, WEST = "us-east-1", "us-west-2"
 PLAIN, REPLICATED = "plain", "replicated"
-APART = 4
+APART = 8
 """How many times the connections keep a writer busy on its own core."""
 
 
@@ -212,7 +213,7 @@ def ledger_api(one: World) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--turns", type=int, default=11)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--connections", type=int, default=16)
     options = parser.parse_args()
