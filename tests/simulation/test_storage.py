@@ -13,6 +13,7 @@ from outlast.cloud.engine import log as log_module
 from outlast.cloud.engine import store as store_module
 from outlast.cloud.simulation import SimulatedEngines, SimulatedEntropy, simulate
 from outlast.cloud.simulation.disk import flip
+from tests.logs import used
 
 EAST = "us-east-1"
 
@@ -41,11 +42,6 @@ def alone(tmp_path: Path, play: Callable[[SimulatedEngines], Awaitable[None]], s
         await world.close()
 
     simulate(run())
-
-
-def used(log: Path) -> int:
-    """How many bytes of a segment were written: behind them are zeros that were made ready."""
-    return len(log.read_bytes().rstrip(b"\0"))
 
 
 @pytest.mark.parametrize("seed", range(12))

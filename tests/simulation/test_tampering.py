@@ -16,7 +16,8 @@ from outlast.cloud.engine import Damaged, EngineError
 from outlast.cloud.engine import store as store_module
 from outlast.cloud.simulation import SimulatedEngines
 from outlast.cloud.simulation.disk import SimulatedDisk, SimulatedFile
-from tests.simulation.test_storage import EAST, alone, contents, files, put, used
+from tests.logs import used
+from tests.simulation.test_storage import EAST, alone, contents, files, put
 
 Harm = Callable[[Path, Path], None]
 """Given the Region's folder and an older copy of it, do harm."""

@@ -6,14 +6,15 @@ import re
 import shutil
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from outlast.cloud.engine.frames import HEADER_BYTES
 from outlast.cloud.simulation.disk import flip
 from tests.conftest import World, stop_world
+from tests.logs import used
 from tests.wire.world.test_world import outlast, status_of, wait_until
 
 EAST, WEST, EUROPE = "us-east-1", "us-west-2", "eu-west-1"
@@ -69,10 +70,6 @@ def filled(make_world: Callable[..., World], count: int, size: int) -> World:
         wait_until(lambda: get(world, region, count - 1) is not None)  # noqa: B023
     stop_world(world)
     return world
-
-
-def used(log: Path) -> int:
-    return len(log.read_bytes().rstrip(b"\0"))
 
 
 def up(world: World) -> Any:
@@ -201,7 +198,7 @@ def test_what_a_kill_tore_is_cut_off_and_told(make_world: Callable[..., World]) 
     log = max((world.folder / "regions" / EAST / "data").glob("log-*"), key=used)
     at = used(log)
     with log.open("r+b") as file:  # as a write that was under way: its end is missing, and nobody was told of it
-        marker = log.read_bytes()[156:164]
+        marker = log.read_bytes()[HEADER_BYTES : HEADER_BYTES + 8]
         file.seek(at)
         file.write(marker + b"torn" * 20)
     assert outlast("restart", EAST, "--home", str(world.folder)).returncode == 0
