@@ -216,7 +216,7 @@ def main() -> None:
         os.waitpid(child, 0)
         shutil.rmtree(folder)
     try:
-        results += replication_cost.measure(turns=9, seconds=2.0, connections=16)
+        results += replication_cost.measure(turns=20, seconds=1.0, connections=16)
     except wrk.NoLoadGenerator as error:
         sys.stdout.write(f"{error}\n")
     for result in results:
