@@ -151,7 +151,7 @@ def test_a_replica_that_has_half_of_a_record_is_owed_the_other_half(tmp_path: Pa
         assert a.outbox is not None
         stream = a.outbox.streams[WEST]
         stream.acked += 4
-        east.replication.moved([stream])
+        east.replication.cursors.moved([stream])
         await asyncio.sleep(1)
         await east.settled()
         assert owed(east, a) == expected(4, 10)

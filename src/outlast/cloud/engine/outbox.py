@@ -105,6 +105,8 @@ class Outbox:
         self.trimmed = self.last if first is None else int.from_bytes(first[0][-8:], "big") - n_writes(first[1])
         for peer, stream in self.streams.items():
             stream.load(stored[peer])
+            if stream.acked < self.trimmed:
+                stream.restart(stream.identity)  # the log does not tell all that it lacks
 
     def log_key(self, number: int) -> bytes:
         """Where the record is kept whose last write has that number."""
@@ -196,8 +198,8 @@ class Outbox:
             yield raw[layout.PREFIX_BYTES :], decode(stored)
 
     def trim(self, limit: int, writes: Writes) -> bool:
-        """Remove up to `limit` records that every replica has; whether more may remain to be removed."""
-        needed = min((stream.acked for stream in self.streams.values()), default=self.last)
+        """Remove up to `limit` records that every replica is kept to have; whether more may remain to be removed."""
+        needed = min((stream.kept_acked for stream in self.streams.values()), default=self.last)
         gone = self._first_ends(needed, limit)
         if gone:
             for end in gone:

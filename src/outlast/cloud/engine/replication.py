@@ -1,7 +1,8 @@
 """Replication between Regions: each Region sends what was written in it to every replica; last writer wins per item.
 
-The parts: `outbox` (what is owed), `sender` (one for each peer), `receiver` (applies and judges), `ledger` (conflicts),
-`tombstones` (deletions that must be remembered). This module joins them to the engine.
+The parts: `outbox` (what is owed), `cursors` (how far replicas are known to be), `sender` (one for each peer),
+`receiver` (applies and judges), `ledger` (conflicts), `tombstones` (deletions that must be remembered). This module
+joins them to the engine.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from outlast.cloud.engine import layout
 from outlast.cloud.engine.catalogue import Catalogue
 from outlast.cloud.engine.clock import stamp_ms
-from outlast.cloud.engine.errors import StorageUnavailable
+from outlast.cloud.engine.cursors import Cursors
 from outlast.cloud.engine.greeting import Greetings
 from outlast.cloud.engine.heartbeat import Heartbeats
 from outlast.cloud.engine.layout import Writes
@@ -31,8 +32,6 @@ from outlast.cloud.engine.tombstones import Tombstones
 if TYPE_CHECKING:
     from outlast.cloud.engine.engine import Engine
 
-TRIM_RECORDS = 500
-KEEP_S = 0.25
 MAX_LOG_RECORDS = 2_000_000
 
 
@@ -47,8 +46,7 @@ class Replication:
         self._paused: set[tuple[str, str | None]] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._observers: list[Observer] = []
-        self._trimming: set[int] = set()
-        self._moved: dict[Stream, None] = {}
+        self.cursors = Cursors(self)
         self.unrecorded: dict[Outbox, None] = {}
         """Logs of writes that have no record yet."""
         self.closing = False
@@ -105,7 +103,7 @@ class Replication:
             for peer in set(space.replicas) - set(before):
                 stream = space.outbox.streams[peer]
                 writes[stream.key] = stream.encode()
-            self._trim(space.outbox)
+            self.cursors.trim(space.outbox)
             if not space.replicas:
                 space.outbox.forget_open()
                 self._outboxes.pop(space.number, None)
@@ -152,7 +150,7 @@ class Replication:
         while self._tasks:  # a task may lose its cancellation to an answer that comes at the same moment
             self.abandon()
             await asyncio.wait(self._tasks, timeout=0.1)
-        self._keep_moved()
+        self.cursors.keep_moved()
 
     # ---- streams
 
@@ -206,7 +204,7 @@ class Replication:
             each.restart(each.identity)
             if each.peer in self._senders and not each.paused:
                 self._senders[each.peer].wake(each)
-        self._keep(streams or [stream])
+        self.cursors.keep(streams or [stream])
 
     def restart(self) -> None:
         """Greet every peer before anything more is sent; what is under way is sent again."""
@@ -216,57 +214,7 @@ class Replication:
     def send_all(self, stream: Stream) -> None:
         """The replica gets all items again: its log has become too long, or may not tell all that it lacks."""
         stream.restart(stream.identity)
-        self.moved([stream])
-
-    def moved(self, streams: list[Stream]) -> None:
-        """Replicas have acknowledged more: keep their cursors, trim the log.
-
-        Not at once, unless a replica became ACTIVE: what an older cursor makes the Region send again does no harm, and
-        a sync for each batch would cost more than the batch.
-        """
-        due = not self._moved
-        self._moved.update(dict.fromkeys(streams))
-        if any(stream.status != stream.kept_status for stream in streams):
-            self._keep_moved()
-        elif due:
-            self.later(KEEP_S, self._keep_moved)
-
-    def _keep_moved(self) -> None:
-        streams, self._moved = list(self._moved), {}
-        if streams:
-            self._keep(streams)
-            for outbox in dict.fromkeys(stream.outbox for stream in streams):
-                self._trim(outbox)
-
-    def _keep(self, streams: list[Stream]) -> None:
-        try:
-            self.engine.store.check()
-        except StorageUnavailable:
-            return  # an older cursor is kept: what follows it is sent again, which does no harm
-        live = [stream for stream in streams if stream.outbox.streams.get(stream.peer) is stream]
-        if live:
-            writes: Writes = {stream.key: stream.encode() for stream in live}
-            self.lineage.keep(writes)
-            self.engine.store.submit(writes)
-            for stream in live:
-                stream.kept_status = stream.status
-
-    def _trim(self, outbox: Outbox) -> None:
-        try:
-            self.engine.store.check()
-        except StorageUnavailable:
-            return
-        writes: Writes = {}
-        more = outbox.trim(TRIM_RECORDS, writes)
-        if writes:
-            self.engine.store.submit(writes)
-        if more and outbox.number not in self._trimming:
-            self._trimming.add(outbox.number)
-            self.later(0, lambda: self._trim_on(outbox))
-
-    def _trim_on(self, outbox: Outbox) -> None:
-        self._trimming.discard(outbox.number)
-        self._trim(outbox)
+        self.cursors.moved([stream])
 
     def _reload(self) -> None:
         """Applied writes were lost: go back to what is durable."""

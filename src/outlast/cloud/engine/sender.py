@@ -287,7 +287,7 @@ class Sender:
                 latencies_ms = latencies(span.stamps, applied_ms)
                 self._home.delivered(Delivered(stream.outbox.name, self.peer, latencies_ms))
         if moved:
-            self._home.moved(list(moved))
+            self._home.cursors.moved(list(moved))
 
     def _postpone(self, stream: Stream) -> None:
         """The peer does not know the space yet, or has no room: ask again in a while."""

@@ -44,6 +44,7 @@ class Stream:
         "fill_sent",
         "fill_spans",
         "identity",
+        "kept_acked",
         "kept_status",
         "log_spans",
         "not_before_s",
@@ -74,8 +75,12 @@ class Stream:
             self.acked = int.from_bytes(stored[1:9], "big")
             self.identity = stored[9:25].rstrip(b"\0")
             self.fill_acked = stored[25:]
-        self.kept_status = self.status
+        self.kept()
         self.reset()
+
+    def kept(self) -> None:
+        """The store has the present state."""
+        self.kept_status, self.kept_acked = self.status, self.acked
 
     def encode(self) -> bytes:
         """The durable state."""
@@ -102,6 +107,11 @@ class Stream:
     def key(self) -> bytes:
         """Where the durable state is kept."""
         return layout.stream_prefix(self.outbox.number) + self.peer.encode()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its space still has this replica."""
+        return self.outbox.streams.get(self.peer) is self
 
     @property
     def backlog(self) -> int:
