@@ -39,6 +39,25 @@ async def caught_up(world: SimulatedEngines, engine: Engine, space: Space) -> No
     await world.close()
 
 
+def test_what_a_removed_replica_did_not_take_is_not_offered_to_it_for_ever(tmp_path: Path) -> None:
+    async def play() -> None:
+        world = await started(tmp_path, delay_s=1.0)
+        east, west = world.engines[EAST], world.engines[WEST]
+        a, b = east.space("t", replicas=BOTH), west.space("t", replicas=BOTH)
+        await until(lambda: quiet(world))
+        b.set_replicas(())
+        await put(east, a, b"k", b"v")
+        await asyncio.sleep(0.2)  # the write is under way to a Region that will not take it
+        a.set_replicas(())
+        await asyncio.sleep(5)
+        assert await batches_in_a_minute(world) == 0
+        a.set_replicas((WEST,))
+        b.set_replicas((EAST,))
+        await caught_up(world, east, a)
+
+    simulate(play())
+
+
 def test_the_log_keeps_what_a_crash_would_owe_again_when_a_replica_is_added(tmp_path: Path) -> None:
     async def play() -> None:
         world = await started(tmp_path, ALL)

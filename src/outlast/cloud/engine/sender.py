@@ -291,6 +291,8 @@ class Sender:
 
     def _postpone(self, stream: Stream) -> None:
         """The peer does not know the space yet, or has no room: ask again in a while."""
+        if not stream.is_live:
+            return  # it is no replica any more, and nothing is owed to it
         stream.reset()
         self._streams[stream] = None
         if stream.not_before_s > self._clock.monotonic_s():
