@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from outlast.cloud.contract import Shelf
+from outlast.cloud.services.dynamodb.counting import Counting
 from outlast.cloud.services.dynamodb.errors import ResourceNotFoundException
 from outlast.cloud.services.dynamodb.latency import Latencies
 from outlast.cloud.services.dynamodb.metrics import NAMESPACE
@@ -45,6 +46,8 @@ class DynamoDB:
         for name, doc in self.shelf.items():
             self.tables[name] = Table(doc, region)
         self._refresh()
+        self.counting = Counting(self.engine)
+        self.counting.begin(self)
 
     @classmethod
     def open(cls, region: Region) -> DynamoDB:

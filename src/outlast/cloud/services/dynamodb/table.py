@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from outlast.cloud.engine import Change, Engine, Space, Transaction
 from outlast.cloud.services.dynamodb import values as av
+from outlast.cloud.services.dynamodb.counting import Recount
 from outlast.cloud.services.dynamodb.expiry import Expiry
 from outlast.cloud.services.dynamodb.history import History
 from outlast.cloud.services.dynamodb.indexes import (
@@ -45,6 +46,7 @@ class Table:
 
     After a write `before` is the item as it was stored, and `index_units` the write units of each index.
     `index_counts` are the entries and bytes of each index by its number; those in `filling` are being backfilled.
+    `recounts` are those of its spaces that are counted again: "" its items, else an index by its number.
     `sightings` tells of each member the status that it was last seen in, and since when (monotonic seconds).
     """
 
@@ -68,6 +70,7 @@ class Table:
         "local",
         "metrics",
         "name",
+        "recounts",
         "sightings",
         "size",
         "snapshots",
@@ -91,6 +94,7 @@ class Table:
             number: list(pair) for number, pair in (counted.get("Indexes") or {}).items()
         }
         self.filling: set[str] = set()
+        self.recounts: dict[str, Recount] = {}
         self.stream: StreamLog | None = None
         self.expiry: Expiry | None = None
         self.history: History | None = None
@@ -181,8 +185,13 @@ class Table:
         """Write index entries and the stream record of a change, local or arrived; keep count."""
         before, after = change.old, change.new
         self.before = before
-        self.size += stored_size(after) - stored_size(before)
-        self.count += (after is not None) - (before is not None)
+        size, items = stored_size(after) - stored_size(before), (after is not None) - (before is not None)
+        self.size += size
+        self.count += items
+        if self.recounts:
+            recount = self.recounts.get("")
+            if recount is not None:
+                recount.changed(change.key, items, size)
         if self.history is not None:
             self.history.note(tx, change)
         for snapshot in self.snapshots:
@@ -217,6 +226,9 @@ class Table:
             entries, size = _grown(tx, space, each) if each.index.number in self.filling else (each.entries, each.size)
             counts[0] += entries
             counts[1] += size
+            recount = self.recounts.get(each.index.number)
+            if recount is not None:
+                recount.add(*_grown(tx, space, each, recount.at))
             if each.removed is not None:
                 tx.delete(space, each.removed)
             if each.written is not None:
@@ -238,12 +250,15 @@ class Table:
         return stored_size(self.before)
 
 
-def _grown(tx: Transaction, space: Space, change: EntryChange) -> tuple[int, int]:
-    """By how much an index grows that may lack the item's entry still: (entries, bytes)."""
-    added = None if change.written is None else change.written[1]
-    entries, size = int(added is not None), stored_size(added)
-    for key in (change.removed, None if change.written is None else change.written[0]):
-        held = None if key is None else tx.get(space, key)
+def _grown(tx: Transaction, space: Space, change: EntryChange, below: bytes | None = None) -> tuple[int, int]:
+    """By how much an index grows that may lack the item's entry still: (entries, bytes), with keys `below` alone."""
+    entries = size = 0
+    written = () if change.written is None else (change.written,)
+    for key, value in written:
+        if below is None or key < below:
+            entries, size = entries + 1, size + stored_size(value)
+    for gone in (change.removed, *[key for key, _ in written]):
+        held = None if gone is None or (below is not None and gone >= below) else tx.get(space, gone)
         if held is not None:
             entries, size = entries - 1, size - stored_size(held)
     return entries, size

@@ -74,10 +74,12 @@ async def keep_documents(state: DynamoDB) -> None:
 
 @dynamodb.timer
 async def keep_counts(state: DynamoDB) -> None:
-    """Item counts and sizes are kept now and then, so that they survive a restart nearly exactly."""
+    """Item counts and sizes are kept now and then, and made anew after a hard end or a full disk."""
     while True:
         await state.region.clock.sleep(COUNT_S)
-        keep_counted(state)
+        await state.counting.count_again(state)
+        with suppress(StorageUnavailable):
+            state.counting.keep(state)
 
 
 @dynamodb.timer
@@ -89,16 +91,7 @@ async def keep_streams(state: DynamoDB) -> None:
             await retention.tend(state, table)
 
 
-def keep_counted(state: DynamoDB) -> None:
-    """Put the counts of changed tables into their documents."""
-    for table in list(state.tables.values()):
-        counted = table.counted
-        if table.doc.get("Counted") != counted and table.name in state.tables:
-            table.doc["Counted"] = counted
-            state.shelf.put(table.name, table.doc)
-
-
 @dynamodb.closer
 async def close(state: DynamoDB) -> None:
     """Keep the counts when the Region stops cleanly."""
-    keep_counted(state)
+    state.counting.keep(state, final=True)
