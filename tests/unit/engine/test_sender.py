@@ -87,6 +87,7 @@ class Filled(Home):
         self.engine.settled = self.settled
         self.asked = 0
         self.has_it = asyncio.Event()
+        self.cursors = SimpleNamespace(moved=lambda _streams: self.has_it.set())
 
     async def settled(self) -> None:
         return None
@@ -107,14 +108,12 @@ class Filled(Home):
 
         self.spawn(wait())
 
-    def moved(self, _streams: list[Any]) -> None:
-        self.has_it.set()
-
 
 async def test_a_peer_that_does_not_know_the_space_yet_is_asked_again_though_timers_are_early() -> None:
     home = Filled()
     sender = Sender(cast(Any, home), PEER)
     stream = StreamStub(
+        is_live=True,
         paused=False,
         not_before_s=0.0,
         delay_s=0.0,
