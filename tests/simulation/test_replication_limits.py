@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from outlast.cloud.engine.outbox import MAX_RECENT
 from outlast.cloud.engine.sender import BATCH_BYTES, MAX_BYTES_UNDER_WAY, MAX_UNDER_WAY
 from outlast.cloud.simulation import simulate
@@ -103,6 +105,45 @@ def test_a_way_that_has_become_much_slower_than_it_was_is_used_all_the_same(tmp_
         await until(lambda: b.get(b"k") == b"while it is slow" and quiet(world))
         await put(west, b, b"k", b"and back")
         await until(lambda: a.get(b"k") == b"and back" and quiet(world))
+        await world.close()
+
+    simulate(play())
+
+
+@pytest.mark.parametrize("held_back", ["paused", "unknown there"])
+def test_a_space_that_is_held_back_leaves_the_batches_of_others_large(tmp_path: Path, held_back: str) -> None:
+    async def play() -> None:
+        world = await started(tmp_path, delay_s=0.002)
+        east, west = (world.engines[region] for region in BOTH)
+        busy, held = (east.space(name, replicas=BOTH) for name in "tu")
+        for name in "tu":
+            west.space(name, replicas=BOTH)
+        await until(lambda: quiet(world) and quiet(world, "u"))
+        world.net.cut(EAST, WEST)
+        for number in range(600):
+            with east.begin() as tx:
+                tx.put(held, b"%d" % number, b"v")
+        await asyncio.sleep(5)
+        if held_back == "paused":
+            east.pause_replication(WEST, "u")
+        else:
+            west.space("u").set_replicas(())
+        world.net.heal(EAST, WEST)
+        await asyncio.sleep(5)
+        sent: list[str] = []
+        world.net.trace = sent.append
+        for number in range(2000):
+            with east.begin() as tx:
+                tx.put(busy, b"%d" % number, b"v")
+            await asyncio.sleep(0.0005)
+        batches = [line for line in sent if line.startswith(f"{EAST}>{WEST} replication")]
+        assert len(batches) < 100, "the writes of 20 ms each, or they cost the writer ten times as much"
+        assert held.replica_status()[WEST].backlog == 600
+        await until(lambda: busy.replica_status()[WEST].backlog == 0)
+        east.resume_replication(WEST, "u")
+        west.space("u").set_replicas((EAST,))
+        await until(lambda: quiet(world, "u"))
+        assert list(west.space("u").range()) == list(held.range())
         await world.close()
 
     simulate(play())

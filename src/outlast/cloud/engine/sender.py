@@ -193,7 +193,7 @@ class Sender:
     async def _gather_more(self) -> None:
         """Wait a moment after the last batch, a longer one when much is written, unless another is full already."""
         rest_s = self._sent_s + self._gather_s - self._clock.monotonic_s()
-        if rest_s > 0 and not any(stream.n_unsent >= BATCH_ITEMS for stream in self._streams):
+        if rest_s > 0 and not any(stream.n_unsent >= BATCH_ITEMS for stream in self._sendable()):
             await self._clock.sleep(rest_s)
             self._wake.clear()
 
@@ -211,21 +211,23 @@ class Sender:
             self._under_way += 1
             self._bytes_under_way += len(message)
             self._home.spawn(self._send(spans, message))
-            rest = sum(stream.n_unsent for stream in self._streams)
+            rest = sum(stream.n_unsent for stream in self._sendable())
             if not self._full or rest < n_items:
                 if rest:
                     self._wake.set()
                 return  # what was written meanwhile gathers first, to as much at least
+
+    def _sendable(self) -> list[Stream]:
+        """The streams that may have something to send, in their turn; one that is held back holds up no other."""
+        now_s = self._clock.monotonic_s()
+        return [stream for stream in self._streams if not stream.paused and stream.not_before_s <= now_s]
 
     def _gather(self) -> tuple[list[Span], bytes, int] | None:
         """The next batch over the streams that have something to send, each in its turn, and how many items it has."""
         spans: list[Span] = []
         sections: list[Section] = []
         n_items, n_bytes = BATCH_ITEMS, min(BATCH_BYTES, self._window_bytes)
-        now_s = self._clock.monotonic_s()
-        for stream in list(self._streams):
-            if stream.paused or stream.not_before_s > now_s:
-                continue
+        for stream in self._sendable():
             outbox = stream.outbox
             for fill in (True, False):
                 wanted = stream.status == CREATING and not stream.scanned if fill else stream.sent < outbox.last
