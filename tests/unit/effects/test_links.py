@@ -164,6 +164,17 @@ async def test_a_link_that_is_fast_again_holds_nothing_up(pair: Pair) -> None:
     assert await asked == b"re:" + bytes(10_000), "it would have taken a thousand seconds"
 
 
+async def test_what_a_slow_link_held_up_leaves_once_the_link_is_fast_again(pair: Pair) -> None:
+    pair.a.outgoing["b"] = Shape(delay_ms=(500_000, 500_000), channel_delay_ms={"echo": (500_000, 500_000)})
+    held = [asyncio.create_task(pair.a.ask("b", "echo", text, timeout_s=400)) for text in (b"first", b"second")]
+    await asyncio.sleep(0.3)
+    assert pair.heard == []
+    pair.a.outgoing["b"] = Shape()
+    held.append(asyncio.create_task(pair.a.ask("b", "echo", b"third", timeout_s=400)))
+    assert await asyncio.wait_for(asyncio.gather(*held), 100) == [b"re:first", b"re:second", b"re:third"]
+    assert [message for _peer, message in pair.heard] == [b"first", b"second", b"third"]
+
+
 async def test_an_ask_that_was_given_up_takes_no_bandwidth(pair: Pair) -> None:
     await pair.a.ask("b", "echo", b"warm")
     pair.a.outgoing["b"] = Shape(bytes_per_s=50_000)

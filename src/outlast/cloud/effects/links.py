@@ -37,7 +37,8 @@ HEADER = struct.Struct(">IBQB")
 class Shape:
     """How one direction of a link behaves. `channel_delay_ms` adds to `delay_ms` for the channels it names.
 
-    A frame waits until those before it have gone through at `bytes_per_s` (0 is no limit), then for its delay.
+    A frame waits until those before it have gone through at `bytes_per_s` (0 is no limit), then for its delay, but no
+    longer than the shape of now would have it wait: what was held up by a slow link leaves once the link is fast again.
     """
 
     delay_ms: tuple[float, float] = (0.0, 0.0)
@@ -54,12 +55,13 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A frame in two parts, when it was posted (0: nothing holds it up), its delay, the question that it carries."""
+    """A frame in two parts, when it was posted (0: nothing holds it up), its delay and what draws it, its question."""
 
     head: bytes
     message: bytes
     posted_s: float
     delay_s: float
+    delayed_as: str
     question: _Question | None
 
 
@@ -204,21 +206,16 @@ class RealNetwork:
         peer = self._to[name].setdefault(channel, _Peer())
         encoded = channel.encode()
         head = HEADER.pack(len(message) + len(encoded) + 10, kind, number, len(encoded)) + encoded
-        delay_s = self._delay_s(shape, channel if question is not None else "")
+        delayed_as = channel if question is not None else ""
+        low, high = _delays_s(shape, delayed_as)
+        delay_s = low + (high - low) * self._entropy.uniform() if high > 0 else 0.0
         posted_s = self._clock.monotonic_s() if delay_s or shape.bytes_per_s else 0.0
         try:
-            peer.queue.put_nowait(_Waiting(head, message, posted_s, delay_s, question))
+            peer.queue.put_nowait(_Waiting(head, message, posted_s, delay_s, delayed_as, question))
         except asyncio.QueueFull:
             raise LinkDown(f"{MAX_WAITING} messages wait for {name} already") from None
         if peer.task is None or peer.task.done():
             peer.task = asyncio.get_running_loop().create_task(self._send(name, peer))
-
-    def _delay_s(self, shape: Shape, channel: str) -> float:
-        low, high = shape.delay_ms
-        extra = shape.channel_delay_ms.get(channel)
-        if extra is not None:
-            low, high = low + extra[0], high + extra[1]
-        return (low + (high - low) * self._entropy.uniform()) / 1000 if high > 0 else 0.0
 
     async def _send(self, name: str, peer: _Peer) -> None:
         """Write the waiting frames in order, each when it may leave; connects when it must."""
@@ -264,8 +261,9 @@ class RealNetwork:
                 self._busy_until_s[name] = through_s
             else:
                 self._busy_until_s.pop(name, None)
-            while self.outgoing[name].bytes_per_s == bytes_per_s:
-                left_s = through_s + waiting.delay_s - self._clock.monotonic_s()
+            while (shape := self.outgoing[name]).bytes_per_s == bytes_per_s:
+                delay_s = min(waiting.delay_s, _delays_s(shape, waiting.delayed_as)[1])
+                left_s = through_s + delay_s - self._clock.monotonic_s()
                 if left_s <= 0:
                     return
                 await self._clock.sleep(min(left_s, LOOK_AGAIN_S))
@@ -278,12 +276,8 @@ class RealNetwork:
 
     async def _connect(self, name: str) -> asyncio.StreamWriter:
         host, port = self._addresses[name]
-        reader, writer = await asyncio.wait_for(
-            asyncio.open_connection(
-                host, port, ssl=self._client_context, server_hostname=name, limit=1 << 20, local_addr=None
-            ),
-            5.0,
-        )
+        opening = asyncio.open_connection(host, port, ssl=self._client_context, server_hostname=name, limit=1 << 20)
+        reader, writer = await asyncio.wait_for(opening, 5.0)
         _give_up_soon(writer)
         self._spawn(self._watch(name, reader))
         return writer
@@ -365,6 +359,13 @@ class RealNetwork:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "a message's handler failed", "exception": task.exception(), "task": task}
             )
+
+
+def _delays_s(shape: Shape, channel: str) -> tuple[float, float]:
+    """The shortest and the longest delay of a frame; answers, which no channel's own delay holds up, name none."""
+    low, high = shape.delay_ms
+    extra = shape.channel_delay_ms.get(channel, (0.0, 0.0))
+    return (low + extra[0]) / 1000, (high + extra[1]) / 1000
 
 
 def _gone(question: _Question | None) -> None:
