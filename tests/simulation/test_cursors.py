@@ -135,3 +135,29 @@ def test_a_cursor_from_before_the_log_begins_means_everything(tmp_path: Path) ->
         await caught_up(world, east, a)
 
     simulate(play())
+
+
+def test_what_a_crash_leaves_of_a_log_that_nobody_needs_goes_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play() -> None:
+        world = await started(tmp_path)
+        east = world.engines[EAST]
+        a = east.space("t", replicas=BOTH)
+        world.engines[WEST].space("t", replicas=BOTH)
+        await until(lambda: quiet(world))
+        monkeypatch.setattr(east.replication.cursors, "trim", lambda _outbox: None)  # it comes too late
+        for number in range(5):
+            await put(east, a, b"%d" % number, b"v")
+        await until(lambda: stream_of(a, WEST).kept_acked == 5)
+        await east.settled()
+        assert len(records(east, a)) == 5
+        world.crash(EAST, power=True)
+        world.net.cut(EAST, WEST)
+        east = await world.start(EAST)
+        a = east.space("t")
+        await east.settled()
+        assert records(east, a) == []
+        await world.close()
+
+    simulate(play())

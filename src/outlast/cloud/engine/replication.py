@@ -86,6 +86,7 @@ class Replication:
                 if anew:
                     stream.load(None)
                 self._begin(stream)
+            self.cursors.trim(outbox)  # what a crash has left
 
     def change_replicas(self, space: Space, before: tuple[str, ...], writes: Writes) -> None:
         """Follow a change of `space.replicas`."""
