@@ -7,6 +7,9 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from outlast.cloud.engine import StorageUnavailable
 from outlast.cloud.engine.messages import BATCH, CHANNEL, unpack
 from outlast.cloud.simulation import SimulatedEngines, simulate
 from tests.simulation.test_replication import BOTH, EAST, WEST, delete, put, quiet, started, until
@@ -108,6 +111,30 @@ def test_a_replica_that_is_being_filled_is_told_nothing_and_filled_later(tmp_pat
         world.net.heal(EAST, WEST)
         await until(lambda: quiet(world))
         assert list(b.range()) == list(a.range())
+        await world.close()
+
+    simulate(play())
+
+
+def test_a_write_that_takes_the_number_of_one_that_a_full_disk_took_back_is_told_too(tmp_path: Path) -> None:
+    async def play() -> None:
+        world = await started(tmp_path)
+        east, west = world.engines[EAST], world.engines[WEST]
+        a, b = east.space("t", replicas=BOTH), west.space("t", replicas=BOTH)
+        await until(lambda: quiet(world))
+        world.net.cut(WEST, EAST, both=False)
+        await put(east, a, b"first", b"v")
+        await until(lambda: b.get(b"first") == b"v", 20)
+        await asyncio.sleep(90)  # what was told is told again ever more seldom
+        faults = world.disks[EAST].faults
+        faults.full = True
+        with pytest.raises(StorageUnavailable):
+            await put(east, a, b"lost", b"v")
+        faults.full = False
+        await asyncio.sleep(15)
+        await put(east, a, b"second", b"v")
+        await until(lambda: b.get(b"second") == b"v", 5)
+        assert b.get(b"lost") is None
         await world.close()
 
     simulate(play())

@@ -74,6 +74,7 @@ class Unheard:
                 try:
                     await self._home.engine.settled()
                 except StorageUnavailable:
+                    self._told.clear()  # the writes that come next take the numbers of those that were lost
                     await self._home.pause_until(self._wake, AGAIN_S)
                     continue
                 self._under_way += 1
