@@ -79,3 +79,34 @@ def test_the_ledger_is_read_on_by_number_though_its_oldest_entries_go(tmp_path: 
         await world.close()
 
     simulate(play())
+
+
+def test_the_ledger_lets_go_of_what_is_older_than_seven_days(tmp_path: Path) -> None:
+    async def play() -> None:
+        world = await started(tmp_path)
+        engine = world.engines[EAST]
+        ledger, now_ms = engine.replication.ledger, engine.effects.clock.now_ms()
+        week_ms = 7 * 24 * 3600 * 1000
+
+        def note(number: int, noticed_ms: int) -> None:
+            with engine.begin() as tx:
+                sides = [Side(region, number << 16 | place, b"item", b"") for place, region in enumerate(BOTH)]
+                ledger.add(Conflict("t", b"%d" % number, sides[1], sides[0], noticed_ms), None, tx.writes)
+
+        def listed() -> list[int]:
+            return [each.number for each in engine.conflicts()]
+
+        note(1, now_ms - week_ms - 1)
+        note(2, now_ms - week_ms + 60_000)
+        await engine.settled()
+        assert listed() == [2], "what is too old is not listed, though it may still be there"
+        assert len(ledger) == 2
+        note(3, now_ms)
+        await engine.settled()
+        assert listed() == [2, 3]
+        assert len(ledger) == 2, "the next conflict makes it go"
+        assert list(ledger.of_item("t", b"1")) == []
+        assert len(list(ledger.of_item("t", b"2"))) == 1
+        await world.close()
+
+    simulate(play())
