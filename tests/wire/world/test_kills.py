@@ -87,6 +87,13 @@ def replicas(world: World, region: str, table: str) -> dict[str, str]:
     return {each["RegionName"]: each["ReplicaStatus"] for each in found.get("Replicas", ())}
 
 
+def status(world: World, region: str, table: str) -> str:
+    try:
+        return str(client(world, region).describe_table(TableName=table)["Table"]["TableStatus"])
+    except ClientError:
+        return "none"
+
+
 def links_from(world: World, region: str, table: str) -> list[dict[str, Any]]:
     links: list[dict[str, Any]] = client(world, region, "outlast").list_replication_links(TableName=table)["Links"]
     return links
@@ -106,7 +113,10 @@ def seen(world: World, table: str) -> str:
 def quiet(world: World, table: str) -> bool:
     for region in (EAST, WEST):
         links = links_from(world, region, table)
-        if replicas(world, region, table) != {EAST: "ACTIVE", WEST: "ACTIVE"} or len(links) != 1:
+        if (
+            replicas(world, region, table) != {other: "ACTIVE" for other in (EAST, WEST) if other != region}
+            or len(links) != 1
+        ):
             return False
         if links[0]["Status"] != "ACTIVE" or links[0]["PendingWrites"]:
             return False
@@ -168,7 +178,7 @@ def play(world: World, table: str, phase: str, victim: str, moment_s: float) -> 
     writers = [Writer(world, EAST, table, 1)]
     replica(world, table, "Create")
     if phase != "backfill":
-        until(lambda: quiet(world, table) or replicas(world, WEST, table) == {EAST: "ACTIVE", WEST: "ACTIVE"})
+        until(lambda: quiet(world, table) or status(world, WEST, table) == "ACTIVE")
         writers.append(Writer(world, WEST, table, 2))
     if phase == "catching up":
         cuts = [world.fault("link-cut", *pair, duration_s=600.0) for pair in ((EAST, WEST), (WEST, EAST))]

@@ -80,7 +80,10 @@ def members(world: World, region: str) -> dict[str, str]:
 def quiet(world: World) -> bool:
     for region in REGIONS:
         leaving = links(world, region)
-        if members(world, region) != dict.fromkeys(REGIONS, "ACTIVE") or len(leaving) != len(REGIONS) - 1:
+        if (
+            members(world, region) != {other: "ACTIVE" for other in REGIONS if other != region}
+            or len(leaving) != len(REGIONS) - 1
+        ):
             return False
         if any(link["Status"] != "ACTIVE" or link["PendingWrites"] for link in leaving):
             return False

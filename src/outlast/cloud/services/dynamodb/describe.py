@@ -96,7 +96,9 @@ def _add_settings(shown: Shown, table: Table) -> None:
         }
     if doc.get("Replicas"):
         shown["GlobalTableVersion"] = "2019.11.21"
-        shown["Replicas"] = [replica_description(entry) for entry in doc["Replicas"].values()]
+        shown["Replicas"] = [
+            replica_description(each) for name, each in doc["Replicas"].items() if name != table.region
+        ]
         shown["MultiRegionConsistency"] = "EVENTUAL"
 
 

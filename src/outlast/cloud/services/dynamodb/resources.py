@@ -308,7 +308,7 @@ class GlobalTable:
         table = await ready(aws, physical_id)
         present = {**of_home(old, stack.region), "StreamSpecification": table.get("StreamSpecification")}
         kept = {**of_home(new, stack.region), "StreamSpecification": table.get("StreamSpecification")}
-        is_alone = len(table.get("Replicas", ())) < 2
+        is_alone = not table.get("Replicas")
         wanted = (new.get("StreamSpecification") or {}).get("StreamViewType")
         if not is_alone and len(replicas) > 1 and wanted != table["StreamSpecification"]["StreamViewType"]:
             raise ValidationException("StreamSpecification can be changed only while Replicas has one entry")

@@ -138,6 +138,11 @@ class Table:
         return StreamLog(space, self.key, self._region.name, arn, stream["Label"], stream["ViewType"])
 
     @property
+    def region(self) -> str:
+        """The name of the Region."""
+        return self._region.name
+
+    @property
     def schema(self) -> KeySchema:
         return self.key.schema
 
