@@ -31,6 +31,10 @@ def test_the_ledger_before_and_after_a_cut(global_table: tuple[World, Any, Any],
     assert during["conflicts"] == []
     assert {(each["held_in"], each["missing_in"]) for each in during["stranded"]} == {(A, B), (B, A)}
     assert [each["pending"] for each in during["links"] if each["origin"] == A] == [2]
+    night = tmp_path / "night.json"
+    night.write_text(json.dumps(during))
+    followed = outlast(world, "conflicts", "--became-of", str(night))
+    assert (followed.returncode, followed.stdout.splitlines()[-1]) == (0, "3 still missing.")
     world.end_fault(cut)
     wait_until(lambda: owner(a, 7) == "sold in b" and owner(b, 8) == "only in a")
     exported = tmp_path / "ledger.json"
@@ -46,6 +50,10 @@ def test_the_ledger_before_and_after_a_cut(global_table: tuple[World, Any, Any],
     (conflict,) = json.loads(exported.read_text())["conflicts"]
     assert (conflict["winner"]["region"], conflict["loser"]["region"]) == (B, A)
     assert conflict["differs"] == ["owner"]
+    followed = outlast(world, "conflicts", "--became-of", str(night))
+    assert (followed.returncode, followed.stdout.splitlines()[-1]) == (0, "2 arrived, 1 overwritten.")
+    refused = outlast(world, "conflicts", "--became-of", str(night), "--since", "1h")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
 
 
 def test_a_dead_region_is_told_and_the_exit_code_says_so(make_world: Callable[..., World]) -> None:
