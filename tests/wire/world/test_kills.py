@@ -113,10 +113,9 @@ def seen(world: World, table: str) -> str:
 def quiet(world: World, table: str) -> bool:
     for region in (EAST, WEST):
         links = links_from(world, region, table)
-        if (
-            replicas(world, region, table) != {other: "ACTIVE" for other in (EAST, WEST) if other != region}
-            or len(links) != 1
-        ):
+        other = WEST if region == EAST else EAST
+        there = (status(world, region, table), replicas(world, region, table))
+        if there != ("ACTIVE", {other: "ACTIVE"}) or len(links) != 1:
             return False
         if links[0]["Status"] != "ACTIVE" or links[0]["PendingWrites"]:
             return False
