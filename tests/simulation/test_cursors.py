@@ -131,6 +131,7 @@ def test_a_cursor_from_before_the_log_begins_means_everything(tmp_path: Path) ->
         world.crash(EAST)
         east = await world.start(EAST)
         a = east.space("t")
+        assert a.replica_status()[WEST].status == "CREATING", "the log does not tell all that it lacks"
         world.net.heal(EAST, WEST)
         await caught_up(world, east, a)
 

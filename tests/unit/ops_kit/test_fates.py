@@ -28,14 +28,22 @@ WINNER = Version(B, 901.0, "later", "r", {"id": {"S": "one"}})
 LOST = Conflict("c", "stock", ONE.key, WINNER, ONE.written, 950.0, (B,))
 
 
-def fates(now: Ledger, lacked: list[Stranded] | None, *writes: Stranded) -> list[Fate]:
+def fates(
+    now: Ledger, lacked: list[Stranded] | str, *writes: Stranded, lacked_at_home: list[Stranded] | str | None = None
+) -> list[Fate]:
+    """The fates, when the receiver answers so, and so does the Region that made what the receiver lacks."""
     clients = StubClients()
-    stub = clients.stub("outlast", B)
-    asked = {"TableName": "stock", "Ids": [each.ident for each in writes]}
-    if lacked is None:
-        stub.add_client_error("check_writes", "ServiceUnavailable")
-    else:
-        stub.add_response("check_writes", {"Missing": [each.ident for each in lacked]}, asked)
+    left = [each for each in writes if each in lacked] if not isinstance(lacked, str) else []
+    answers = [(B, list(writes), lacked)]
+    if left:
+        answers += [(A, left, left if lacked_at_home is None else lacked_at_home), (B, left, left)]
+    for region, asked, answer in answers:
+        stub = clients.stub("outlast", region)
+        if isinstance(answer, str):
+            stub.add_client_error("check_writes", answer)
+        else:
+            given = {"TableName": "stock", "Ids": [each.ident for each in asked]}
+            stub.add_response("check_writes", {"Missing": [each.ident for each in answer]}, given)
     found = follow(clients, now, writes)
     clients.used()
     assert [each.write for each in found] == list(writes)
@@ -49,10 +57,13 @@ def test_what_came_arrived_or_was_overwritten() -> None:
 
 def test_what_is_lacked_waits_or_is_lost() -> None:
     assert fates(replace(NOTHING, stranded=(ONE,)), [ONE, TWO], ONE, TWO) == ["still missing", "lost"]
+    assert fates(NOTHING, [ONE, TWO], ONE, TWO, lacked_at_home=[TWO]) == ["still missing", "lost"]
+    assert fates(NOTHING, [ONE], ONE, lacked_at_home="ResourceNotFoundException") == ["lost"]
 
 
 def test_nothing_is_told_that_nobody_can_know() -> None:
-    assert fates(NOTHING, None, ONE) == ["not known"]
+    assert fates(NOTHING, "ServiceUnavailable", ONE) == ["not known"]
+    assert fates(NOTHING, [ONE], ONE, lacked_at_home="ServiceUnavailable") == ["not known"]
     holder, receiver = (replace(NOTHING, unseen=(Unseen(name, "conflicts", "why"),)) for name in (A, B))
     assert fates(holder, [ONE], ONE, TWO) == ["not known", "arrived"]
     assert fates(receiver, [ONE], ONE, TWO) == ["lost", "not known"]
@@ -64,7 +75,8 @@ def test_an_export_is_read_back_and_its_end_is_told(tmp_path: Path) -> None:
     export(replace(NOTHING, stranded=(ONE, TWO), conflicts=(LOST,)), path)
     assert exported(path) == [ONE, TWO]
     clients = StubClients()
-    clients.stub("outlast", B).add_response("check_writes", {"Missing": [TWO.ident]})
+    for region in (B, A, B):
+        clients.stub("outlast", region).add_response("check_writes", {"Missing": [TWO.ident]})
     followed = follow(clients, NOTHING, exported(path))
     assert list(lines(followed)) == [
         "1970-01-01T00:15:00.000Z  stock id=one  of us-east-1, was missing in us-west-2: arrived",
@@ -88,8 +100,10 @@ def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
         exported(tmp_path / "none.json")
 
 
-@pytest.mark.parametrize(("member", "value"), [("at_s", 1e30), ("at_s", "soon"), ("at_s", None)])
-def test_a_moment_that_is_none_is_refused(tmp_path: Path, member: str, value: object) -> None:
+@pytest.mark.parametrize(
+    ("member", "value"), [("at_s", 1e30), ("at_s", "soon"), ("at_s", None), ("clock", []), ("region", None)]
+)
+def test_a_member_of_another_kind_is_refused(tmp_path: Path, member: str, value: object) -> None:
     path = tmp_path / "changed.json"
     export(replace(NOTHING, stranded=(ONE,)), path)
     read = json.loads(path.read_text())
