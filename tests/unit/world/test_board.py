@@ -74,7 +74,7 @@ def board(hands: Hands) -> Board:
         (FaultSpec("gray-failure", (A,), parameters={"delay_ms": -1}), "delay_ms must be between"),
         (FaultSpec("gray-failure", (A,), parameters={"delay_ms": float("nan")}), "delay_ms must be between"),
         (FaultSpec("clock-skew", (A,), parameters={"skew_ms": float("inf")}), "skew_ms must be between"),
-        (FaultSpec("link-slow", (A, B)), "link-slow needs delay_ms or jitter_ms or loss or bytes_per_s that is not 0"),
+        (FaultSpec("link-slow", (A, B)), "link-slow needs bytes_per_s or delay_ms or jitter_ms or loss that is not 0"),
         (FaultSpec("link-slow", (A, B), parameters={"bytes_per_s": 0, "loss": 0.0}), "nothing would happen"),
         (FaultSpec("clock-skew", (A,)), "clock-skew needs skew_ms"),
         (FaultSpec("disk-slow", (A,), parameters={"delay_ms": 0}), "disk-slow needs delay_ms"),

@@ -38,12 +38,8 @@ PARAMETERS: Final = {
     "disk-slow": {"delay_ms"},
     "dns-empty": {"names"},
 }
-NEEDED: Final = {
-    "link-slow": ("delay_ms", "jitter_ms", "loss", "bytes_per_s"),
-    "clock-skew": ("skew_ms",),
-    "disk-slow": ("delay_ms",),
-}
-"""Of faults that do nothing by themselves, the parameters of which one at least must not be zero."""
+EMPTY: Final = frozenset({"link-slow", "clock-skew", "disk-slow"})
+"""Faults that do nothing unless one of their parameters is not zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +172,9 @@ class Board:
         for name, (low, high) in LIMITS.items():
             if name in spec.parameters and not low <= float(spec.parameters[name]) <= high:
                 raise ValueError(f"{name} must be between {low:g} and {high:g}.")
-        needed = NEEDED.get(spec.kind, ())
-        if needed and not any(float(spec.parameters.get(name, 0)) for name in needed):
-            raise ValueError(f"{spec.kind} needs {' or '.join(needed)} that is not 0: without, nothing would happen.")
+        if spec.kind in EMPTY and not any(map(float, spec.parameters.values())):
+            needed = " or ".join(sorted(PARAMETERS[spec.kind]))
+            raise ValueError(f"{spec.kind} needs {needed} that is not 0: without, nothing would happen.")
         names = spec.parameters.get("names")
         for each in names or ("",) if names is not None else ():
             if DOMAIN.fullmatch(str(each)) is None:
